@@ -1,0 +1,1 @@
+//! The tables, and every statement the engine sends to them.

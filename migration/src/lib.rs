@@ -1,0 +1,1 @@
+//! Schema changes: expand, then contract.

@@ -1,0 +1,1 @@
+//! The bus: subjects, streams, consumers and messages.

@@ -1,0 +1,377 @@
+//! What the machine is told, what it notes, and what it asks for.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Error, Timestamp, WhenExhausted};
+
+/// What the machine is told about a run. Late and repeated inputs change nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Input {
+    /// Begin. The run's input is part of its state already.
+    Start,
+    /// A worker took a task up. Sent for attempts that take longer than a second, so that the
+    /// time limit counts from the real start and the attempt's worker is known.
+    Started {
+        /// Number of the task in its run.
+        task: u64,
+        /// The epoch that the attempt was dispatched under.
+        epoch: u64,
+        /// Name of the worker.
+        worker: String,
+        /// When it began, by the worker's clock.
+        at: Timestamp,
+    },
+    /// A worker completed a task.
+    Completed {
+        /// Number of the task in its run.
+        task: u64,
+        /// The epoch that the attempt was dispatched under.
+        epoch: u64,
+        /// What it gave.
+        output: Value,
+        /// Name of the worker.
+        worker: String,
+        /// When it began, by the worker's clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        started_at: Option<Timestamp>,
+    },
+    /// A worker failed at a task.
+    Failed {
+        /// Number of the task in its run.
+        task: u64,
+        /// The epoch that the attempt was dispatched under.
+        epoch: u64,
+        /// Why.
+        fault: Fault,
+        /// Name of the worker.
+        worker: String,
+        /// When it began, by the worker's clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        started_at: Option<Timestamp>,
+    },
+    /// An attempt will give no result: its worker or its message is gone.
+    Lost {
+        /// Number of the task in its run.
+        task: u64,
+        /// The epoch that is lost.
+        epoch: u64,
+        /// What happened.
+        cause: LossCause,
+        /// The worker that held it, where known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        worker: Option<String>,
+        /// When the break was seen, for the recovery log.
+        seen_at: Timestamp,
+    },
+    /// Time has passed.
+    Tick,
+    /// Someone wants the run to end.
+    Cancel {
+        /// Why, for people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// Give a dead-lettered task new attempts.
+    Redrive {
+        /// Number of the task in its run.
+        task: u64,
+        /// The epoch under which it was dead-lettered, so that a repeat does nothing.
+        epoch: u64,
+        /// In place of the task's input.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input: Option<Value>,
+    },
+}
+
+/// Why an attempt will give no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossCause {
+    /// The worker's process is gone: no heartbeat, and nobody answers for it.
+    WorkerDead,
+    /// The worker is connected, but neither sends heartbeats nor answers.
+    WorkerFrozen,
+    /// The worker stopped holding the lease without giving a result, or stopped in good order.
+    LeaseDropped,
+    /// The broker delivered the message again: nobody acked it in time.
+    Redelivered,
+    /// The broker gave up delivering it.
+    Undeliverable,
+    /// The message is in no stream, and no worker holds the task.
+    MessageLost,
+}
+
+impl LossCause {
+    /// Whether an execution may have ended with the loss: then it counts against `crashes_max`.
+    #[must_use]
+    pub fn is_crash(self) -> bool {
+        matches!(self, Self::WorkerDead | Self::WorkerFrozen | Self::Redelivered)
+    }
+}
+
+/// Why a worker failed at a task.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Fault {
+    /// For people.
+    pub message: String,
+    /// URI of an error type; none: `runtime`.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// As an HTTP status; none: the type's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Trying again will not help.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fatal: bool,
+    /// The worker knows when trying again makes sense, in milliseconds from now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+/// A fact in a run's history. Payloads stand in the inputs beside it ([`Step`]), never twice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The run began.
+    RunStarted,
+    /// The run ended with an output.
+    RunCompleted,
+    /// The run ended with an error.
+    RunFaulted {
+        /// The error that nothing caught.
+        error: Error,
+    },
+    /// The run was cancelled.
+    RunCancelled {
+        /// Why.
+        reason: Option<String>,
+    },
+    /// A task that the engine does by itself began or was passed.
+    TaskEntered {
+        /// JSON pointer of the task.
+        pointer: String,
+    },
+    /// Such a task is done.
+    TaskLeft {
+        /// JSON pointer of the task.
+        pointer: String,
+    },
+    /// A task's `if` did not hold.
+    TaskSkipped {
+        /// JSON pointer of the task.
+        pointer: String,
+    },
+    /// An attempt was given out.
+    TaskDispatched {
+        /// Number of the task.
+        task: u64,
+        /// Its epoch, which is the number of the attempt too.
+        epoch: u64,
+        /// JSON pointer of the task.
+        pointer: String,
+        /// The task type.
+        task_type: String,
+        /// The queue.
+        queue: String,
+    },
+    /// An attempt is being executed.
+    TaskStarted {
+        /// Number of the task.
+        task: u64,
+        /// Its epoch.
+        epoch: u64,
+        /// By whom.
+        worker: String,
+    },
+    /// A task is done.
+    TaskCompleted {
+        /// Number of the task.
+        task: u64,
+        /// Its epoch.
+        epoch: u64,
+        /// By whom.
+        worker: String,
+    },
+    /// An attempt failed.
+    TaskFailed {
+        /// Number of the task.
+        task: u64,
+        /// Its epoch.
+        epoch: u64,
+        /// Why.
+        error: Error,
+    },
+    /// An attempt took longer than it may.
+    TaskTimedOut {
+        /// Number of the task.
+        task: u64,
+        /// Its epoch.
+        epoch: u64,
+    },
+    /// An attempt was lost: here is the break.
+    TaskLost {
+        /// Number of the task.
+        task: u64,
+        /// The epoch that is lost.
+        epoch: u64,
+        /// What happened.
+        cause: LossCause,
+        /// Who held it.
+        worker: Option<String>,
+        /// When it was seen.
+        seen_at: Timestamp,
+    },
+    /// Another attempt follows.
+    RetryScheduled {
+        /// Number of the task.
+        task: u64,
+        /// When.
+        at: Timestamp,
+        /// How many attempts have failed so far.
+        failures: u32,
+    },
+    /// The task exhausted its policy.
+    TaskDeadLettered {
+        /// Number of the task.
+        task: u64,
+        /// The last epoch.
+        epoch: u64,
+        /// The last error.
+        error: Error,
+    },
+    /// A dead-lettered task was given new attempts.
+    TaskRedriven {
+        /// Number of the task.
+        task: u64,
+        /// Whether its input was replaced.
+        edited: bool,
+    },
+    /// An attempt is no longer wanted.
+    TaskCancelled {
+        /// Number of the task.
+        task: u64,
+        /// Its epoch.
+        epoch: u64,
+    },
+    /// A result of an older epoch came, and was refused (promise P4).
+    ResultRefused {
+        /// Number of the task.
+        task: u64,
+        /// The epoch that it came under.
+        epoch: u64,
+        /// The epoch that counts.
+        current: u64,
+        /// Who sent it.
+        worker: Option<String>,
+    },
+    /// A wait began.
+    TimerStarted {
+        /// JSON pointer of the task.
+        pointer: String,
+        /// When it is due.
+        due_at: Timestamp,
+    },
+    /// A wait is over.
+    TimerFired {
+        /// JSON pointer of the task.
+        pointer: String,
+    },
+    /// A `try` caught an error.
+    ErrorCaught {
+        /// JSON pointer of the `try`.
+        pointer: String,
+        /// The error.
+        error: Error,
+        /// When it tries again; none: its handler runs.
+        retry_at: Option<Timestamp>,
+    },
+}
+
+/// What the machine wants done, after its decision is committed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// Publish a task message.
+    Dispatch {
+        /// Number of the task.
+        task: u64,
+        /// The epoch of the attempt.
+        epoch: u64,
+        /// How many attempts have failed before.
+        failures: u32,
+        /// JSON pointer of the task.
+        pointer: String,
+        /// The task type.
+        task_type: String,
+        /// The queue.
+        queue: String,
+        /// What the worker gets.
+        input: Value,
+        /// The longest that the attempt may take, in milliseconds.
+        start_to_close_ms: u64,
+    },
+    /// Tell a worker that an attempt is no longer wanted.
+    Cancel {
+        /// Number of the task.
+        task: u64,
+        /// The epoch that is no longer wanted.
+        epoch: u64,
+    },
+    /// Write and publish a dead letter.
+    DeadLetter {
+        /// Number of the task.
+        task: u64,
+        /// The last epoch.
+        epoch: u64,
+        /// JSON pointer of the task.
+        pointer: String,
+        /// The task type.
+        task_type: String,
+        /// The queue.
+        queue: String,
+        /// What the worker got.
+        input: Value,
+        /// The last error.
+        error: Error,
+        /// How many attempts failed.
+        failures: u32,
+        /// How many attempts ended with their worker.
+        crashes: u32,
+        /// What becomes of the run.
+        outcome: WhenExhausted,
+    },
+    /// Ask the failure detector where an attempt is that nothing was heard of.
+    Verify {
+        /// Number of the task.
+        task: u64,
+        /// The epoch of the attempt.
+        epoch: u64,
+        /// The task type.
+        task_type: String,
+        /// The queue.
+        queue: String,
+        /// When it was dispatched.
+        dispatched_at: Timestamp,
+    },
+    /// A dead letter was redriven.
+    Redriven {
+        /// Number of the task.
+        task: u64,
+        /// The epoch under which it was dead-lettered.
+        epoch: u64,
+    },
+}
+
+/// One accepted input and what followed from it: a run's history is a gapless sequence of these,
+/// and feeding the inputs to a new machine gives the same events again (promise P7).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What was told.
+    pub input: Input,
+    /// What followed.
+    pub events: Vec<Event>,
+}

@@ -1,0 +1,30 @@
+//! The run's state machine and the program it runs.
+//!
+//! Everything here is pure: no IO, no clock, no randomness. Time is an argument, expressions are
+//! evaluated through [`Evaluate`], and the same inputs at the same times always give the same
+//! events, effects and state. That is what makes history replayable (promise P7).
+
+mod error;
+mod evaluate;
+mod id;
+mod io;
+mod machine;
+mod program;
+mod retry;
+mod state;
+mod time;
+
+pub use error::{Error, ErrorKind};
+pub use evaluate::{Evaluate, EvaluateError, Variables};
+pub use id::{DefinitionRef, IdError, RunId, TaskKey, partition_of};
+pub use io::{Effect, Event, Fault, Input, LossCause, Step};
+pub use machine::{Machine, Outcome, ReplayError, replay};
+pub use program::{
+    Call, Case, Catch, ErrorFilter, ErrorTemplate, Export, Expr, Flow, Jump, Kind, List, ListId,
+    Node, NodeId, Program, Schema, Span, TaskPolicy, Template, TryRetry, WhenExhausted,
+};
+pub use retry::{Backoff, RetryPolicy};
+pub use state::{
+    Body, Frame, Phase, RunState, Status, TaskFrame, TaskState, TaskView, TryPhase, Work,
+};
+pub use time::Timestamp;

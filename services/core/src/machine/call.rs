@@ -1,0 +1,349 @@
+//! Tasks that workers execute, and waits: given out, lost, tried again, exhausted.
+
+use serde_json::Value;
+
+use super::{Machine, Op, data::Ended, scope::Place};
+use crate::{
+    Body, Call, Effect, Error, ErrorKind, Event, Fault, Kind, LossCause, Node, NodeId, Phase,
+    Program, TaskState, Timestamp, WhenExhausted, Work,
+};
+
+/// How long a dispatched attempt may go unheard of before the failure detector is asked to look
+/// for it, in milliseconds: below the 5 s within which a breach of promise P2 is mended.
+const CHECK_FIRST_MS: u64 = 3_000;
+
+/// The longest between two such checks of one attempt, which may wait for a worker for days.
+const CHECK_MAX_MS: u64 = 300_000;
+
+pub(super) fn is_dispatched(task: &TaskState) -> bool {
+    matches!(task.phase, Phase::Dispatched { .. })
+}
+
+/// Whether an attempt is out: its message or its worker is.
+pub(super) fn is_out(task: &TaskState) -> bool {
+    matches!(task.phase, Phase::Dispatched { .. } | Phase::Started { .. })
+}
+
+/// Whether the engine or a worker has something to do for it.
+pub(super) fn is_busy(task: &TaskState) -> bool {
+    is_out(task) || matches!(task.phase, Phase::Backoff { .. })
+}
+
+/// The effect that gives an attempt out.
+pub(super) fn dispatch(
+    program: &Program,
+    task: u64,
+    node: NodeId,
+    state: &TaskState,
+) -> Option<Effect> {
+    let node = program.node(node)?;
+    let Kind::Call(call) = &node.kind else { return None };
+    Some(Effect::Dispatch {
+        task,
+        epoch: state.epoch,
+        failures: state.failures,
+        pointer: node.pointer.clone(),
+        task_type: call.task_type.clone(),
+        queue: call.queue.clone(),
+        input: state.input.clone(),
+        start_to_close_ms: call.policy.start_to_close_ms,
+    })
+}
+
+impl<'a> Machine<'a> {
+    /// Opens a `wait` or a `call`.
+    pub(super) fn open_leaf(
+        &mut self,
+        parent: u64,
+        id: NodeId,
+        node: &Node,
+        raw: &Value,
+        own: Option<Value>,
+    ) -> Result<(), Error> {
+        let input = own.as_ref().unwrap_or(raw);
+        let place = Place {
+            node: Some(node),
+            frame: Some(parent),
+            input: Some(input),
+            raw_input: Some(raw),
+            ..Place::default()
+        };
+        let work = match &node.kind {
+            Kind::Wait(span) => {
+                let until = self.now.plus(self.millis(*span, input, &place)?);
+                self.note(Event::TimerStarted { pointer: node.pointer.clone(), due_at: until });
+                Work::Wait { until, interrupted: false }
+            }
+            Kind::Call(call) => Work::Call(TaskState {
+                input: self.render(&call.with, input, &place)?,
+                epoch: 0,
+                failures: 0,
+                crashes: 0,
+                first_at: self.now,
+                phase: Phase::Interrupted,
+                refusals: 0,
+                error: None,
+            }),
+            _ => return Ok(()),
+        };
+        let is_call = matches!(work, Work::Call(_));
+        let number = self.open_task(parent, id, node, raw, own, work)?;
+        if is_call {
+            self.give_out(number);
+        }
+        Ok(())
+    }
+
+    /// Gives out the next attempt, under the next epoch.
+    pub(super) fn give_out(&mut self, number: u64) {
+        let (program, now) = (self.program, self.now);
+        let Some((id, task)) = self.call_mut(number) else { return };
+        task.epoch += 1;
+        task.phase = Phase::Dispatched { at: now, check_at: now.plus(CHECK_FIRST_MS), checks: 0 };
+        let Some(effect) = dispatch(program, number, id, task) else { return };
+        if let Effect::Dispatch { task, epoch, pointer, task_type, queue, .. } = &effect {
+            self.note(Event::TaskDispatched {
+                task: *task,
+                epoch: *epoch,
+                pointer: pointer.clone(),
+                task_type: task_type.clone(),
+                queue: queue.clone(),
+            });
+        }
+        self.effect(effect);
+    }
+
+    /// Asks where an attempt is, and when to ask again.
+    pub(super) fn verify(&mut self, number: u64) {
+        let (program, now) = (self.program, self.now);
+        let Some((id, state)) = self.call_mut(number) else { return };
+        let epoch = state.epoch;
+        let Phase::Dispatched { at, check_at, checks } = &mut state.phase else { return };
+        let pause = (CHECK_FIRST_MS << (*checks).min(7)).min(CHECK_MAX_MS);
+        (*check_at, *checks) = (now.plus(pause), *checks + 1);
+        let dispatched_at = *at;
+        self.out.changed = true;
+        let Some(Kind::Call(call)) = program.node(id).map(|node| &node.kind) else { return };
+        self.effect(Effect::Verify {
+            task: number,
+            epoch,
+            task_type: call.task_type.clone(),
+            queue: call.queue.clone(),
+            dispatched_at,
+        });
+    }
+
+    pub(super) fn completed(&mut self, number: u64, output: Value, worker: &str) {
+        let Some(frame) = self.state.frames.get(&number) else { return };
+        let (Some(parent), Body::Task(open)) = (frame.parent, &frame.body) else { return };
+        let (node, raw_input, input) = (open.node, open.raw_input.clone(), open.input().clone());
+        let Some((_, task)) = self.call_mut(number) else { return };
+        let epoch = task.epoch;
+        task.phase = Phase::Interrupted;
+        self.note(Event::TaskCompleted { task: number, epoch, worker: worker.to_owned() });
+        self.finish(Ended {
+            parent,
+            frame: Some(number),
+            node,
+            raw_input: &raw_input,
+            input: &input,
+            output,
+            flow: None,
+        });
+    }
+
+    pub(super) fn failed(&mut self, number: u64, fault: &Fault) {
+        let Some((id, call)) = self.call_of(number) else { return };
+        let error = fault_error(fault, &id.pointer);
+        let policy = &call.policy.retry;
+        let (fatal, after) = (fault.fatal, fault.retry_after_ms);
+        let now = self.now;
+        let Some((_, task)) = self.call_mut(number) else { return };
+        task.failures += 1;
+        task.error = Some(error.clone());
+        let (epoch, failures, first_at) = (task.epoch, task.failures, task.first_at);
+        self.note(Event::TaskFailed { task: number, epoch, error: error.clone() });
+        let delay = policy.delay_ms(failures, self.seed(number, epoch));
+        let delay = delay.max(after.unwrap_or(0).min(policy.maximum_interval_ms));
+        let in_time = policy.total_ms.is_none_or(|total| now.since(first_at) + delay < total);
+        if !fatal && in_time && failures < policy.maximum_attempts {
+            self.back_off(number, now.plus(delay), failures);
+        } else {
+            self.exhausted(number, error);
+        }
+    }
+
+    /// The attempt's time limit has passed.
+    pub(super) fn timed_out(&mut self, number: u64) {
+        let Some((_, call)) = self.call_of(number) else { return };
+        let limit = call.policy.start_to_close_ms;
+        let Some((_, task)) = self.call_mut(number) else { return };
+        let epoch = task.epoch;
+        self.note(Event::TaskTimedOut { task: number, epoch });
+        self.effect(Effect::Cancel { task: number, epoch });
+        let (segment, status) = ErrorKind::Timeout.parts();
+        let fault = Fault {
+            message: format!("the attempt took longer than its limit of {limit} ms"),
+            kind: Some(segment.to_owned()),
+            status: Some(status),
+            ..Fault::default()
+        };
+        self.failed(number, &fault);
+    }
+
+    /// An attempt will give no result: another takes its place, at once if its worker is gone.
+    pub(super) fn lost(
+        &mut self,
+        number: u64,
+        cause: LossCause,
+        worker: Option<&String>,
+        seen_at: Timestamp,
+    ) {
+        let Some((node, call)) = self.call_of(number) else { return };
+        let (policy, now) = (&call.policy, self.now);
+        let Some((_, task)) = self.call_mut(number) else { return };
+        task.crashes += u32::from(cause.is_crash());
+        let (epoch, crashes, failures) = (task.epoch, task.crashes, task.failures);
+        let worker = worker.cloned();
+        self.note(Event::TaskLost { task: number, epoch, cause, worker, seen_at });
+        if cause == LossCause::Undeliverable || crashes >= policy.crashes_max {
+            let detail = match cause {
+                LossCause::Undeliverable => "the broker gave up delivering the task".to_owned(),
+                _ => format!("{crashes} attempts ended with their worker"),
+            };
+            return self.exhausted(number, Error::new(ErrorKind::Runtime, &node.pointer, detail));
+        }
+        if crashes < 2 {
+            return self.give_out(number);
+        }
+        // A task that keeps killing workers gets them one by one.
+        let delay = policy.retry.delay_ms(crashes - 1, self.seed(number, epoch));
+        self.back_off(number, now.plus(delay), failures);
+    }
+
+    fn back_off(&mut self, number: u64, until: Timestamp, failures: u32) {
+        let Some((_, task)) = self.call_mut(number) else { return };
+        task.phase = Phase::Backoff { until };
+        self.note(Event::RetryScheduled { task: number, at: until, failures });
+    }
+
+    /// No attempt is left. What the workflow handles is an error in it; the rest is dead-lettered.
+    fn exhausted(&mut self, number: u64, error: Error) {
+        let parent = self.state.frames.get(&number).and_then(|frame| frame.parent);
+        let Some((node, call)) = self.call_of(number) else { return };
+        if let Some((_, task)) = self.call_mut(number) {
+            task.phase = Phase::DeadLettered;
+            task.error = Some(error.clone());
+        }
+        if self.is_handled(parent, &error) {
+            self.close(number);
+            self.queue.push_back(Op::Raise { parent, error });
+            return;
+        }
+        let Some((_, task)) = self.call_mut(number) else { return };
+        let letter = Effect::DeadLetter {
+            task: number,
+            epoch: task.epoch,
+            pointer: node.pointer.clone(),
+            task_type: call.task_type.clone(),
+            queue: call.queue.clone(),
+            input: task.input.clone(),
+            error: error.clone(),
+            failures: task.failures,
+            crashes: task.crashes,
+            outcome: call.policy.when_exhausted,
+        };
+        let epoch = task.epoch;
+        self.note(Event::TaskDeadLettered { task: number, epoch, error: error.clone() });
+        self.effect(letter);
+        if call.policy.when_exhausted == WhenExhausted::Fault {
+            self.fault(error);
+        }
+    }
+
+    /// New attempts for a dead-lettered task, and for what its fault interrupted.
+    pub(super) fn redrive(&mut self, number: u64, input: Option<&Value>) {
+        let now = self.now;
+        let Some((_, task)) = self.call_mut(number) else { return };
+        if let Some(input) = input {
+            task.input = input.clone();
+        }
+        let epoch = task.epoch;
+        reset(task, now);
+        self.note(Event::TaskRedriven { task: number, edited: input.is_some() });
+        self.effect(Effect::Redriven { task: number, epoch });
+        self.give_out(number);
+        if self.state.status.is_terminal() {
+            self.resume();
+        }
+    }
+
+    fn resume(&mut self) {
+        self.state.status = crate::Status::Running;
+        self.state.error = None;
+        let (now, started) = (self.now, self.state.started_at.unwrap_or(self.now));
+        self.state.deadline = self.state.deadline.map(|end| now.plus(end.since(started)));
+        let numbers: Vec<u64> = self.state.frames.keys().copied().collect();
+        for number in numbers {
+            if let Some(frame) = self.state.frames.get_mut(&number) {
+                frame.deadline = frame.deadline.map(|end| now.plus(end.since(frame.at)));
+            }
+            let Some(open) = self.task_frame(number) else { continue };
+            match &mut open.work {
+                Work::Wait { interrupted, .. } => *interrupted = false,
+                Work::Call(task) if task.phase == Phase::Interrupted => {
+                    reset(task, now);
+                    self.give_out(number);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn call_mut(&mut self, number: u64) -> Option<(NodeId, &mut TaskState)> {
+        let open = self.task_frame(number)?;
+        match &mut open.work {
+            Work::Call(task) => Some((open.node, task)),
+            _ => None,
+        }
+    }
+
+    fn call_of(&self, number: u64) -> Option<(&'a Node, &'a Call)> {
+        let Some(Body::Task(open)) = self.body(number) else { return None };
+        let node = self.program.node(open.node)?;
+        match &node.kind {
+            Kind::Call(call) => Some((node, call)),
+            _ => None,
+        }
+    }
+}
+
+fn reset(task: &mut TaskState, now: Timestamp) {
+    (task.failures, task.crashes, task.refusals) = (0, 0, 0);
+    (task.first_at, task.error) = (now, None);
+}
+
+/// A worker's failure as an error of the workflow. A type without `:` is one of the
+/// specification's, by its last segment.
+fn fault_error(fault: &Fault, pointer: &str) -> Error {
+    let detail = fault.message.chars().take(8_192).collect::<String>();
+    let kinds = [
+        ErrorKind::Configuration,
+        ErrorKind::Validation,
+        ErrorKind::Expression,
+        ErrorKind::Authentication,
+        ErrorKind::Authorization,
+        ErrorKind::Timeout,
+        ErrorKind::Communication,
+    ];
+    let named = fault.kind.as_deref().unwrap_or("runtime");
+    let known = kinds.into_iter().find(|kind| kind.parts().0 == named);
+    let mut error = Error::new(known.unwrap_or(ErrorKind::Runtime), pointer, detail);
+    if known.is_none() && named.contains(':') {
+        (error.kind, error.title) = (named.to_owned(), None);
+    }
+    if let Some(status) = fault.status {
+        error.status = status;
+    }
+    error
+}

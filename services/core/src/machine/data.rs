@@ -1,0 +1,101 @@
+//! What goes into a task and what comes out: transformation, validation and export.
+
+use serde_json::Value;
+
+use super::{Machine, Op, scope::Place};
+use crate::{Error, Flow, Node, NodeId};
+
+/// A task that has given its raw output.
+pub(super) struct Ended<'e> {
+    /// The list or fork that it belongs to.
+    pub(super) parent: u64,
+    /// Its frame, if it had one; it is still there.
+    pub(super) frame: Option<u64>,
+    /// Which.
+    pub(super) node: NodeId,
+    /// `$task.input`.
+    pub(super) raw_input: &'e Value,
+    /// `$input`.
+    pub(super) input: &'e Value,
+    /// What it gave.
+    pub(super) output: Value,
+    /// Where to go, where that is not as its `then` says.
+    pub(super) flow: Option<Flow>,
+}
+
+impl Machine<'_> {
+    /// `output.as`, `output.schema`, `export`, then on to the next task.
+    pub(super) fn finish(&mut self, ended: Ended<'_>) {
+        let program = self.program;
+        let Some(node) = program.node(ended.node) else { return };
+        let (parent, frame) = (ended.parent, ended.frame);
+        let flow = ended.flow.unwrap_or(node.then);
+        match self.transform(node, ended) {
+            Ok(output) => {
+                if let Some(frame) = frame {
+                    self.close(frame);
+                }
+                self.queue.push_back(Op::Left { parent, output, flow });
+            }
+            Err(error) => {
+                if let Some(frame) = frame {
+                    self.close(frame);
+                }
+                self.queue.push_back(Op::Raise { parent: Some(parent), error });
+            }
+        }
+    }
+
+    fn transform(&mut self, node: &Node, ended: Ended<'_>) -> Result<Value, Error> {
+        let place = Place {
+            node: Some(node),
+            frame: Some(ended.frame.unwrap_or(ended.parent)),
+            input: Some(ended.input),
+            raw_input: Some(ended.raw_input),
+            ..Place::default()
+        };
+        let output = match &node.output_as {
+            Some(template) => {
+                let place = Place { output: Some(&ended.output), ..place };
+                self.render(template, &ended.output, &place)?
+            }
+            None => ended.output,
+        };
+        self.check(node.output_schema, &output, &node.pointer)?;
+        if let Some(export) = &node.export {
+            let place = Place {
+                node: Some(node),
+                frame: Some(ended.frame.unwrap_or(ended.parent)),
+                input: Some(ended.input),
+                raw_input: Some(ended.raw_input),
+                output: Some(&output),
+                ..Place::default()
+            };
+            let context = match &export.as_ {
+                Some(template) => self.render(template, &output, &place)?,
+                None => output.clone(),
+            };
+            self.check(export.schema, &context, &node.pointer)?;
+            *self.context_mut(Some(ended.parent)) = context;
+        }
+        Ok(output)
+    }
+
+    /// `input.schema` on the raw input, then `input.from`. None: the input is the raw one.
+    pub(super) fn task_input(
+        &self,
+        node: &Node,
+        parent: u64,
+        raw: &Value,
+    ) -> Result<Option<Value>, Error> {
+        self.check(node.input_schema, raw, &node.pointer)?;
+        let Some(template) = &node.input_from else { return Ok(None) };
+        let place = Place {
+            node: Some(node),
+            frame: Some(parent),
+            raw_input: Some(raw),
+            ..Place::default()
+        };
+        self.render(template, raw, &place).map(Some)
+    }
+}

@@ -1,0 +1,271 @@
+//! Errors: on their way up, caught, tried again, or the end of the run.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Machine, Op, call, scope::Place};
+use crate::{
+    Body, Catch, Effect, Error, ErrorFilter, Event, Kind, Node, Phase, Status, Timestamp, TryPhase,
+    Work, retry::scramble,
+};
+
+/// What a `try` does about an error.
+enum Handling {
+    RetryAt(Timestamp),
+    Handle,
+    Pass,
+}
+
+impl Machine<'_> {
+    /// Takes an error one frame further up.
+    pub(super) fn raise(&mut self, parent: Option<u64>, error: Error) {
+        let Some(number) = parent else { return self.fault(error) };
+        let Some(frame) = self.state.frames.get(&number) else { return };
+        let above = frame.parent;
+        let error = match &frame.body {
+            Body::List { .. } => {
+                self.close(number);
+                error
+            }
+            Body::Branch { index } => match self.branch_failed(number, *index, error) {
+                Some(error) => error,
+                None => return,
+            },
+            Body::Task(_) => match self.handling(number, &error) {
+                Handling::Pass => {
+                    self.close(number);
+                    error
+                }
+                handling => return self.handle(number, error, handling),
+            },
+        };
+        self.queue.push_back(Op::Raise { parent: above, error });
+    }
+
+    /// Whether something above `parent` would take `error`: asked before a task is dead-lettered,
+    /// since what the workflow handles itself is not.
+    pub(super) fn is_handled(&self, parent: Option<u64>, error: &Error) -> bool {
+        let mut at = parent;
+        while let Some(number) = at {
+            let Some(frame) = self.state.frames.get(&number) else { return false };
+            let takes = match &frame.body {
+                Body::Task(_) => !matches!(self.handling(number, error), Handling::Pass),
+                Body::Branch { .. } => frame.parent.is_some_and(|fork| self.fork_absorbs(fork)),
+                Body::List { .. } => false,
+            };
+            if takes {
+                return true;
+            }
+            at = frame.parent;
+        }
+        false
+    }
+
+    fn handling(&self, number: u64, error: &Error) -> Handling {
+        let Some(Body::Task(open)) = self.body(number) else { return Handling::Pass };
+        let Some(node) = self.program.node(open.node) else { return Handling::Pass };
+        let (Kind::Try { catch, .. }, Work::Try { retries, phase: TryPhase::Trying, .. }) =
+            (&node.kind, &open.work)
+        else {
+            return Handling::Pass;
+        };
+        // A filter whose expression fails takes nothing: the first error is the one to show.
+        let taken = catch.errors.takes(error)
+            && self.guards(number, node, catch, (catch.when, catch.except_when), error);
+        if !taken {
+            return Handling::Pass;
+        }
+        let Some(retry) = &catch.retry else { return Handling::Handle };
+        let at = self.state.frames.get(&number).map_or(self.now, |frame| frame.at);
+        let in_time = retry.policy.total_ms.is_none_or(|total| self.now.since(at) < total);
+        let wanted = self.guards(number, node, catch, (retry.when, retry.except_when), error);
+        if wanted && in_time && retries + 1 < retry.policy.maximum_attempts {
+            let seed = self.seed(number, u64::from(*retries));
+            return Handling::RetryAt(self.now.plus(retry.policy.delay_ms(retries + 1, seed)));
+        }
+        // Retried in vain: the handler runs if there is one, else the error goes on (profile).
+        if catch.body.is_some() { Handling::Handle } else { Handling::Pass }
+    }
+
+    fn guards(
+        &self,
+        number: u64,
+        node: &Node,
+        catch: &Catch,
+        (when, except): (Option<crate::Expr>, Option<crate::Expr>),
+        error: &Error,
+    ) -> bool {
+        if when.is_none() && except.is_none() {
+            return true;
+        }
+        let Some(Body::Task(open)) = self.body(number) else { return false };
+        let own = [(catch.as_.as_str(), error_value(error))];
+        let place = Place {
+            node: Some(node),
+            frame: Some(number),
+            input: Some(open.input()),
+            raw_input: Some(&open.raw_input),
+            own: &own,
+            ..Place::default()
+        };
+        let holds = |expr| self.holds(expr, open.input(), &place);
+        when.is_none_or(|when| holds(when).unwrap_or(false))
+            && except.is_none_or(|except| holds(except).is_ok_and(|holds| !holds))
+    }
+
+    fn handle(&mut self, number: u64, error: Error, handling: Handling) {
+        let below: Vec<u64> = self.children(number);
+        for child in below {
+            self.close(child);
+        }
+        let program = self.program;
+        let Some(open) = self.task_frame(number) else { return };
+        let (id, input) = (open.node, open.input().clone());
+        let Work::Try { retries, phase, attempt_deadline } = &mut open.work else { return };
+        let Some(node) = program.node(id) else { return };
+        let Kind::Try { catch, .. } = &node.kind else { return };
+        let retry_at = match handling {
+            Handling::RetryAt(at) => Some(at),
+            Handling::Handle | Handling::Pass => None,
+        };
+        *attempt_deadline = None;
+        if let Some(at) = retry_at {
+            *retries += 1;
+            *phase = TryPhase::Backoff(at);
+        } else {
+            *phase = TryPhase::Catching;
+        }
+        let (pointer, caught) = (node.pointer.clone(), error_value(&error));
+        self.note(Event::ErrorCaught { pointer, error, retry_at });
+        if retry_at.is_some() {
+            return;
+        }
+        match catch.body {
+            Some(body) => {
+                let variables = BTreeMap::from([(catch.as_.clone(), caught)]);
+                self.open_list(Some(number), body, variables, input);
+            }
+            None => self.end_scope(number, input, catch.then),
+        }
+    }
+
+    /// Begins (again) what a `try` tries.
+    pub(super) fn attempt(&mut self, number: u64) {
+        let (program, now) = (self.program, self.now);
+        let Some(open) = self.task_frame(number) else { return };
+        let (id, input) = (open.node, open.input().clone());
+        let Some(node) = program.node(id) else { return };
+        let Kind::Try { body, catch } = &node.kind else { return };
+        if let Work::Try { phase, attempt_deadline, .. } = &mut open.work {
+            *phase = TryPhase::Trying;
+            let limit = catch.retry.as_ref().and_then(|retry| retry.attempt_ms);
+            *attempt_deadline = limit.map(|millis| now.plus(millis));
+        }
+        self.open_list(Some(number), *body, BTreeMap::new(), input);
+    }
+
+    /// The run ends with an error that nothing caught. Frames stay where a dead letter is among
+    /// them, so that a redrive can take the run up where it broke.
+    pub(super) fn fault(&mut self, error: Error) {
+        if self.state.status.is_terminal() {
+            return;
+        }
+        self.queue.clear();
+        self.interrupt();
+        self.state.status = Status::Faulted;
+        self.state.error = Some(error.clone());
+        self.note(Event::RunFaulted { error });
+    }
+
+    fn interrupt(&mut self) {
+        let redrivable = self.state.tasks().any(|task| task.state.phase == Phase::DeadLettered);
+        if !redrivable {
+            let roots = self.children_of(None);
+            for root in roots {
+                self.close(root);
+            }
+            return;
+        }
+        let numbers: Vec<u64> = self.state.frames.keys().copied().collect();
+        for number in numbers {
+            let Some(open) = self.task_frame(number) else { continue };
+            let out = match &mut open.work {
+                Work::Wait { interrupted, .. } => {
+                    *interrupted = true;
+                    continue;
+                }
+                Work::Call(task) if task.phase != Phase::DeadLettered => {
+                    let out = call::is_out(task).then_some(task.epoch);
+                    task.phase = Phase::Interrupted;
+                    out
+                }
+                _ => continue,
+            };
+            if let Some(epoch) = out {
+                self.note(Event::TaskCancelled { task: number, epoch });
+                self.effect(Effect::Cancel { task: number, epoch });
+            }
+        }
+    }
+
+    /// The run ends with an output.
+    pub(super) fn complete(&mut self, output: Value) {
+        self.queue.clear();
+        let program = self.program;
+        let done = match &program.output_as {
+            Some(template) => self.render(template, &output, &Place::default()),
+            None => Ok(output),
+        }
+        .and_then(|output| {
+            self.check(program.output_schema, &output, "/output")?;
+            Ok(output)
+        });
+        let output = match done {
+            Ok(output) => output,
+            Err(error) => return self.fault(error),
+        };
+        for root in self.children_of(None) {
+            self.close(root);
+        }
+        self.state.status = Status::Completed;
+        self.state.output = Some(output);
+        self.note(Event::RunCompleted);
+    }
+
+    pub(super) fn children(&self, number: u64) -> Vec<u64> {
+        self.children_of(Some(number))
+    }
+
+    pub(super) fn children_of(&self, parent: Option<u64>) -> Vec<u64> {
+        let frames = self.state.frames.iter();
+        frames.filter(|(_, frame)| frame.parent == parent).map(|(number, _)| *number).collect()
+    }
+
+    /// Stands in for chance: the same for the same run, task and attempt.
+    pub(super) fn seed(&self, task: u64, attempt: u64) -> u64 {
+        let run = self.run.as_str().bytes();
+        let run = run.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        scramble(run ^ scramble(task) ^ attempt.rotate_left(32))
+    }
+}
+
+impl ErrorFilter {
+    /// Whether each field that is given is equal; types match over families.
+    fn takes(&self, error: &Error) -> bool {
+        fn same<T: PartialEq>(wanted: Option<&T>, found: Option<&T>) -> bool {
+            wanted.is_none_or(|wanted| found == Some(wanted))
+        }
+        self.kind.as_ref().is_none_or(|kind| error.is_of_type(kind))
+            && self.status.is_none_or(|status| status == error.status)
+            && same(self.instance.as_ref(), error.instance.as_ref())
+            && same(self.title.as_ref(), error.title.as_ref())
+            && same(self.detail.as_ref(), error.detail.as_ref())
+    }
+}
+
+fn error_value(error: &Error) -> Value {
+    serde_json::to_value(error).unwrap_or_default()
+}

@@ -1,0 +1,133 @@
+//! Frames: opened, closed, and the lists among them.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Machine, Op, SETTLED_MAX, call};
+use crate::{Body, Effect, Event, Flow, Frame, ListId, Phase, TaskFrame, Timestamp, Work};
+
+impl Machine<'_> {
+    /// Opens a frame and gives its number.
+    pub(super) fn open(&mut self, parent: Option<u64>, body: Body) -> u64 {
+        let number = self.state.next;
+        self.state.next += 1;
+        self.state.frames.insert(
+            number,
+            Frame {
+                parent,
+                at: self.now,
+                deadline: None,
+                context: None,
+                variables: BTreeMap::new(),
+                body,
+            },
+        );
+        number
+    }
+
+    /// Begins a list below `parent`.
+    pub(super) fn open_list(
+        &mut self,
+        parent: Option<u64>,
+        list: ListId,
+        variables: BTreeMap<String, Value>,
+        input: Value,
+    ) {
+        let Some(first) = self.program.list(list).first().copied() else {
+            self.queue.push_back(Op::ListDone { parent, output: input });
+            return;
+        };
+        let number = self.open(parent, Body::List { list, index: 0 });
+        if let Some(frame) = self.state.frames.get_mut(&number) {
+            frame.variables = variables;
+        }
+        self.queue.push_back(Op::Enter { parent: number, node: first, input });
+    }
+
+    /// A task of a list or a branch of a fork is over.
+    pub(super) fn left(&mut self, parent: u64, output: Value, flow: Flow) {
+        if flow == Flow::End {
+            self.complete(output);
+            return;
+        }
+        let (list, index) = match self.body(parent) {
+            Some(Body::List { list, index }) => (*list, *index),
+            Some(Body::Branch { index }) => return self.branch_done(parent, *index, output),
+            Some(Body::Task(_)) | None => return,
+        };
+        let next = match flow {
+            Flow::Continue => index + 1,
+            Flow::Goto(jump) => jump.0,
+            Flow::Exit | Flow::End => u32::MAX,
+        };
+        if let Some(node) = self.program.list(list).get(next as usize).copied() {
+            if let Some(frame) = self.state.frames.get_mut(&parent) {
+                frame.body = Body::List { list, index: next };
+            }
+            self.queue.push_back(Op::Enter { parent, node, input: output });
+            return;
+        }
+        let above = self.state.frames.remove(&parent).and_then(|frame| frame.parent);
+        self.queue.push_back(Op::ListDone { parent: above, output });
+    }
+
+    /// Removes a frame and everything below it; attempts that are out are cancelled.
+    pub(super) fn close(&mut self, root: u64) {
+        let mut doomed = vec![root];
+        for (number, frame) in self.state.frames.range(root + 1..) {
+            if frame.parent.is_some_and(|parent| doomed.binary_search(&parent).is_ok()) {
+                doomed.push(*number);
+            }
+        }
+        // Operations of what is closed must not go on.
+        self.queue.retain(|op| {
+            let parent = match op {
+                Op::Enter { parent, .. } | Op::Left { parent, .. } => Some(*parent),
+                Op::ListDone { parent, .. } | Op::Raise { parent, .. } => *parent,
+            };
+            parent.is_none_or(|parent| doomed.binary_search(&parent).is_err())
+        });
+        for number in doomed {
+            let Some(frame) = self.state.frames.remove(&number) else { continue };
+            if let Body::Task(open) = frame.body {
+                self.closed(number, *open);
+            }
+        }
+    }
+
+    fn closed(&mut self, number: u64, open: TaskFrame) {
+        let Work::Call(task) = open.work else { return };
+        if call::is_out(&task) {
+            self.note(Event::TaskCancelled { task: number, epoch: task.epoch });
+            self.effect(Effect::Cancel { task: number, epoch: task.epoch });
+        } else if matches!(task.phase, Phase::Backoff { .. }) {
+            self.note(Event::TaskCancelled { task: number, epoch: task.epoch });
+        }
+        self.settle(number, task.epoch);
+    }
+
+    /// Remembers the last epoch of a task with more than one, for the results of zombies.
+    pub(super) fn settle(&mut self, number: u64, epoch: u64) {
+        if epoch < 2 {
+            return;
+        }
+        self.state.settled.insert(number, epoch);
+        while self.state.settled.len() > SETTLED_MAX {
+            self.state.settled.pop_first();
+        }
+    }
+
+    pub(super) fn task_frame(&mut self, number: u64) -> Option<&mut TaskFrame> {
+        match &mut self.state.frames.get_mut(&number)?.body {
+            Body::Task(open) => Some(open),
+            Body::List { .. } | Body::Branch { .. } => None,
+        }
+    }
+
+    pub(super) fn set_deadline(&mut self, number: u64, deadline: Timestamp) {
+        if let Some(frame) = self.state.frames.get_mut(&number) {
+            frame.deadline = Some(deadline);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The machine: says what follows from an input.
+//!
+//! One call takes one input at one time and changes the state; events and effects are its account
+//! of what changed. Work goes through a queue of small operations ([`Op`]), so that neither depth
+//! of nesting nor length of a loop is a matter of the stack, and so that a definition that loops
+//! for ever is cut off, stored and continued instead of holding up its partition.
+
+mod call;
+mod data;
+mod errors;
+mod flow;
+mod fork;
+mod inputs;
+mod lists;
+mod replay;
+mod scope;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use self::replay::{ReplayError, replay};
+use crate::{
+    Effect, Error, Evaluate, Event, Flow, Input, NodeId, Program, RunId, RunState, Status,
+    Timestamp,
+};
+
+/// Operations that one input may cause before the rest waits for the next tick. At about 10 µs
+/// each this holds a partition up for 5 ms.
+const OPS_PER_INPUT: u32 = 500;
+
+/// Transitions that one run may make; then it faults. Temporal's limit is 51,200 history events;
+/// ours must leave room for a fan-out of 100,000 tasks.
+const STEPS_PER_RUN: u64 = 1_000_000;
+
+/// Tasks whose last epoch is remembered after they closed.
+const SETTLED_MAX: usize = 1_000;
+
+/// An operation that is still to be done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    /// Begin a task.
+    Enter {
+        /// The list or branch that it belongs to.
+        parent: u64,
+        /// Which.
+        node: NodeId,
+        /// Its raw input.
+        input: Value,
+    },
+    /// A task is over; tell its list or branch.
+    Left {
+        /// The list or branch.
+        parent: u64,
+        /// Its output.
+        output: Value,
+        /// Where to go.
+        flow: Flow,
+    },
+    /// A list is over; tell what opened it.
+    ListDone {
+        /// What opened it; none: the run.
+        parent: Option<u64>,
+        /// Its output.
+        output: Value,
+    },
+    /// An error goes up from below `parent`.
+    Raise {
+        /// The frame that is asked next; none: the run.
+        parent: Option<u64>,
+        /// The error.
+        error: Error,
+    },
+}
+
+/// What followed from an input.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Facts for the history.
+    pub events: Vec<Event>,
+    /// What is to be done after the commit.
+    pub effects: Vec<Effect>,
+    /// Whether the state is another one now; if not, nothing needs to be stored.
+    pub changed: bool,
+}
+
+/// The machine of one run.
+pub struct Machine<'a> {
+    run: &'a RunId,
+    program: &'a Program,
+    evaluate: &'a dyn Evaluate,
+    state: &'a mut RunState,
+    now: Timestamp,
+    queue: VecDeque<Op>,
+    out: Outcome,
+}
+
+impl<'a> Machine<'a> {
+    /// Takes `input` at `now` and changes `state` accordingly.
+    ///
+    /// A late or repeated input changes nothing: redelivery is normal, so it is no error. `now`
+    /// never goes back for a run: the caller gives the latest time that the run has seen.
+    pub fn advance(
+        run: &'a RunId,
+        program: &'a Program,
+        evaluate: &'a dyn Evaluate,
+        state: &'a mut RunState,
+        input: &Input,
+        now: Timestamp,
+    ) -> Outcome {
+        let queue = VecDeque::from(std::mem::take(&mut state.pending));
+        let mut machine =
+            Self { run, program, evaluate, state, now, queue, out: Outcome::default() };
+        machine.out.changed = !machine.queue.is_empty();
+        machine.take(input);
+        machine.work();
+        machine.settle_status();
+        machine.out
+    }
+
+    /// Attempts that were given out and not heard of since: what may have to be published again
+    /// after a crash between commit and publish.
+    #[must_use]
+    pub fn outstanding(program: &Program, state: &RunState) -> Vec<Effect> {
+        let open = state.tasks().filter(|task| call::is_dispatched(task.state));
+        open.filter_map(|task| call::dispatch(program, task.task, task.node, task.state)).collect()
+    }
+
+    fn work(&mut self) {
+        let mut left = OPS_PER_INPUT;
+        while let Some(op) = self.queue.pop_front() {
+            if left == 0 && !self.state.status.is_terminal() {
+                self.queue.push_front(op);
+                self.state.pending = std::mem::take(&mut self.queue).into();
+                return;
+            }
+            left = left.saturating_sub(1);
+            self.out.changed = true;
+            self.state.steps += 1;
+            if self.state.steps > STEPS_PER_RUN {
+                self.queue.clear();
+                let detail = format!("the run made more than {STEPS_PER_RUN} transitions");
+                self.fault(Error::new(crate::ErrorKind::Runtime, "/do", detail));
+                return;
+            }
+            self.one(op);
+        }
+    }
+
+    fn one(&mut self, op: Op) {
+        match op {
+            Op::Enter { parent, node, input } => self.enter(parent, node, input),
+            Op::Left { parent, output, flow } => self.left(parent, output, flow),
+            Op::ListDone { parent, output } => self.list_done(parent, output),
+            Op::Raise { parent, error } => self.raise(parent, error),
+        }
+    }
+
+    /// Running while the engine or a worker has something to do, waiting when only time or a
+    /// person moves the run on.
+    fn settle_status(&mut self) {
+        if self.state.status.is_terminal() || self.state.status == Status::Pending {
+            return;
+        }
+        let busy =
+            !self.state.pending.is_empty() || self.state.tasks().any(|t| call::is_busy(t.state));
+        let status = if busy { Status::Running } else { Status::Waiting };
+        if self.state.status != status {
+            self.state.status = status;
+            self.out.changed = true;
+        }
+    }
+
+    fn note(&mut self, event: Event) {
+        self.out.changed = true;
+        self.out.events.push(event);
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        self.out.effects.push(effect);
+    }
+}

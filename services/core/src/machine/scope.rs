@@ -1,0 +1,303 @@
+//! Expressions in their place: variables, templates, durations.
+
+use serde_json::{Map, Value, json};
+
+use super::Machine;
+use crate::{
+    Body, Error, ErrorKind, EvaluateError, Expr, Node, RunState, Schema, Span, Template, Timestamp,
+    Variables,
+};
+
+/// What an expression may name, at one place of the specification's table.
+#[derive(Default)]
+pub(super) struct Place<'p> {
+    /// The task; none: the workflow's own input and output.
+    pub(super) node: Option<&'p Node>,
+    /// The frame from which variables and context are looked up.
+    pub(super) frame: Option<u64>,
+    /// `$input`, where there is one.
+    pub(super) input: Option<&'p Value>,
+    /// `$output`, where there is one.
+    pub(super) output: Option<&'p Value>,
+    /// `$task.input`.
+    pub(super) raw_input: Option<&'p Value>,
+    /// Variables of the place itself, before those of the frames.
+    pub(super) own: &'p [(&'p str, Value)],
+    /// No `$context` (workflow `input.from`).
+    pub(super) without_context: bool,
+}
+
+struct Scope<'m, 'p> {
+    run: &'m str,
+    document: &'m Value,
+    state: &'m RunState,
+    now: Timestamp,
+    place: &'m Place<'p>,
+}
+
+impl Variables for Scope<'_, '_> {
+    fn get(&self, name: &str) -> Option<Value> {
+        if let Some((_, value)) = self.place.own.iter().find(|(own, _)| *own == name) {
+            return Some(value.clone());
+        }
+        match name {
+            "context" if !self.place.without_context => {
+                Some(context_of(self.state, self.place.frame).clone())
+            }
+            "input" => self.place.input.cloned(),
+            "output" => self.place.output.cloned(),
+            "workflow" => Some(json!({
+                "id": self.run,
+                "definition": self.document,
+                "input": self.state.raw_input,
+                "startedAt": moment(self.state.started_at.unwrap_or(self.now)),
+            })),
+            "runtime" => Some(json!({
+                "name": "kintsugi", "version": env!("CARGO_PKG_VERSION"), "metadata": {},
+            })),
+            "task" => self.place.node.map(|node| self.task(node)),
+            _ => self.frame_variable(name),
+        }
+    }
+}
+
+impl Scope<'_, '_> {
+    fn task(&self, node: &Node) -> Value {
+        let mut task = Map::new();
+        task.insert("name".into(), node.name.as_str().into());
+        task.insert("reference".into(), node.pointer.as_str().into());
+        let definition = self.document.pointer(&node.pointer).cloned().unwrap_or_default();
+        task.insert("definition".into(), definition);
+        task.insert("startedAt".into(), moment(self.now));
+        if let Some(input) = self.place.raw_input {
+            task.insert("input".into(), input.clone());
+        }
+        if let Some(output) = self.place.output {
+            task.insert("output".into(), output.clone());
+        }
+        Value::Object(task)
+    }
+
+    fn frame_variable(&self, name: &str) -> Option<Value> {
+        let mut at = self.place.frame;
+        while let Some(number) = at {
+            let frame = self.state.frames.get(&number)?;
+            if let Some(value) = frame.variables.get(name) {
+                return Some(value.clone());
+            }
+            at = frame.parent;
+        }
+        None
+    }
+}
+
+/// `$context` as seen from a frame: that of the nearest branch of a fork, else the run's.
+pub(super) fn context_of(state: &RunState, frame: Option<u64>) -> &Value {
+    let mut at = frame;
+    while let Some(frame) = at.and_then(|number| state.frames.get(&number)) {
+        if let Some(context) = &frame.context {
+            return context;
+        }
+        at = frame.parent;
+    }
+    &state.context
+}
+
+fn moment(at: Timestamp) -> Value {
+    json!({
+        "iso8601": at.to_rfc3339(),
+        "epoch": { "seconds": at.0.div_euclid(1000), "milliseconds": at.0 },
+    })
+}
+
+impl Machine<'_> {
+    pub(super) fn evaluate(
+        &self,
+        expr: Expr,
+        input: &Value,
+        place: &Place<'_>,
+    ) -> Result<Value, Error> {
+        let scope = Scope {
+            run: self.run.as_str(),
+            document: &self.program.document,
+            state: self.state,
+            now: self.now,
+            place,
+        };
+        self.evaluate.evaluate(expr, input, &scope).map_err(|error| {
+            let pointer = place.node.map_or("", |node| node.pointer.as_str());
+            Error::new(ErrorKind::Expression, pointer, error.detail)
+        })
+    }
+
+    /// Whether a condition holds. As in jq, only `false` and `null` do not.
+    pub(super) fn holds(
+        &self,
+        expr: Expr,
+        input: &Value,
+        place: &Place<'_>,
+    ) -> Result<bool, Error> {
+        let value = self.evaluate(expr, input, place)?;
+        Ok(!matches!(value, Value::Null | Value::Bool(false)))
+    }
+
+    pub(super) fn render(
+        &self,
+        template: &Template,
+        input: &Value,
+        place: &Place<'_>,
+    ) -> Result<Value, Error> {
+        match template {
+            Template::Literal(value) => Ok(value.clone()),
+            Template::Expr(expr) => self.evaluate(*expr, input, place),
+            Template::Array(items) => {
+                let items = items.iter().map(|item| self.render(item, input, place));
+                Ok(Value::Array(items.collect::<Result<_, _>>()?))
+            }
+            Template::Object(fields) => {
+                let fields = fields
+                    .iter()
+                    .map(|(key, value)| Ok((key.clone(), self.render(value, input, place)?)));
+                Ok(Value::Object(fields.collect::<Result<_, Error>>()?))
+            }
+            Template::Uri(parts) => {
+                let pointer = place.node.map_or("", |node| node.pointer.as_str());
+                uri(parts, input)
+                    .map(Value::String)
+                    .map_err(|error| Error::new(ErrorKind::Expression, pointer, error.detail))
+            }
+        }
+    }
+
+    pub(super) fn check(
+        &self,
+        schema: Option<Schema>,
+        value: &Value,
+        pointer: &str,
+    ) -> Result<(), Error> {
+        let Some(schema) = schema else { return Ok(()) };
+        self.evaluate
+            .validate(schema, value)
+            .map_err(|error| Error::new(ErrorKind::Validation, pointer, error.detail))
+    }
+
+    pub(super) fn millis(
+        &self,
+        span: Span,
+        input: &Value,
+        place: &Place<'_>,
+    ) -> Result<u64, Error> {
+        let expr = match span {
+            Span::Millis(millis) => return Ok(millis),
+            Span::Expr(expr) => expr,
+        };
+        let value = self.evaluate(expr, input, place)?;
+        data_millis(&value).ok_or_else(|| {
+            let pointer = place.node.map_or("", |node| node.pointer.as_str());
+            let detail = "a duration must be an ISO 8601 duration such as `PT5S`, or an object of \
+                          days, hours, minutes, seconds and milliseconds";
+            Error::new(ErrorKind::Expression, pointer, detail)
+        })
+    }
+
+    /// The frame's `$context` to be replaced: that of its branch, else the run's.
+    pub(super) fn context_mut(&mut self, frame: Option<u64>) -> &mut Value {
+        let mut at = frame;
+        while let Some(number) = at {
+            let Some(found) = self.state.frames.get(&number) else { break };
+            if found.context.is_some() {
+                break;
+            }
+            at = found.parent;
+        }
+        let own = at.and_then(|number| self.state.frames.get_mut(&number));
+        match own.and_then(|frame| frame.context.as_mut()) {
+            Some(context) => context,
+            None => &mut self.state.context,
+        }
+    }
+
+    pub(super) fn body(&self, frame: u64) -> Option<&Body> {
+        self.state.frames.get(&frame).map(|frame| &frame.body)
+    }
+}
+
+fn uri(parts: &[(String, Option<String>)], input: &Value) -> Result<String, EvaluateError> {
+    let mut text = String::new();
+    for (literal, name) in parts {
+        text.push_str(literal);
+        let Some(name) = name else { continue };
+        match input.get(name) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(value)) => percent_encode(value, &mut text),
+            Some(value @ (Value::Number(_) | Value::Bool(_))) => text.push_str(&value.to_string()),
+            Some(_) => {
+                let detail = format!("`{name}` of the URI template is not a scalar");
+                return Err(EvaluateError { detail });
+            }
+        }
+    }
+    Ok(text)
+}
+
+/// Everything but unreserved characters is escaped (RFC 6570, section 3.2.2).
+fn percent_encode(value: &str, text: &mut String) {
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+}
+
+/// Milliseconds of a duration as data: an ISO 8601 duration of weeks, days and smaller units, or
+/// an object as in the DSL.
+pub(super) fn data_millis(value: &Value) -> Option<u64> {
+    match value {
+        Value::String(text) => iso_millis(text),
+        Value::Object(fields) => fields.iter().try_fold(0_u64, |sum, (unit, count)| {
+            let unit = match unit.as_str() {
+                "days" => 86_400_000,
+                "hours" => 3_600_000,
+                "minutes" => 60_000,
+                "seconds" => 1_000,
+                "milliseconds" => 1,
+                _ => return None,
+            };
+            sum.checked_add(count.as_u64()?.checked_mul(unit)?)
+        }),
+        _ => None,
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the sum is checked to be finite, not negative and below 2^53"
+)]
+fn iso_millis(text: &str) -> Option<u64> {
+    let rest = text.strip_prefix('P')?;
+    let (mut in_time, mut number, mut sum, mut any) = (false, String::new(), 0.0_f64, false);
+    for c in rest.chars() {
+        let unit = match (c, in_time) {
+            ('T', false) if number.is_empty() => {
+                in_time = true;
+                continue;
+            }
+            ('0'..='9' | '.', _) => {
+                number.push(c);
+                continue;
+            }
+            ('W', false) => 604_800_000.0,
+            ('D', false) => 86_400_000.0,
+            ('H', true) => 3_600_000.0,
+            ('M', true) => 60_000.0,
+            ('S', true) => 1_000.0,
+            _ => return None,
+        };
+        sum += number.parse::<f64>().ok()? * unit;
+        (number, any) = (String::new(), true);
+    }
+    (any && number.is_empty() && sum.is_finite() && sum < 9e15).then_some(sum as u64)
+}

@@ -1,0 +1,317 @@
+//! The engine's own form of a definition: small steps with resolved references.
+//!
+//! A compiler makes it (`services/definition`); the machine runs it and never sees a document. All
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{DefinitionRef, RetryPolicy};
+
+/// Index into [`Program::expressions`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expr(pub u32);
+
+/// Index into [`Program::schemas`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema(pub u32);
+
+/// Index into [`Program::nodes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NodeId(pub u32);
+
+/// Index into [`Program::lists`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListId(pub u32);
+
+/// A compiled definition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// Whose program it is.
+    pub definition: DefinitionRef,
+    /// The document as JSON, for `$workflow.definition`.
+    pub document: Value,
+    /// Source of each expression, without `${ }`.
+    pub expressions: Vec<String>,
+    /// Each JSON Schema document.
+    pub schemas: Vec<Value>,
+    /// Every task.
+    pub nodes: Vec<Node>,
+    /// Every task list.
+    pub lists: Vec<List>,
+    /// What the run executes.
+    pub body: ListId,
+    /// Checked against the run's raw input.
+    pub input_schema: Option<Schema>,
+    /// Transforms the run's input.
+    pub input_from: Option<Template>,
+    /// Transforms the run's output.
+    pub output_as: Option<Template>,
+    /// Checked against the run's output.
+    pub output_schema: Option<Schema>,
+    /// The longest that a run may take.
+    pub timeout: Option<Span>,
+}
+
+/// Tasks that run one after the other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct List(pub Vec<NodeId>);
+
+/// A JSON value with expressions in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Template {
+    /// Has no expression in it.
+    Literal(Value),
+    /// Is one expression.
+    Expr(Expr),
+    /// An array with an expression somewhere inside.
+    Array(Vec<Template>),
+    /// An object with an expression somewhere inside, in the document's order.
+    Object(Vec<(String, Template)>),
+    /// RFC 6570 level 1 URI template: literal parts and top-level property names in turn. An
+    /// absent property is the empty string; one that is not a scalar is an expression error.
+    Uri(Vec<(String, Option<String>)>),
+}
+
+/// A length of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Span {
+    /// Known when compiled.
+    Millis(u64),
+    /// Evaluates to an ISO 8601 duration, or to an object as in the DSL.
+    Expr(Expr),
+}
+
+/// One task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its name in the list.
+    pub name: String,
+    /// JSON pointer into the document, e.g. `/do/0/charge`.
+    pub pointer: String,
+    /// `if`: when it evaluates to false or null the task is skipped.
+    pub condition: Option<Expr>,
+    /// `input.schema`.
+    pub input_schema: Option<Schema>,
+    /// `input.from`.
+    pub input_from: Option<Template>,
+    /// `output.as`.
+    pub output_as: Option<Template>,
+    /// `output.schema`.
+    pub output_schema: Option<Schema>,
+    /// `export`.
+    pub export: Option<Export>,
+    /// `timeout`.
+    pub timeout: Option<Span>,
+    /// Where to go after it.
+    pub then: Flow,
+    /// What it does.
+    pub kind: Kind,
+}
+
+/// What becomes `$context` after a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Export {
+    /// `export.as`; none: the task's output.
+    pub as_: Option<Template>,
+    /// `export.schema`.
+    pub schema: Option<Schema>,
+}
+
+/// Where to go after a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flow {
+    /// To the next task of the list.
+    Continue,
+    /// Out of the list.
+    Exit,
+    /// To the end of the run.
+    End,
+    /// To a task of the same list.
+    Goto(Jump),
+}
+
+/// Position in the list that the task stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Jump(pub u32);
+
+/// What a task does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Runs a list.
+    Do(ListId),
+    /// Gives a value.
+    Set(Template),
+    /// Takes the first case that holds; none: goes on as [`Node::then`] says.
+    Switch(Vec<Case>),
+    /// Runs tasks side by side.
+    Fork {
+        /// Each a branch.
+        branches: Vec<NodeId>,
+        /// The first to succeed wins, and the others are cancelled.
+        compete: bool,
+    },
+    /// Runs a list for each item, one after the other.
+    For {
+        /// Name of the item's variable, without `$`.
+        each: String,
+        /// Name of the index's variable, without `$`.
+        at: String,
+        /// The items.
+        items: Template,
+        /// Goes on while it holds; asked before each iteration.
+        condition: Option<Expr>,
+        /// What is run.
+        body: ListId,
+    },
+    /// Runs a list and handles its errors.
+    Try {
+        /// What is tried.
+        body: ListId,
+        /// How errors are handled.
+        catch: Box<Catch>,
+    },
+    /// Raises an error.
+    Raise(Box<ErrorTemplate>),
+    /// Waits.
+    Wait(Span),
+    /// Has a worker do something.
+    Call(Box<Call>),
+}
+
+/// One case of a switch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Case {
+    /// None: always.
+    pub when: Option<Expr>,
+    /// Where to go.
+    pub then: Flow,
+}
+
+/// How a `try` handles errors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Catch {
+    /// Which errors; an empty filter takes all.
+    pub errors: ErrorFilter,
+    /// Name of the error's variable, without `$`.
+    pub as_: String,
+    /// Only when it holds.
+    pub when: Option<Expr>,
+    /// Not when it holds.
+    pub except_when: Option<Expr>,
+    /// Tries again first.
+    pub retry: Option<TryRetry>,
+    /// Runs when there is no retry (left).
+    pub body: Option<ListId>,
+    /// Where to go after a caught error; a target is in the list of the `try`.
+    pub then: Option<Flow>,
+}
+
+/// `catch.retry`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TryRetry {
+    /// Delays and limits.
+    pub policy: RetryPolicy,
+    /// Only when it holds.
+    pub when: Option<Expr>,
+    /// Not when it holds.
+    pub except_when: Option<Expr>,
+    /// `limit.attempt.duration`: the longest that one attempt may take, in milliseconds.
+    pub attempt_ms: Option<u64>,
+}
+
+/// `catch.errors.with`: what is given must be equal.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ErrorFilter {
+    /// URI of the type; families of the specification match each other.
+    pub kind: Option<String>,
+    /// The status.
+    pub status: Option<u16>,
+    /// JSON pointer of the task.
+    pub instance: Option<String>,
+    /// The title.
+    pub title: Option<String>,
+    /// The detail.
+    pub detail: Option<String>,
+}
+
+/// The error that a `raise` raises.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ErrorTemplate {
+    /// URI of the type.
+    pub kind: Template,
+    /// The status; an integer.
+    pub status: Template,
+    /// JSON pointer; none: that of the `raise`.
+    pub instance: Option<Template>,
+    /// The title.
+    pub title: Option<Template>,
+    /// The detail.
+    pub detail: Option<Template>,
+}
+
+/// A task that a worker executes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// The task type: `[a-z0-9_-]{1,64}`.
+    pub task_type: String,
+    /// The queue: `[a-z0-9_-]{1,64}`.
+    pub queue: String,
+    /// Its input, evaluated on the task's transformed input.
+    pub with: Template,
+    /// Retries, limits and what happens in the end.
+    pub policy: TaskPolicy,
+}
+
+/// What bounds a task that a worker executes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskPolicy {
+    /// When an attempt that failed is tried again.
+    pub retry: RetryPolicy,
+    /// The longest that one attempt may take, from its start, in milliseconds.
+    pub start_to_close_ms: u64,
+    /// How many attempts may end with their worker's death or silence: a failure class of its own,
+    /// since the task may not be to blame.
+    pub crashes_max: u32,
+    /// What happens to the run when the task is dead-lettered.
+    pub when_exhausted: WhenExhausted,
+}
+
+impl Default for TaskPolicy {
+    fn default() -> Self {
+        Self {
+            retry: RetryPolicy::default(),
+            start_to_close_ms: 300_000,
+            crashes_max: 5,
+            when_exhausted: WhenExhausted::Fault,
+        }
+    }
+}
+
+/// What happens to the run when a task is dead-lettered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenExhausted {
+    /// The run faults; a redrive takes it up again.
+    #[default]
+    Fault,
+    /// The run waits for a redrive, and its other branches go on.
+    Park,
+}
+
+impl Program {
+    /// The node of `id`.
+    #[must_use]
+    pub fn node(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.get(id.0 as usize)
+    }
+
+    /// The tasks of a list.
+    #[must_use]
+    pub fn list(&self, id: ListId) -> &[NodeId] {
+        self.lists.get(id.0 as usize).map_or(&[], |list| list.0.as_slice())
+    }
+}

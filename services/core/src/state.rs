@@ -1,0 +1,358 @@
+//! What is known of a run: one compact value, from which alone the machine goes on.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Error, ListId, NodeId, Timestamp};
+
+/// Status of a run, as in the Open Workflow specification ("Status Phases").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Accepted, not begun.
+    #[default]
+    Pending,
+    /// Work is under way.
+    Running,
+    /// Only timers or parked dead letters are open.
+    Waiting,
+    /// Held by a person.
+    Suspended,
+    /// Ended on request.
+    Cancelled,
+    /// Ended with an error; a redrive may take it up again.
+    Faulted,
+    /// Ended with an output.
+    Completed,
+}
+
+impl Status {
+    /// Whether nothing more happens by itself.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Faulted | Self::Completed)
+    }
+
+    /// The name as the specification writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Suspended => "suspended",
+            Self::Cancelled => "cancelled",
+            Self::Faulted => "faulted",
+            Self::Completed => "completed",
+        }
+    }
+
+    /// Reads a name as [`Status::as_str`] writes it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [
+            Self::Pending,
+            Self::Running,
+            Self::Waiting,
+            Self::Suspended,
+            Self::Cancelled,
+            Self::Faulted,
+            Self::Completed,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == text)
+    }
+}
+
+/// A run, between two inputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunState {
+    /// Where it stands.
+    pub status: Status,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// As it was given.
+    pub raw_input: Value,
+    /// `$context`.
+    pub context: Value,
+    /// Its output, once completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    /// Its error, once faulted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
+    /// When the whole run times out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// Every open scope, task and timer by number; a parent's number is below its children's.
+    pub frames: BTreeMap<u64, Frame>,
+    /// The number that the next frame gets.
+    pub next: u64,
+    /// Work that was cut off by the limit on steps per input; goes on with the next tick.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<crate::machine::Op>,
+    /// Last epoch of tasks that closed after more than one attempt, so that a zombie's result is
+    /// known for what it is. Bounded: the oldest go first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settled: BTreeMap<u64, u64>,
+    /// Transitions so far, for the limit on them.
+    #[serde(default)]
+    pub steps: u64,
+}
+
+/// An open scope, task or timer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Frame {
+    /// The frame that it reports to; none: the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<u64>,
+    /// When it was entered.
+    pub at: Timestamp,
+    /// When it times out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// `$context` of a branch of a fork: exported there, merged when it joins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Value>,
+    /// Variables that its children see: loop variables, a caught error.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, Value>,
+    /// What it is.
+    pub body: Body,
+}
+
+/// What a frame is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// A task list; its open child is the task at `index`.
+    List {
+        /// Which.
+        list: ListId,
+        /// Position of the open task.
+        index: u32,
+    },
+    /// A branch of a fork; its open child is its only task.
+    Branch {
+        /// Position in the fork's declaration.
+        index: u32,
+    },
+    /// A task that is open.
+    Task(Box<TaskFrame>),
+}
+
+/// A task that is open: what all kinds share, and its own progress.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskFrame {
+    /// Which.
+    pub node: NodeId,
+    /// `$task.input`: before `input.from`.
+    pub raw_input: Value,
+    /// `$input`: after `input.from`; none: the same as the raw one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// Its progress.
+    pub work: Work,
+}
+
+impl TaskFrame {
+    /// `$input`.
+    #[must_use]
+    pub fn input(&self) -> &Value {
+        self.input.as_ref().unwrap_or(&self.raw_input)
+    }
+}
+
+/// Progress of an open task, by kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// `do`: its list is open.
+    Do,
+    /// `fork`: results of the branches that are done, in the order of declaration.
+    Fork {
+        /// Output and exported context of each branch.
+        done: BTreeMap<u32, (Value, Option<Value>)>,
+        /// Error of each branch that failed (only where branches compete).
+        failed: BTreeMap<u32, Error>,
+    },
+    /// `for`: the iteration that is open.
+    For {
+        /// What is iterated.
+        items: Vec<Value>,
+        /// Index of the open iteration.
+        index: u32,
+    },
+    /// `try`.
+    Try {
+        /// Retries so far.
+        retries: u32,
+        /// What it is doing.
+        phase: TryPhase,
+        /// When the open attempt times out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt_deadline: Option<Timestamp>,
+    },
+    /// `wait`.
+    Wait {
+        /// When it is over.
+        until: Timestamp,
+        /// It belongs to a faulted run.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        interrupted: bool,
+    },
+    /// `call`.
+    Call(TaskState),
+}
+
+/// What a `try` is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TryPhase {
+    /// Its list is open.
+    Trying,
+    /// It waits until it tries again.
+    Backoff(Timestamp),
+    /// Its handler is open.
+    Catching,
+}
+
+/// A task that a worker executes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskState {
+    /// What the worker gets.
+    pub input: Value,
+    /// The fencing token: the number of the newest attempt.
+    pub epoch: u64,
+    /// Attempts that failed since the last redrive.
+    pub failures: u32,
+    /// Attempts that ended with their worker since the last redrive.
+    pub crashes: u32,
+    /// When the first attempt since the last redrive was dispatched.
+    pub first_at: Timestamp,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Refusals noted in history, which has room for a few only.
+    #[serde(default)]
+    pub refusals: u32,
+    /// The last error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
+}
+
+/// Where a task stands that a worker executes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// An attempt was given out; its message is on its way, or its worker is at it.
+    Dispatched {
+        /// When.
+        at: Timestamp,
+        /// When the failure detector is asked to look for it, if nothing is heard until then.
+        check_at: Timestamp,
+        /// How often it was asked already.
+        checks: u32,
+    },
+    /// A worker said that it is at it.
+    Started {
+        /// When it began.
+        at: Timestamp,
+        /// Which.
+        worker: String,
+        /// When the attempt times out.
+        deadline: Timestamp,
+    },
+    /// The next attempt is given out at this time.
+    Backoff {
+        /// When.
+        until: Timestamp,
+    },
+    /// It exhausted its policy; a redrive takes it up again.
+    DeadLettered,
+    /// The run faulted; a redrive takes it up again.
+    Interrupted,
+}
+
+/// An open worker task, as reconcilers and people see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskView<'a> {
+    /// Number of the task.
+    pub task: u64,
+    /// Which.
+    pub node: NodeId,
+    /// Its state.
+    pub state: &'a TaskState,
+}
+
+impl RunState {
+    /// A run that was accepted at `now` with `input`, not begun.
+    #[must_use]
+    pub fn new(input: Value, now: Timestamp) -> Self {
+        Self {
+            status: Status::Pending,
+            created_at: now,
+            started_at: None,
+            raw_input: input,
+            context: Value::Null,
+            output: None,
+            error: None,
+            deadline: None,
+            frames: BTreeMap::new(),
+            next: 1,
+            pending: Vec::new(),
+            settled: BTreeMap::new(),
+            steps: 0,
+        }
+    }
+
+    /// Every open worker task.
+    pub fn tasks(&self) -> impl Iterator<Item = TaskView<'_>> {
+        self.frames.iter().filter_map(|(task, frame)| match &frame.body {
+            Body::Task(open) => match &open.work {
+                Work::Call(state) => Some(TaskView { task: *task, node: open.node, state }),
+                _ => None,
+            },
+            Body::List { .. } | Body::Branch { .. } => None,
+        })
+    }
+
+    /// When the run must be told the time at the latest (promise P2); none: it is over, or waits
+    /// for a person.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Timestamp> {
+        if self.status.is_terminal() {
+            return None;
+        }
+        if self.status == Status::Pending || !self.pending.is_empty() {
+            return Some(self.created_at);
+        }
+        self.frames
+            .values()
+            .flat_map(|frame| [frame.deadline, frame.due_at()])
+            .chain([self.deadline])
+            .flatten()
+            .min()
+    }
+}
+
+impl Frame {
+    fn due_at(&self) -> Option<Timestamp> {
+        let Body::Task(open) = &self.body else { return None };
+        match &open.work {
+            Work::Wait { until, interrupted: false } => Some(*until),
+            Work::Try { phase: TryPhase::Backoff(until), .. } => Some(*until),
+            Work::Try { attempt_deadline, .. } => *attempt_deadline,
+            Work::Call(state) => match &state.phase {
+                Phase::Started { deadline, .. } => Some(*deadline),
+                Phase::Backoff { until } => Some(*until),
+                Phase::Dispatched { check_at, .. } => Some(*check_at),
+                Phase::DeadLettered | Phase::Interrupted => None,
+            },
+            _ => None,
+        }
+    }
+}

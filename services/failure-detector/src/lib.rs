@@ -1,0 +1,1 @@
+//! Finds what broke, and has it mended.

@@ -1,0 +1,1 @@
+//! Tells people and systems outside, at least once.

@@ -1,0 +1,1 @@
+//! Turns messages into committed decisions.

@@ -1,0 +1,1 @@
+//! Wakes runs whose time has come, and keeps the dead letters.

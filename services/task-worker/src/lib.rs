@@ -1,0 +1,1 @@
+//! The built-in worker: http and simulate, and any program.

@@ -1,0 +1,1 @@
+//! Write a durable worker in about twelve lines.

@@ -1,0 +1,1 @@
+//! Tests that need servers, processes, a browser or the whole engine.
