@@ -16,7 +16,7 @@ mod time;
 
 pub use error::{Error, ErrorKind};
 pub use evaluate::{Evaluate, EvaluateError, Variables};
-pub use id::{DefinitionRef, IdError, RunId, TaskKey, partition_of};
+pub use id::{DefinitionRef, IdError, RunId, TaskKey, is_dns_label, partition_of};
 pub use io::{Effect, Event, Fault, Input, LossCause, Step};
 pub use machine::{Machine, Outcome, ReplayError, replay};
 pub use program::{
