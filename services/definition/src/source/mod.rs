@@ -53,7 +53,8 @@ pub(crate) fn read(source: &[u8], limits: &Limits) -> Result<(Tree, Format), Pro
 /// tried when JSON does not even have its syntax.
 fn read_either(text: &str, limits: &Limits) -> Result<(Tree, Format), Problem> {
     let mut starts = text.chars().filter(|c| !c.is_whitespace());
-    let json = matches!(starts.next(), Some('{' | '[')) && matches!(starts.next(), Some('"' | '}' | '{'));
+    let json =
+        matches!(starts.next(), Some('{' | '[')) && matches!(starts.next(), Some('"' | '}' | '{'));
     if !json {
         return yaml::read(text, limits).map(|tree| (tree, Format::Yaml));
     }

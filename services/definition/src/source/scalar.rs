@@ -33,14 +33,19 @@ pub(super) fn number(text: &str) -> Result<Number, Refusal> {
     }
     if digits.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
         let signed = digits.parse::<i64>().map(Number::from);
-        return signed.or_else(|_| digits.parse::<u64>().map(Number::from)).or_else(|_| too_large());
+        return signed
+            .or_else(|_| digits.parse::<u64>().map(Number::from))
+            .or_else(|_| too_large());
     }
     let float = digits.parse::<f64>().ok().and_then(Number::from_f64);
     float.ok_or_else(|| not_finite(text))
 }
 
 fn not_finite(text: &str) -> Refusal {
-    ("number-range", format!("the number {} is not finite, and JSON has no such number", short(text)))
+    (
+        "number-range",
+        format!("the number {} is not finite, and JSON has no such number", short(text)),
+    )
 }
 
 fn short(text: &str) -> String {
@@ -54,7 +59,8 @@ fn is_non_finite(text: &str) -> bool {
 
 /// `[-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?`, `0o[0-7]+`, `0x[0-9a-fA-F]+`.
 fn looks_like_number(text: &str) -> bool {
-    let all = |text: &str, test: fn(&u8) -> bool| !text.is_empty() && text.as_bytes().iter().all(test);
+    let all =
+        |text: &str, test: fn(&u8) -> bool| !text.is_empty() && text.as_bytes().iter().all(test);
     if let Some(hex) = text.strip_prefix("0x") {
         return all(hex, u8::is_ascii_hexdigit);
     }
@@ -112,9 +118,11 @@ mod tests {
 
     #[test]
     fn numbers_that_json_lacks_are_refused() {
-        for (text, code) in
-            [("18446744073709551616", "integer-range"), (".inf", "number-range"), ("1e999", "number-range")]
-        {
+        for (text, code) in [
+            ("18446744073709551616", "integer-range"),
+            (".inf", "number-range"),
+            ("1e999", "number-range"),
+        ] {
             assert_eq!(resolve(text).unwrap_err().0, code, "{text}");
         }
     }

@@ -86,7 +86,8 @@ impl Reader<'_> {
             return Err(Problem::new("key-not-string", mark, "a key must be a string"));
         }
         if self.open.len() >= self.limits.depth_max {
-            let message = format!("the document nests deeper than {} levels", self.limits.depth_max);
+            let message =
+                format!("the document nests deeper than {} levels", self.limits.depth_max);
             return Err(Problem::new("too-deep", mark, message));
         }
         self.open.push(open);

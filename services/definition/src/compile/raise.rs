@@ -1,0 +1,47 @@
+//! `raise`.
+
+use kintsugi_core::{ErrorTemplate, Kind, Template};
+use serde_json::Value;
+
+use super::template::inside;
+use super::{Compiler, nothing};
+use crate::source::{Node, Tree};
+
+impl<'a> Compiler<'a> {
+    pub(super) fn raise(&mut self, tree: &'a Tree, pointer: &str) -> Kind {
+        let fields = self.fields(tree, pointer, "`raise`", &["error"]);
+        let error = fields.and_then(|fields| self.required(&fields, "error", "`raise`"));
+        let error = error.and_then(|(tree, at)| self.resolve("errors", tree, &at));
+        let error = error.and_then(|(tree, at)| self.error(tree, &at));
+        error.map_or_else(nothing, |error| Kind::Raise(Box::new(error)))
+    }
+
+    /// The definition of an error.
+    pub(super) fn error(&mut self, tree: &'a Tree, pointer: &str) -> Option<ErrorTemplate> {
+        let known = ["type", "status", "instance", "title", "detail"];
+        let fields = self.fields(tree, pointer, "an error", &known)?;
+        let kind = self.required(&fields, "type", "an error");
+        let status = self.required(&fields, "status", "an error");
+        let mut text = |found: Option<(&'a Tree, String)>, key: &str| {
+            let (tree, at) = found?;
+            self.string(tree, &at, &format!("`{key}`"))?;
+            Some(self.template(tree, &at))
+        };
+        let kind = text(kind, "type");
+        let (instance, title) =
+            (text(fields.at("instance"), "instance"), text(fields.at("title"), "title"));
+        let detail = text(fields.at("detail"), "detail");
+        let status = status.and_then(|(tree, at)| self.status(tree, &at));
+        Some(ErrorTemplate { kind: kind?, status: status?, instance, title, detail })
+    }
+
+    fn status(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
+        match &tree.node {
+            Node::String(text) if inside(text).is_some() => Some(self.template(tree, pointer)),
+            _ => {
+                let status = self.integer(tree, pointer, "`status`", (100, 599))?;
+                Some(Template::Literal(Value::from(status)))
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Expressions, templates and schemas.
+
+use kintsugi_core::{Expr, Schema, Template};
+use serde_json::Value;
+
+use super::{Compiler, VARIABLES};
+use crate::Problem;
+use crate::names::did_you_mean;
+use crate::schema;
+use crate::source::{Mark, Node, Tree, escape};
+
+/// What stands in `${ … }` when that is the whole string.
+pub(super) fn inside(text: &str) -> Option<&str> {
+    text.trim().strip_prefix("${")?.strip_suffix('}').map(str::trim)
+}
+
+impl<'a> Compiler<'a> {
+    /// A value in which strings may be `${ … }`.
+    pub(super) fn template(&mut self, tree: &'a Tree, pointer: &str) -> Template {
+        match &tree.node {
+            Node::String(text) => match inside(text) {
+                Some(code) => {
+                    self.expression(code, tree.mark, pointer).map_or_else(null, Template::Expr)
+                }
+                None => {
+                    self.suspicious(text, tree.mark, pointer);
+                    Template::Literal(Value::String(text.clone()))
+                }
+            },
+            Node::Array(items) => {
+                let parts: Vec<_> = items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| self.template(item, &format!("{pointer}/{index}")))
+                    .collect();
+                array(parts)
+            }
+            Node::Object(entries) => {
+                let mut parts = Vec::with_capacity(entries.len());
+                for entry in entries {
+                    let pointer = format!("{pointer}/{}", escape(&entry.key));
+                    parts.push((entry.key.clone(), self.template(&entry.value, &pointer)));
+                }
+                object(parts)
+            }
+            _ => Template::Literal(tree.to_value()),
+        }
+    }
+
+    /// `from` and `as`: a string is an expression, an object a template.
+    pub(super) fn transform(
+        &mut self,
+        tree: &'a Tree,
+        pointer: &str,
+        what: &str,
+    ) -> Option<Template> {
+        match &tree.node {
+            Node::String(text) => self.bare(text, tree.mark, pointer).map(Template::Expr),
+            Node::Object(_) => Some(self.template(tree, pointer)),
+            _ => {
+                self.wrong_type(tree, pointer, what, "an expression or an object");
+                None
+            }
+        }
+    }
+
+    /// A field that is always an expression, with or without `${ }`.
+    pub(super) fn condition(&mut self, tree: &'a Tree, pointer: &str, what: &str) -> Option<Expr> {
+        let text = self.string(tree, pointer, what)?;
+        self.bare(text, tree.mark, pointer)
+    }
+
+    fn bare(&mut self, text: &str, mark: Mark, pointer: &str) -> Option<Expr> {
+        self.expression(inside(text).unwrap_or(text), mark, pointer)
+    }
+
+    /// Checks an expression and gives it a number.
+    pub(super) fn expression(&mut self, code: &str, mark: Mark, pointer: &str) -> Option<Expr> {
+        let invalid =
+            |message: String| Problem::new("invalid-expression", mark, message).at(pointer);
+        let max = self.limits.expression_bytes_max;
+        if code.len() > max {
+            let message =
+                format!("the expression has {} bytes; at most {max} are accepted", code.len());
+            self.problem(invalid(message));
+            return None;
+        }
+        match self.toolbox.compile(code) {
+            Ok(filter) => self.known(filter.variables(), mark, pointer),
+            Err(err) => {
+                let mut problem = invalid(err.message);
+                problem.hint = err.hint;
+                self.problem(problem);
+                return None;
+            }
+        }
+        if let Some(known) = self.expression_ids.get(code) {
+            return Some(*known);
+        }
+        if self.expressions.len() >= self.limits.expressions_max {
+            let message =
+                format!("the document has more than {} expressions", self.limits.expressions_max);
+            self.problem(Problem::new("document-too-large", mark, message).at(pointer));
+            return None;
+        }
+        let expr = Expr(u32::try_from(self.expressions.len()).ok()?);
+        self.expressions.push(code.to_owned());
+        self.expression_ids.insert(code.to_owned(), expr);
+        Some(expr)
+    }
+
+    /// Refuses variables that cannot be there.
+    fn known(&mut self, names: &[String], mark: Mark, pointer: &str) {
+        for name in names {
+            if VARIABLES.contains(&name.as_str()) || self.scope.contains(name) {
+                continue;
+            }
+            let candidates = VARIABLES.into_iter().chain(self.scope.iter().map(String::as_str));
+            let hint = did_you_mean(name, candidates)
+                .unwrap_or_else(|| format!("here are ${}", VARIABLES.join(", $")));
+            let message = format!("there is no variable `${name}` here");
+            self.problem(Problem::new("unknown-variable", mark, message).at(pointer).hint(hint));
+        }
+    }
+
+    /// Warns of text that its author may take for an expression.
+    fn suspicious(&mut self, text: &str, mark: Mark, pointer: &str) {
+        let (code, message) = if text.contains("${") {
+            ("partial-expression", "`${` within a text is not evaluated")
+        } else if looks_like_path(text) {
+            ("literal-expression", "this looks like an expression but is a text")
+        } else {
+            return;
+        };
+        let hint = if code == "partial-expression" {
+            "make the whole value one expression, e.g. ${ \"Hello \\(.name)\" }".to_owned()
+        } else {
+            format!("to evaluate it, write ${{ {text} }}")
+        };
+        self.warnings.push(Problem::new(code, mark, message).at(pointer).hint(hint));
+    }
+
+    /// `schema: {format: json, document: …}`.
+    pub(super) fn schema(&mut self, tree: &'a Tree, pointer: &str) -> Option<Schema> {
+        let fields = self.fields(tree, pointer, "a schema", &["format", "document", "resource"])?;
+        if let Some((format, pointer)) = fields.at("format")
+            && let Some(name) = self.string(format, &pointer, "`format`")
+            && name != "json"
+        {
+            let hint = "write `format: json`, or leave it out";
+            self.unsupported(format.mark, &pointer, &format!("the schema format `{name}`"), hint);
+        }
+        if let Some((resource, pointer)) = fields.at("resource") {
+            let hint = "write the schema into `document`";
+            self.unsupported(resource.mark, &pointer, "a schema in an external `resource`", hint);
+            return None;
+        }
+        let (document, pointer) = self.required(&fields, "document", "a schema")?;
+        let value = document.to_value();
+        if let Err(message) = schema::build(&value) {
+            self.problem(Problem::new("invalid-schema", document.mark, message).at(pointer));
+            return None;
+        }
+        let known = self.schemas.iter().position(|schema| *schema == value);
+        let index = known.unwrap_or(self.schemas.len());
+        if known.is_none() {
+            self.schemas.push(value);
+        }
+        u32::try_from(index).ok().map(Schema)
+    }
+}
+
+/// `.a`, `.a.b[0]`, `$context`, `$x.a`.
+fn looks_like_path(text: &str) -> bool {
+    let rest = match text.as_bytes() {
+        [b'.', b'a'..=b'z' | b'A'..=b'Z' | b'_', ..] => &text[1..],
+        [b'$', b'a'..=b'z' | b'A'..=b'Z' | b'_', ..] => &text[1..],
+        _ => return false,
+    };
+    rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"._[]".contains(&b))
+}
+
+fn null() -> Template {
+    Template::Literal(Value::Null)
+}
+
+/// An array that is a literal when all of it is.
+fn array(parts: Vec<Template>) -> Template {
+    if !parts.iter().all(|part| matches!(part, Template::Literal(_))) {
+        return Template::Array(parts);
+    }
+    let literal = |part| match part {
+        Template::Literal(value) => value,
+        _ => Value::Null,
+    };
+    Template::Literal(parts.into_iter().map(literal).collect())
+}
+
+/// An object that is a literal when all of it is.
+pub(super) fn object(parts: Vec<(String, Template)>) -> Template {
+    if !parts.iter().all(|(_, part)| matches!(part, Template::Literal(_))) {
+        return Template::Object(parts);
+    }
+    let literal = |(key, part)| match part {
+        Template::Literal(value) => (key, value),
+        _ => (key, Value::Null),
+    };
+    Template::Literal(Value::Object(parts.into_iter().map(literal).collect()))
+}

@@ -1,0 +1,42 @@
+//! What the tests share.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+
+use std::collections::BTreeMap;
+
+use kintsugi_core::{Evaluate, Expr, Program, Variables};
+use kintsugi_definition::{Compiled, Expressions, Limits, Problems, Settings, compile};
+use serde_json::{Value, json};
+
+pub const HEAD: &str = "document: {dsl: 1.0.3, namespace: test, name: a, version: 0.1.0}\n";
+
+/// Variables from a map.
+pub struct Map(pub BTreeMap<String, Value>);
+
+impl Variables for Map {
+    fn get(&self, name: &str) -> Option<Value> {
+        self.0.get(name).cloned()
+    }
+}
+
+/// Compiles a body of tasks.
+pub fn body(text: &str) -> Result<Compiled, Problems> {
+    compile(format!("{HEAD}{text}").as_bytes(), &Settings::default())
+}
+
+/// Evaluates one expression with `$context`, `$input` and so on bound as given.
+pub fn eval(code: &str, input: &Value, variables: &[(&str, Value)]) -> Result<Value, String> {
+    let program = program_of(code)?;
+    let expressions = Expressions::new(&program, Limits::default()).map_err(|e| e.to_string())?;
+    let map = variables.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+    expressions.evaluate(Expr(0), input, &Map(map)).map_err(|e| e.detail)
+}
+
+/// A program with one expression.
+pub fn program_of(code: &str) -> Result<Program, String> {
+    let document = json!({
+        "document": {"dsl": "1.0.3", "namespace": "t", "name": "t", "version": "1.0.0"},
+        "do": [{"a": {"if": code, "set": {"x": 1}}}],
+    });
+    let bytes = document.to_string();
+    compile(bytes.as_bytes(), &Settings::default()).map(|c| c.program).map_err(|e| e.to_string())
+}

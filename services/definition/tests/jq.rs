@@ -1,0 +1,308 @@
+//! Expressions: what they give, and what they cannot do.
+
+mod common;
+
+use common::eval;
+use serde_json::{Value, json};
+
+#[test]
+fn expressions_give_what_jq_gives() {
+    let input =
+        json!({"a": {"b": [1, 2, 3]}, "s": "x", "n": 9_007_199_254_740_993_u64, "nul": null});
+    for (code, expected) in [
+        (".", input.clone()),
+        (".a.b", json!([1, 2, 3])),
+        (".missing.deep", json!(null)),
+        (".n", json!(9_007_199_254_740_993_u64)),
+        (".n + 1", json!(9_007_199_254_740_994_u64)),
+        ("\"plain\"", json!("plain")),
+        ("12", json!(12)),
+        ("1.0", json!(1.0)),
+        (".a.b | map(. * 2)", json!([2, 4, 6])),
+        ("[.a.b[] * (1,10)]", json!([1, 10, 2, 20, 3, 30])),
+        (".a.b | add", json!(6)),
+        ("\"Hello \\(.s)\"", json!("Hello x")),
+        (".s * 3", json!("xxx")),
+        ("empty", json!(null)),
+        ("{a: 1, b: .s}", json!({"a": 1, "b": "x"})),
+        ("[range(3)]", json!([0, 1, 2])),
+        ("[range(0; 10; 3)]", json!([0, 3, 6, 9])),
+        ("[.a.b[] | select(. > 1)] | length", json!(2)),
+        ("reduce .a.b[] as $x (0; . + $x)", json!(6)),
+        ("[foreach .a.b[] as $x (0; . + $x)]", json!([1, 3, 6])),
+        ("[limit(3; repeat(1))]", json!([1, 1, 1])),
+        ("first(range(10))", json!(0)),
+        ("[.. | numbers] | length", json!(4)),
+        (".a.b |= map(. + 1) | .a.b", json!([2, 3, 4])),
+        (".a.b[0] = 7 | .a.b", json!([7, 2, 3])),
+        (".s *= 2 | .s", json!("xx")),
+        ("del(.a) | keys", json!(["n", "nul", "s"])),
+        ("to_entries | map(.key)", json!(["a", "n", "nul", "s"])),
+        ("[{name: \"k\", value: 1}] | from_entries", json!({"k": 1})),
+        ("[1, null, \"a\"] | join(\",\")", json!("1,,a")),
+        ("[] | join(\",\")", json!("")),
+        ("\"a,b\" | split(\",\")", json!(["a", "b"])),
+        ("\"abc\" | test(\"B\"; \"i\")", json!(true)),
+        ("\"abc\" | gsub(\"b\"; \"x\")", json!("axc")),
+        ("[1,[2]] | flatten", json!([1, 2])),
+        ("2 | IN(1, 2)", json!(true)),
+        ("[1, \"a\\\"b\", null] | @csv", json!("1,\"a\"\"b\",")),
+        ("[\"a\\tb\"] | @tsv", json!("a\\tb")),
+        ("\"a b\" | @uri", json!("a%20b")),
+        ("\"x\" | @base64", json!("eA==")),
+        ("{a: [1]} | tojson", json!("{\"a\":[1]}")),
+        ("\"[1,{\\\"a\\\":2}]\" | fromjson", json!([1, {"a": 2}])),
+        ("\"12\" | tonumber", json!(12)),
+        ("try error(\"x\") catch .", json!("x")),
+        (".nul // \"d\"", json!("d")),
+        ("[{g: 1, v: 1}, {g: 2, v: 2}, {g: 1, v: 3}] | group_by(.g) | map(length)", json!([2, 1])),
+        ("[[1,2],[3]] | walk(if isnumber then . + 1 else . end)", json!([[2, 3], [4]])),
+        ("\"2015-03-05T23:51:47Z\" | fromdate", json!(1_425_599_507)),
+        ("1425599507 | todate", json!("2015-03-05T23:51:47Z")),
+        ("def f($n): if $n == 0 then 0 else 1 + f($n - 1) end; f(300)", json!(300)),
+        ("def f: if . == 0 then . else . - 1 | f end; 10000 | f", json!(0)),
+        (". as {a: {b: [$x, $y]}} | $x + $y", json!(3)),
+        ("label $out | 1, break $out", json!(1)),
+        ("[paths] | length", json!(8)),
+        ("\"abc\" | contains(\"b\")", json!(true)),
+        ("\"a-b-c\" | indices(\"-\")", json!([1, 3])),
+        ("[1, 2, 1] | index(1)", json!(0)),
+        ("{\"a\": 1} | has(\"a\")", json!(true)),
+        ("[3, 1, 2] | sort", json!([1, 2, 3])),
+        ("[{a: 2}, {a: 1}] | sort_by(.a) | map(.a)", json!([1, 2])),
+        ("[1, 2] | tostream", json!([[0], 1])),
+        ("fromstream([1, [2]] | tostream)", json!([1, [2]])),
+        ("null | not", json!(true)),
+        ("-(.a.b[0])", json!(-1)),
+        ("\"test\" | ltrimstr(\"t\") | ascii_upcase", json!("EST")),
+        ("splits(\"x\"; null)?", json!(null)),
+    ] {
+        assert_eq!(eval(code, &input, &[]), Ok(expected), "{code}");
+    }
+}
+
+#[test]
+fn variables_are_bound_by_name() {
+    let variables = [("context", json!({"a": {"b": 5}})), ("workflow", json!({"id": "x"}))];
+    for (code, expected) in [
+        ("$context.a.b", json!(5)),
+        ("$context", json!({"a": {"b": 5}})),
+        ("$context.a.b + 1", json!(6)),
+        ("\"\\($workflow.id)-\\($context.a.b)\"", json!("x-5")),
+        ("[1, 2] | map(. + $context.a.b)", json!([6, 7])),
+        ("{$workflow}", json!({"workflow": {"id": "x"}})),
+        ("def f: $context.a.b; f + f", json!(10)),
+        ("1 as $workflow | $workflow", json!(1)),
+    ] {
+        assert_eq!(eval(code, &json!(null), &variables), Ok(expected), "{code}");
+    }
+    for code in ["$secrets.x", "$secrets.x + 1"] {
+        let err = eval(code, &json!(null), &variables).unwrap_err();
+        assert!(err.contains("$secrets, which is not available here"), "{err}");
+    }
+}
+
+#[test]
+fn errors_do_not_tell_data() {
+    let input = json!({"secret": "hunter2", "list": ["hunter2"]});
+    for code in [
+        ".secret + 1",
+        ".secret.x",
+        ".secret[0]",
+        ".secret | tonumber",
+        "error(.secret)",
+        "error({a: .secret})",
+        ".list | join(1)",
+        ".secret | fromjson",
+        ".secret | fromdate",
+        "path(.secret | ascii_upcase)",
+        ".list.x",
+        ".list | implode",
+        "{(.list): 1} | .[\"a\"] + 1",
+        ".secret | test(\"(\")",
+        "try error(.secret) catch error(.)",
+    ] {
+        let err = eval(code, &input, &[]).unwrap_err();
+        assert!(!err.contains("hunter2"), "{code}: {err}");
+        assert!(err.starts_with("the expression `"), "{code}: {err}");
+    }
+}
+
+#[test]
+fn what_json_does_not_have_is_an_error() {
+    for code in [
+        "1/0",
+        "nan",
+        "infinite",
+        "[nan]",
+        "{(1): 2}",
+        "{a: infinite}",
+        "1e999",
+        "18446744073709551615 + 1",
+        "\"\\u0000\"",
+    ] {
+        let result = eval(code, &json!(null), &[]);
+        assert!(result.is_err(), "{code}: {result:?}");
+    }
+}
+
+#[test]
+fn what_reaches_outside_is_refused_when_compiled() {
+    for code in [
+        "env",
+        "$ENV",
+        "env.PATH",
+        "now",
+        "localtime",
+        "input",
+        "inputs",
+        "halt",
+        "halt_error",
+        "halt_error(1)",
+        "debug",
+        "debug(1)",
+        "stderr",
+        "input_filename",
+        "$__loc__",
+        "$__prog_args",
+        "get_search_list",
+        "include \"a\"; 1",
+        "import \"a\" as a; 1",
+        "strflocaltime(\"%Z\")",
+        "__tick",
+        "__size",
+        "$__x",
+        "def __tick: .; 1",
+        "1 as $__x | 1",
+        "@__csv",
+        "tobytes",
+        "jn(1e9; 1)",
+        "splits",
+        "ltrimstr",
+        "stderr_empty",
+        "debug_empty",
+    ] {
+        let err = common::program_of(code).unwrap_err();
+        assert!(
+            err.contains("invalid-expression") || err.contains("unknown-variable"),
+            "{code}: {err}"
+        );
+    }
+}
+
+/// Runs each within the time limit, in error; the process survives.
+#[test]
+fn hostile_expressions_end_in_an_error() {
+    let big: Value = (0..1000).map(|i| json!({"a": i, "s": "aaaaaaaaaa"})).collect();
+    let deep: Value = (0..100).fold(json!(1), |v, _| json!([v]));
+    for code in [
+        "def f: 1+f; f",
+        "def f: [f]; f",
+        "def f: {a: f}; f",
+        "def f: f | f; f",
+        "def f: (f, f); f",
+        "def f: f?; [f, f]",
+        "def f: try f catch f; f",
+        "def f(g): 1 + f(g | g); f(.)",
+        "def f($x): f($x + 1) + 1; f(0)",
+        "last(range(1e18))",
+        "last(range(0; 1; 0))",
+        "[range(1e18)]",
+        "until(false; .)",
+        "while(true; .)|empty",
+        "[repeat(1)]",
+        "[recurse(.)]",
+        "[recurse([.])]",
+        "[limit(1e18; repeat(1))]",
+        "[.[] | until(false; .)]",
+        "\"x\" * 1000000000",
+        "\"x\" * 1e18",
+        "1000000000 * \"x\"",
+        "\"x\" | . *= 1000000000",
+        "reduce range(60) as $i (\"x\"; . + .)",
+        "reduce range(60) as $i ([1]; . + .)",
+        "reduce range(60) as $i ({a: 1}; {a: ., b: .})",
+        "reduce range(60) as $i ([1]; [., .])",
+        "reduce range(30) as $i ([1]; [., .]) | tojson",
+        "reduce range(100000) as $i (null; [.])",
+        "reduce range(100000) as $i (null; {a: .})",
+        "reduce range(100000) as $i ({}; {a: .}) | tojson",
+        "reduce range(100) as $i (2; . * .)",
+        "reduce range(1e9) as $i (\"\"; . + \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\")",
+        "[foreach range(1e9) as $i (0; . + 1)]",
+        "[(1,2,3,4,5,6,7,8) as $a | (1,2,3,4,5,6,7,8) as $b | (1,2,3,4,5,6,7,8) as $c | (1,2,3,4,5,6,7,8) as $d | (1,2,3,4,5,6,7,8) as $e | (1,2,3,4,5,6,7,8) as $f | (1,2,3,4,5,6,7,8) as $g | 1]",
+        "[.[] + .[] + .[] + .[]]",
+        "[.[].a + .[].a + .[].a + .[].a]",
+        "[{a: .[], b: .[], c: .[]}]",
+        "[[.[], .[], .[]] | combinations]",
+        "[\"\\(.[])\\(.[])\\(.[])\"]",
+        "[.[] == .[] == .[]]",
+        "[.[] and .[] and .[] and .[]]",
+        "[if .[] then (if .[] then (if .[] then .[] else 1 end) else 1 end) else 1 end]",
+        "[.[] // .[] | .[] as $x | .[] as $y | 1]",
+        "def p(f; g; h): [f, g, h]; [range(1000) | p(range(1000); range(1000); range(1000))]",
+        "[range(300)] | combinations(9)",
+        "[.[range(1000)][\"a\",\"s\"] | (1,2,3) + (1,2,3) + range(10000)]",
+        "(\"a\" * 1000000) as $x | $x | indices(\"a\" * 500000)",
+        "[range(10000)] as $x | $x | contains($x)",
+        "(\"a\" * 100000) | [match(\"a(.*b)?\"; \"g\")]",
+        "(\"a\" * 1000000) | test(\"(a*)*b\")",
+        "\"a\" | test(\"((a{100}){100}){100}\")",
+        "\"a\" | test(\"a{1000000}\")",
+        "(\"[\" * 100000) | fromjson",
+        "(\"[\" * 100000) + (\"]\" * 100000) | fromjson",
+        "reduce range(100) as $i (\"\\\"\"; tojson)",
+        "[range(1e9) | select(false)]",
+        "path(repeat(.))|empty",
+        "[paths(until(false; .))]",
+        "label $x | repeat(if false then break $x else . end) | empty",
+        "getpath([range(1e9)])",
+        "setpath([range(100000) | \"a\"]; 1)",
+        "limit(1e9; def f: ., f; f) | select(false)",
+        "ltrimstr(repeat(\"a\"))",
+        "any(repeat(false); .)",
+        "isempty(repeat(empty))",
+        "[splits(repeat(\"a\"))]",
+        "walk(walk(walk(walk(walk(.)))))|walk(walk(walk(.)))|until(false; walk(.))",
+        "try (def f: 1+f; f) catch 1 | until(false; .)",
+        "[try (def f: 1+f; f) catch 1]",
+        "(def f: 1+f; f)? // 1",
+        "first(def f: 1+f; f) // 5",
+    ] {
+        let started = std::time::Instant::now();
+        let result = eval(code, &big, &[]);
+        let took = started.elapsed();
+        assert!(result.is_err(), "{code}: {result:?}");
+        assert!(took.as_millis() < 5_000, "{code}: {took:?}");
+        println!("{:>6} ms  {code}: {}", took.as_millis(), result.unwrap_err());
+    }
+    assert_eq!(eval("[.. | numbers]", &deep, &[]), Ok(json!([1])));
+}
+
+#[test]
+fn hostile_texts_do_not_overflow_the_compiler() {
+    let repeated = |text: &str, n: usize| text.repeat(n);
+    for code in [
+        format!("{}1{}", repeated("(", 8000 / 2), repeated(")", 8000 / 2 - 1)),
+        format!("{}1", repeated("-", 8000)),
+        format!("1{}", repeated("+1", 4000)),
+        format!("1{}", repeated("|1", 4000)),
+        format!("1{}", repeated(",1", 4000)),
+        format!("1{}", repeated("*1", 4000)),
+        format!("{}1", repeated("try ", 2000)),
+        format!("{}1", repeated("1 as $x|", 1000)),
+        format!("{}1{}", repeated("if 1 then ", 400), repeated(" end", 400)),
+        format!("{}1;{}1", repeated("def f: ", 600), repeated("f;", 600)),
+        format!(".{}", repeated("[0]", 2600)),
+        format!(".{}", repeated("?", 8000)),
+        format!("\"{}{}\"", repeated("\\(\"", 1000), repeated("\")", 1000)),
+        repeated("label $x|", 800),
+        format!("{}1", repeated("reduce 1 as $x (1;1)+", 300)),
+        repeated("a", 8193),
+    ] {
+        let shown: String = code.chars().take(30).collect();
+        let compiled = common::program_of(&code);
+        let result = compiled.is_ok().then(|| eval(&code, &json!(null), &[]));
+        println!("{shown}…: {:?} {result:?}", compiled.is_ok());
+    }
+}
