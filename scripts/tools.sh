@@ -187,9 +187,9 @@ jaeger_exec() {
 
 # The newest PostgreSQL's folder of programs, or nothing.
 postgres_found() {
-  local initdb
-  for initdb in "${POSTGRES_BIN_DIR:-/nowhere}/initdb" \
-    "$(ls -d /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb 2>/dev/null | sort -V | tail -n 1)" "$(command -v initdb)"; do
+  local initdb newest
+  newest=$(compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V | tail -n 1)
+  for initdb in "${POSTGRES_BIN_DIR:-/nowhere}/initdb" "$newest" "$(command -v initdb)"; do
     [[ -x $initdb && -x $(dirname "$(readlink -f "$initdb")")/postgres ]] || continue
     dirname "$(readlink -f "$initdb")"
     return

@@ -1,0 +1,148 @@
+# shellcheck shell=bash
+# ./dev test, check and bench. Stages run on after a failure, so that one run shows all that is wrong; the exit code tells.
+
+FAILED_STAGES=()
+PASSED=0
+FAILED=0
+SKIPPED=0
+
+# stage NAME COMMAND…: runs it, says how it went and how long it took.
+stage() {
+  local name=$1 start=$SECONDS status=0
+  shift
+  say "── $name"
+  "$@" || status=$?
+  if ((status)); then
+    FAILED_STAGES+=("$name")
+    say "── $name: FAILED with status $status after $((SECONDS - start)) s"
+  else
+    say "── $name: ok, $((SECONDS - start)) s"
+  fi
+}
+# Runs "$@" with its output also in a file, whose name it leaves in REPLY for the counts.
+recorded() {
+  REPLY=$(mktemp "$CACHE/run.XXXXXX")
+  "$@" 2>&1 | tee "$REPLY"
+  return "${PIPESTATUS[0]}"
+}
+
+# Cargo's tests, all of them though one fails; counts what libtest says of each binary.
+cargo_test() {
+  local status=0 bound=()
+  # On CI a test that hangs must end with a word, before the machine's own limit ends everything without.
+  [[ ${CI:-} != true ]] || bound=(timeout -k 30 3900)
+  recorded "${bound[@]}" cargo test --locked --no-fail-fast "$@" || status=$?
+  ((status != 124)) || warn "cargo test took more than 65 minutes and was ended"
+  count_lines 's/^test result: .* \([0-9]*\) passed; \([0-9]*\) failed; \([0-9]*\) ignored.*/\1 \2 \3/p' "$REPLY"
+  rm -f "$REPLY"
+  return "$status"
+}
+count_lines() {
+  local passed failed skipped
+  while read -r passed failed skipped; do
+    PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed)) SKIPPED=$((SKIPPED + skipped))
+  done < <(sed -n "$1" "$2")
+}
+# Vitest's counts come from its JSON report; what a person reads is its usual output.
+frontend_test() {
+  local status=0 report="$CACHE/vitest.json" total
+  rm -f "$report"
+  (cd "$ROOT/frontend" && npm run --silent test -- --reporter=default --reporter=json --outputFile.json="$report") || status=$?
+  if [[ -s $report ]]; then
+    total=$(node -e 'const r = require(process.argv[1]);
+      console.log(r.numPassedTests, r.numFailedTests, r.numPendingTests + (r.numTodoTests ?? 0))' "$report")
+    count_lines p <(echo "$total")
+  fi
+  return "$status"
+}
+frontend_lint() { (cd "$ROOT/frontend" && npm run --silent lint); }
+
+lint_stages() {
+  stage "format" cargo fmt --all --check
+  stage "scripts" shellcheck -x "$ROOT/dev" "$ROOT"/scripts/*.sh "$ROOT/.ci/run"
+}
+finish() {
+  local stage
+  for stage in "${FAILED_STAGES[@]}"; do say "failed: $stage"; done
+  # A count is printed only if there is one; the exit code alone tells of a build that failed.
+  if ((PASSED + FAILED > 0)); then
+    say "$PASSED passed, $FAILED failed$( ((SKIPPED == 0)) || echo ", $SKIPPED skipped")"
+  fi
+  ((${#FAILED_STAGES[@]} == 0 && FAILED == 0))
+}
+
+# What the tests need beyond a build. Without a tool its tests skip and say so; on CI it must be there.
+test_tools() {
+  need_rust
+  need_node
+  die_if_missing
+  need_nats_server
+  need_nats_cli
+  need_postgres
+  need_chromium
+  need_shellcheck
+  need_jaeger
+  ((${#MISSING[@]} == 0)) && return
+  printf 'dev: MISSING: %s\n' "${MISSING[@]}" >&2
+  [[ ${CI:-} != true ]] || die "on CI every tool must be there"
+  warn "the tests that need these are skipped"
+}
+
+run_tests() {
+  cd "$ROOT" || exit 1
+  test_tools
+  lint_stages
+  stage "dashboard: packages" frontend_deps
+  stage "dashboard: lint" frontend_lint
+  stage "dashboard: tests" frontend_test
+  stage "dashboard: build" frontend_build
+  stage "clippy" cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+  stage "binary" cargo build --locked --quiet -p kintsugi
+  export KINTSUGI_BIN="${CARGO_TARGET_DIR:-$ROOT/target}/debug/kintsugi"
+  stage "tests" cargo_test --workspace
+  finish
+}
+
+# Before each commit: what needs no server.
+run_check() {
+  cd "$ROOT" || exit 1
+  need_rust
+  need_node
+  need_shellcheck
+  die_if_missing
+  lint_stages
+  stage "dashboard: build" frontend_build
+  stage "clippy" cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+  stage "unit tests" cargo_test --workspace --exclude kintsugi-tests
+  finish
+}
+
+run_bench() {
+  need_rust
+  need_node
+  need_nats_server
+  need_postgres
+  die_if_missing
+  build_release kintsugi kintsugi
+  export KINTSUGI_BIN=$REPLY
+  build_release kintsugi-bench kintsugi-tests
+  exec "$REPLY" "$@"
+}
+
+# Everything that any command may need, once.
+install_all() {
+  need_rust
+  need_node
+  need_nats_server
+  need_nats_cli
+  need_postgres
+  need_chromium
+  need_shellcheck
+  need_jaeger
+  [[ ! -f $ROOT/frontend/package-lock.json ]] || ! have npm || frontend_deps || missing "the dashboard's packages"
+  local name
+  for name in NATS_SERVER_BIN NATS_CLI_BIN POSTGRES_BIN_DIR CHROMIUM_BIN JAEGER_BIN; do
+    [[ -z ${!name:-} ]] || say "$name=${!name}"
+  done
+  die_if_missing
+}
