@@ -1,0 +1,76 @@
+//! The operations of `/v1`, as poem-openapi has them. They read requests and write answers; what
+//! is done stands in `ops`, which the NATS door shares.
+
+mod dead_letters;
+mod definitions;
+mod events;
+mod health;
+mod runs;
+mod system;
+mod tasks;
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::{OpenApiService, Tags};
+
+use crate::app::App;
+
+pub(crate) use health::Liveness;
+
+/// How handlers get at what the gateway holds.
+pub(crate) type Shared<'a> = Data<&'a Arc<App>>;
+
+#[derive(Tags)]
+enum Tag {
+    /// Workflows as their users wrote them: immutable by version.
+    Definitions,
+    /// Executions of a definition.
+    Runs,
+    /// Steps of a run that workers execute.
+    Tasks,
+    /// Tasks that exhausted their policy.
+    #[oai(rename = "Dead letters")]
+    DeadLetters,
+    /// Workers, health, metrics and the recovery log.
+    System,
+    /// Server-sent events.
+    Events,
+}
+
+/// All operations.
+pub(crate) type Operations = (
+    definitions::Definitions,
+    runs::Runs,
+    tasks::Tasks,
+    dead_letters::DeadLetters,
+    system::System,
+    events::Events,
+    health::Healths,
+);
+
+/// The service that has all operations and their description.
+pub(crate) fn service() -> OpenApiService<Operations, ()> {
+    let operations = (
+        definitions::Definitions,
+        runs::Runs,
+        tasks::Tasks,
+        dead_letters::DeadLetters,
+        system::System,
+        events::Events,
+        health::Healths,
+    );
+    OpenApiService::new(operations, "Kintsugi", env!("CARGO_PKG_VERSION")).description(
+        "Durable workflows that heal. Errors are RFC 9457 problems with a stable `code`; unknown \
+         fields and query parameters are refused; times are RFC 3339; lists are pages with `next` \
+         as the `cursor` of the page after. With a token configured, send it as \
+         `Authorization: Bearer`.",
+    )
+}
+
+/// The OpenAPI document.
+#[must_use]
+pub fn document() -> String {
+    // The parameter says nothing (RFC 8259 has no charset), and generated clients stumble over it.
+    service().spec().replace("application/json; charset=utf-8", "application/json")
+}

@@ -1,0 +1,55 @@
+//! Tasks of runs.
+
+use poem_openapi::{
+    OpenApi,
+    param::{Path, Query},
+    payload::Json,
+};
+
+use super::{Shared, Tag};
+use crate::{
+    ops,
+    problem::failure,
+    types::{Task, TaskPage},
+};
+
+pub(crate) struct Tasks;
+
+failure!(TaskFailure:
+    400 "A parameter is unknown or malformed.",
+    404 "There is no such run or task.",
+    503 "The store did not answer.",
+);
+
+#[OpenApi]
+impl Tasks {
+    /// List a run's tasks
+    ///
+    /// Those that workers execute, in the order of their numbers, with every attempt.
+    #[oai(path = "/v1/runs/:id/tasks", method = "get", operation_id = "listTasks", tag = "Tag::Tasks")]
+    async fn list(
+        &self,
+        app: Shared<'_>,
+        /// The run.
+        id: Path<String>,
+        /// Only those with a higher number. Default: 0.
+        after: Query<Option<u64>>,
+        /// At most so many, 1 to 1000. Default: 200.
+        limit: Query<Option<u32>>,
+    ) -> Result<Json<TaskPage>, TaskFailure> {
+        let limit = ops::limit(limit.0, 200, 1000)?;
+        let id = ops::run_id(&id.0)?;
+        Ok(Json(ops::tasks::list(app.0, &id, after.0.unwrap_or(0), limit).await?))
+    }
+
+    /// Show a task
+    #[oai(path = "/v1/tasks/:task", method = "get", operation_id = "getTask", tag = "Tag::Tasks")]
+    async fn get(
+        &self,
+        app: Shared<'_>,
+        /// `run:number`.
+        task: Path<String>,
+    ) -> Result<Json<Task>, TaskFailure> {
+        Ok(Json(ops::tasks::get(app.0, &task.0).await?))
+    }
+}

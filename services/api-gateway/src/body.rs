@@ -1,0 +1,184 @@
+//! Bodies of requests: read under a limit whatever `Content-Length` says, under a deadline, and
+//! refused with a problem that says what is wrong.
+
+use std::{sync::Arc, time::Duration};
+
+use poem::{
+    Request, RequestBody, Result,
+    error::ReadBodyError,
+    http::{StatusCode, header},
+};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry},
+    types::Type,
+};
+use serde::de::DeserializeOwned;
+
+use crate::{app::App, json, problem::Problem};
+
+/// How long a client may take to send its body.
+const READ_MAX: Duration = Duration::from_secs(30);
+
+/// What an envelope may add to the payload in it.
+const ENVELOPE_BYTES: usize = 16 << 10;
+
+/// A JSON body of type `T`; an absent body is taken for `T`'s default where `T` is optional.
+pub(crate) struct JsonBody<T> {
+    /// The value.
+    pub(crate) value: T,
+    /// The text that it was read from.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// As [`JsonBody`], but the body may be absent.
+pub(crate) struct OptionalJsonBody<T>(pub(crate) T);
+
+/// A workflow document, YAML or JSON, as it came.
+pub(crate) struct DocumentBody(pub(crate) Vec<u8>);
+
+impl<'a, T: DeserializeOwned + Type + Send> ApiExtractor<'a> for JsonBody<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(json_meta::<T>(true))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let bytes = read_json(request, body).await?;
+        let value = json::from_slice(&bytes)?;
+        Ok(Self { value, bytes })
+    }
+}
+
+impl<'a, T: DeserializeOwned + Type + Default + Send> ApiExtractor<'a> for OptionalJsonBody<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(json_meta::<T>(false))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let bytes = read_json(request, body).await?;
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self(T::default()));
+        }
+        Ok(Self(json::from_slice(&bytes)?))
+    }
+}
+
+impl<'a> ApiExtractor<'a> for DocumentBody {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn request_meta() -> Option<MetaRequest> {
+        let of = |content_type, schema| MetaMediaType { content_type, schema };
+        let text = || MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")));
+        let object = MetaSchemaRef::Inline(Box::new(MetaSchema::new("object")));
+        Some(MetaRequest {
+            description: Some("An Open Workflow document."),
+            content: vec![of("application/yaml", text()), of("application/json", object)],
+            required: true,
+        })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let subtype = content_subtype(request);
+        // `text/plain` and curl's own default say nothing; the document says what it is.
+        let fits = subtype.as_deref().is_none_or(|subtype| {
+            matches!(
+                subtype,
+                "json"
+                    | "yaml"
+                    | "x-yaml"
+                    | "vnd.yaml"
+                    | "plain"
+                    | "octet-stream"
+                    | "x-www-form-urlencoded"
+            ) || subtype.ends_with("+json")
+                || subtype.ends_with("+yaml")
+        });
+        if !fits {
+            return Err(unsupported(request, "application/yaml or application/json").into());
+        }
+        let limit = app(request)?.config.definition_bytes_max;
+        Ok(Self(read(body, "the document", limit).await?))
+    }
+}
+
+fn json_meta<T: Type>(required: bool) -> MetaRequest {
+    let content = vec![MetaMediaType { content_type: "application/json", schema: T::schema_ref() }];
+    MetaRequest { description: None, content, required }
+}
+
+async fn read_json(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>, Problem> {
+    // curl's default type says nothing about a body that is JSON; another one contradicts it.
+    let fits = content_subtype(request).as_deref().is_none_or(|subtype| {
+        matches!(subtype, "json" | "x-www-form-urlencoded") || subtype.ends_with("+json")
+    });
+    if !fits {
+        return Err(unsupported(request, "application/json"));
+    }
+    let limit = app(request)?.config.input_bytes_max.saturating_add(ENVELOPE_BYTES);
+    read(body, "the body", limit).await
+}
+
+async fn read(body: &mut RequestBody, what: &str, limit: usize) -> Result<Vec<u8>, Problem> {
+    let Ok(body) = body.take() else { return Ok(Vec::new()) };
+    let reading = body.into_bytes_limit(limit);
+    match tokio::time::timeout(READ_MAX, reading).await {
+        Ok(Ok(bytes)) => Ok(bytes.to_vec()),
+        Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(Problem::too_large(what, limit)),
+        Ok(Err(_)) => Err(Problem::bad_request("unreadable_body", "the body broke off")),
+        Err(_) => {
+            let title = format!("the body was not sent within {} s", READ_MAX.as_secs());
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", title))
+        }
+    }
+}
+
+fn app(request: &Request) -> Result<&Arc<App>, Problem> {
+    request.data::<Arc<App>>().ok_or_else(Problem::internal)
+}
+
+/// The part after the `/`, without parameters, in lower case; the whole where there is no `/`.
+fn content_subtype(request: &Request) -> Option<String> {
+    let text = request.header(header::CONTENT_TYPE)?;
+    let essence = text.split(';').next().unwrap_or(text).trim().to_ascii_lowercase();
+    match essence.split_once('/') {
+        Some(("application" | "text", subtype)) => Some(subtype.to_owned()),
+        _ => Some(essence),
+    }
+}
+
+fn unsupported(request: &Request, wanted: &str) -> Problem {
+    let given = request.header(header::CONTENT_TYPE).unwrap_or("");
+    let given: String = given.chars().take(80).collect();
+    let title = format!("the content type `{given}` is not taken here; send {wanted}");
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", title)
+}

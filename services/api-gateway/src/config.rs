@@ -1,0 +1,72 @@
+//! What can be set.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+/// Settings in the table `[gateway]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where HTTP is served. Port 0 picks a free one. Default: `127.0.0.1:3000`.
+    pub http: SocketAddr,
+    /// A second address for the same. Default: none.
+    pub also_http: Option<SocketAddr>,
+    /// Who sends it as `Authorization: Bearer` may do everything; nobody else anything. Needed for
+    /// an address that is not loopback. Default: none.
+    pub token: Option<String>,
+    /// Serve an address that is not loopback to everyone who reaches it. Only where something in
+    /// front of it keeps others out. Default: false.
+    pub allow_unauthenticated_network: bool,
+    /// Names under which the gateway is reached, besides `localhost` and addresses. A browser that
+    /// was led here by another name is refused (DNS rebinding). Not asked for with a token.
+    pub allowed_hosts: Vec<String>,
+    /// Origins of pages that may use the API besides the gateway's own, e.g.
+    /// `http://localhost:5173`. Default: none.
+    pub allowed_origins: Vec<String>,
+    /// Size of a run's input in bytes. Default: 1 MiB.
+    pub input_bytes_max: usize,
+    /// Size of a definition's document in bytes. Default: 1 MiB.
+    pub definition_bytes_max: usize,
+    /// How long a request may take, waiting for a result apart. Default: `30s`.
+    #[serde(with = "humantime_serde")]
+    pub request_timeout: Duration,
+    /// How long a request may wait for a result. Default: `1m`.
+    #[serde(with = "humantime_serde")]
+    pub wait_max: Duration,
+    /// Requests in work at once, waiting ones included; more are told to come back. Default: 8192.
+    pub requests_max: usize,
+    /// Event streams open at once. Default: 256.
+    pub streams_max: usize,
+    /// Starts that one statement brings into the database. Default: 512.
+    pub batch_max: usize,
+    /// Starts that may wait for it; more are told to come back. Default: 8192.
+    pub queue_max: usize,
+    /// Where people look at traces, e.g. `http://127.0.0.1:16686`; the dashboard links there.
+    pub traces_url: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            http: SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)),
+            also_http: None,
+            token: None,
+            allow_unauthenticated_network: false,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            input_bytes_max: 1 << 20,
+            definition_bytes_max: 1 << 20,
+            request_timeout: Duration::from_secs(30),
+            wait_max: Duration::from_secs(60),
+            requests_max: 8192,
+            streams_max: 256,
+            batch_max: 512,
+            queue_max: 8192,
+            traces_url: None,
+        }
+    }
+}

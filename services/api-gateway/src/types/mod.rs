@@ -1,0 +1,26 @@
+//! What the API says and is told, as it stands in the OpenAPI document.
+//!
+//! Times are RFC 3339 with milliseconds; payloads are any JSON. Every list is a page: `items`, and
+//! `next`, which is given back as `cursor` for the page after it.
+
+mod dead_letters;
+mod definitions;
+mod requests;
+mod runs;
+mod system;
+mod tasks;
+
+pub use dead_letters::{DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven};
+pub use definitions::{
+    Definition, DefinitionPage, DefinitionProblem, DefinitionSummary, Registered,
+};
+pub use requests::{CancelRequest, RedriveRequest, StartRequest};
+pub use runs::{
+    Accepted, HistoryEntry, HistoryPage, Run, RunError, RunPage, RunResult, RunStatus, RunSummary,
+    Started,
+};
+pub use system::{
+    Check, Health, LifeEvent, Recovery, RecoveryPage, ServiceInstance, Worker, WorkerLease,
+    WorkerList, WorkerType,
+};
+pub use tasks::{Attempt, AttemptStatus, Task, TaskPage, TaskStatus};

@@ -1,0 +1,163 @@
+//! Workers, health, recoveries, life events.
+
+use poem_openapi::Object;
+use serde_json::Value;
+
+/// What a worker serves.
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+pub struct WorkerType {
+    /// The queue.
+    pub queue: String,
+    /// The task type.
+    #[oai(rename = "type")]
+    pub kind: String,
+}
+
+/// What a worker is at.
+#[derive(Clone, Debug, PartialEq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct WorkerLease {
+    /// `run:number`.
+    pub task: String,
+    /// The epoch that it holds.
+    pub epoch: u64,
+    /// Since when.
+    pub since: String,
+    /// What it said about its progress.
+    pub progress: Option<Value>,
+}
+
+/// A worker, by its heartbeats.
+#[derive(Clone, Debug, PartialEq, Object)]
+pub struct Worker {
+    /// Its name.
+    pub worker: String,
+    /// Tells two processes of one name apart.
+    pub incarnation: String,
+    /// Its process.
+    pub pid: u32,
+    /// Its machine.
+    pub host: String,
+    /// The version of its runtime.
+    pub version: String,
+    /// What it serves.
+    pub types: Vec<WorkerType>,
+    /// How many tasks it takes at once.
+    pub concurrency: u32,
+    /// When it started.
+    pub started_at: String,
+    /// When this gateway last heard of it.
+    pub last_seen: String,
+    /// It was heard of lately and is not stopping.
+    pub alive: bool,
+    /// It is finishing what it holds.
+    pub stopping: bool,
+    /// What it is at.
+    pub leases: Vec<WorkerLease>,
+}
+
+/// Every worker that this gateway has heard of, by name.
+#[derive(Clone, Debug, Object)]
+pub struct WorkerList {
+    /// The workers.
+    pub items: Vec<Worker>,
+}
+
+/// One entry of the recovery log: a break, and how it was mended.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Recovery {
+    /// Its id.
+    pub id: String,
+    /// When it was noted.
+    pub at: String,
+    /// What kind of break.
+    pub kind: String,
+    /// The run, where there is one.
+    pub run: Option<String>,
+    /// `run:number`, where there is one.
+    pub task: Option<String>,
+    /// The epoch that broke.
+    pub epoch: Option<u64>,
+    /// The worker that broke, where known.
+    pub worker: Option<String>,
+    /// When it was seen.
+    pub seen_at: String,
+    /// What was decided.
+    pub decided: String,
+    /// What came of it.
+    pub outcome: String,
+    /// From break to mend, in milliseconds, where known.
+    pub duration_ms: Option<i64>,
+    /// Who mended.
+    pub by: String,
+}
+
+/// A page of the recovery log, newest first.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct RecoveryPage {
+    /// The entries.
+    pub items: Vec<Recovery>,
+    /// Cursor of the next page; none: this is the last.
+    pub next: Option<String>,
+}
+
+/// A service that this gateway has heard of.
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+pub struct ServiceInstance {
+    /// The service.
+    pub service: String,
+    /// Its instance.
+    pub instance: String,
+    /// Its process.
+    pub pid: u32,
+    /// When this gateway last heard of it.
+    pub last_seen: String,
+    /// It was heard of lately, and said that it is ready.
+    pub ready: bool,
+}
+
+/// One thing that must hold.
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Check {
+    /// Its name: `store`, `bus`, `orchestrator`.
+    pub name: String,
+    /// Whether it holds.
+    pub ok: bool,
+    /// Why not.
+    pub detail: Option<String>,
+    /// How long the check took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// Whether the engine takes work.
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+pub struct Health {
+    /// `ready` or `unavailable`.
+    pub status: String,
+    /// Every check.
+    pub checks: Vec<Check>,
+}
+
+/// A life event, in the form of a CloudEvent 1.0.
+#[derive(Clone, Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct LifeEvent {
+    /// `1.0`.
+    pub specversion: String,
+    /// Its id; repeats have the same.
+    pub id: String,
+    /// Who says so.
+    pub source: String,
+    /// What happened, e.g. `io.serverlessworkflow.workflow.completed.v1`.
+    #[oai(rename = "type")]
+    pub kind: String,
+    /// When.
+    pub time: String,
+    /// The run.
+    pub subject: Option<String>,
+    /// More about it.
+    pub data: Option<Value>,
+}
