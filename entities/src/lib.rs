@@ -1,1 +1,39 @@
 //! The tables, and every statement the engine sends to them.
+//!
+//! One [`Store`] speaks to Postgres and to SQLite. Simple queries go through SeaORM's entities; the
+//! hot ones ([`Store::runs_create`], [`Store::runs_load`], [`Store::commit_batch`],
+//! [`Store::runs_due`]) are written by hand, since a statement a row is ten times too slow there.
+//!
+//! All ids are text, all times milliseconds since the Unix epoch, all payloads JSON bytes. This
+//! crate knows nothing of what the payloads mean.
+
+mod batch;
+mod connect;
+mod dead_letters;
+mod definitions;
+mod detector;
+mod entity;
+mod error;
+mod notifications;
+mod options;
+mod page;
+mod partitions;
+mod retention;
+mod row;
+mod runs;
+mod runs_create;
+mod runs_list;
+mod sql;
+mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use error::Error;
+pub use options::{Backend, Options};
+pub use page::{Page, Paged};
+pub use row::{
+    Batch, Committed, Counts, Created, DeadLetterFilter, DeadLetterRow, DeadLetterStatus,
+    Definition, DefinitionSummary, HistoryRow, NewDefinition, NewRun, NotificationRow,
+    NotificationStatus, PartitionRow, Put, RecoveryRow, RunFilter, RunRow, RunSummary, RunWrite,
+};
+pub use store::Store;

@@ -1,1 +1,46 @@
 //! Schema changes: expand, then contract.
+//!
+//! A migration that was released is never edited: the next one follows it. New columns come with a
+//! default, and old ones go a release after the last reader did, so that two versions of the engine
+//! can share a database while one replaces the other.
+
+mod dialect;
+mod m20261123_000001_first;
+
+use sea_orm_migration::sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, TransactionTrait,
+};
+use sea_orm_migration::{DbErr, MigrationTrait, MigratorTrait};
+
+/// Key of the advisory lock that lets one process migrate at a time: "kintsugi" in ASCII.
+const LOCK: i64 = 0x6b69_6e74_7375_6769;
+
+struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261123_000001_first::First)]
+    }
+}
+
+/// Brings the database to the newest schema. Several processes may call it at once.
+///
+/// # Errors
+///
+/// When the database does not answer, refuses a statement, or another process migrates for more
+/// than a minute.
+pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let transaction = db.begin().await?;
+    if db.get_database_backend() == DbBackend::Postgres {
+        // The connection's own limits are for single statements, not for waiting on a colleague.
+        for statement in [
+            "SET LOCAL lock_timeout = '60s'".to_owned(),
+            "SET LOCAL statement_timeout = '60s'".to_owned(),
+            format!("SELECT pg_advisory_xact_lock({LOCK})"),
+        ] {
+            transaction.execute_unprepared(&statement).await?;
+        }
+    }
+    Migrator::up(&transaction, None).await?;
+    transaction.commit().await
+}

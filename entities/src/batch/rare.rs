@@ -1,0 +1,117 @@
+//! What is rare in a batch: dead letters and the recovery log.
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
+
+use super::ACTION;
+use crate::entity::{dead_letter, recovery};
+use crate::{Batch, DeadLetterRow, DeadLetterStatus, Error, RecoveryRow};
+
+/// Rows a statement: SQLite takes 32,766 parameters.
+pub(crate) const ROWS_MAX: usize = 500;
+
+pub(super) fn any(batch: &Batch) -> bool {
+    !batch.dead_letters.is_empty() || !batch.redriven.is_empty() || !batch.recoveries.is_empty()
+}
+
+pub(super) async fn write(transaction: &DatabaseTransaction, batch: &Batch) -> Result<(), Error> {
+    for rows in batch.dead_letters.chunks(ROWS_MAX) {
+        let rows = rows.iter().map(dead_letter).collect::<Result<Vec<_>, _>>()?;
+        // The same key is the same task of a run that was deleted and started again under its id.
+        let columns = <dead_letter::Column as sea_orm::Iterable>::iter();
+        dead_letter::Entity::insert_many(rows)
+            .on_conflict(
+                OnConflict::column(dead_letter::Column::Id).update_columns(columns).to_owned(),
+            )
+            .exec_without_returning(transaction)
+            .await
+            .map_err(Error::because(ACTION))?;
+    }
+    for ids in batch.redriven.chunks(ROWS_MAX) {
+        let status = DeadLetterStatus::Redriven.as_str();
+        let at = batch.runs.iter().map(|run| run.updated_at).max();
+        dead_letter::Entity::update_many()
+            .col_expr(dead_letter::Column::Status, Expr::value(status))
+            .col_expr(dead_letter::Column::RedrivenAt, Expr::value(at))
+            .filter(dead_letter::Column::Id.is_in(ids))
+            .exec(transaction)
+            .await
+            .map_err(Error::because(ACTION))?;
+    }
+    note(transaction, &batch.recoveries).await
+}
+
+/// Writes entries of the recovery log.
+pub(crate) async fn note(
+    connection: &impl ConnectionTrait,
+    rows: &[RecoveryRow],
+) -> Result<(), Error> {
+    use recovery::Column::{At, Decided, DurationMs, Id, Outcome};
+    for rows in rows.chunks(ROWS_MAX) {
+        // One statement cannot update a row twice: of rows with the same id, the last counts.
+        let rows = rows
+            .iter()
+            .map(|row| (row.id.as_str(), row))
+            .collect::<std::collections::BTreeMap<_, _>>()
+            .into_values();
+        let rows = rows.map(recovery).collect::<Result<Vec<_>, _>>()?;
+        recovery::Entity::insert_many(rows)
+            .on_conflict(
+                OnConflict::column(Id)
+                    .update_columns([At, Decided, Outcome, DurationMs])
+                    .to_owned(),
+            )
+            .exec_without_returning(connection)
+            .await
+            .map_err(Error::because("write the recovery log"))?;
+    }
+    Ok(())
+}
+
+/// The databases have no unsigned numbers.
+pub(crate) fn signed(what: &str, value: u64) -> Result<i64, Error> {
+    i64::try_from(value).map_err(|_| Error::invalid(format!("{what} {value} is beyond 2^63")))
+}
+
+fn recovery(row: &RecoveryRow) -> Result<recovery::ActiveModel, Error> {
+    Ok(recovery::ActiveModel {
+        id: Set(row.id.clone()),
+        at: Set(row.at),
+        kind: Set(row.kind.clone()),
+        run_id: Set(row.run.as_ref().map(ToString::to_string)),
+        task: Set(row.task.map(|task| signed("task", task)).transpose()?),
+        epoch: Set(row.epoch.map(|epoch| signed("epoch", epoch)).transpose()?),
+        worker: Set(row.worker.clone()),
+        seen_at: Set(row.seen_at),
+        decided: Set(row.decided.clone()),
+        outcome: Set(row.outcome.clone()),
+        duration_ms: Set(row.duration_ms),
+        decided_by: Set(row.by.clone()),
+    })
+}
+
+fn dead_letter(row: &DeadLetterRow) -> Result<dead_letter::ActiveModel, Error> {
+    Ok(dead_letter::ActiveModel {
+        id: Set(row.id.clone()),
+        run_id: Set(row.run.to_string()),
+        task: Set(signed("task", row.task)?),
+        epoch: Set(signed("epoch", row.epoch)?),
+        definition: Set(row.definition.clone()),
+        pointer: Set(row.pointer.clone()),
+        task_type: Set(row.task_type.clone()),
+        queue: Set(row.queue.clone()),
+        input: Set(row.input.clone()),
+        error: Set(row.error.clone()),
+        failures: Set(row.failures.into()),
+        crashes: Set(row.crashes.into()),
+        outcome: Set(row.outcome.clone()),
+        attempts: Set(row.attempts.clone()),
+        trace_parent: Set(row.trace_parent.clone()),
+        status: Set(row.status.as_str().to_owned()),
+        created_at: Set(row.created_at),
+        redriven_at: Set(row.redriven_at),
+        published_at: Set(row.published_at),
+    })
+}

@@ -1,0 +1,114 @@
+//! What the failure detector remembers: incarnations of streams, and the recovery log.
+
+use kintsugi_core::RunId;
+use sea_orm::ActiveValue::Set;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{QueryOrder, QuerySelect};
+
+use crate::entity::{recovery, stream};
+use crate::page::cursor;
+use crate::row::run_id;
+use crate::runs_list::before;
+use crate::{Error, Page, Paged, RecoveryRow, Store};
+
+impl TryFrom<recovery::Model> for RecoveryRow {
+    type Error = Error;
+
+    fn try_from(row: recovery::Model) -> Result<Self, Error> {
+        let number = |value: Option<i64>| {
+            value
+                .map(u64::try_from)
+                .transpose()
+                .map_err(|problem| Error::corrupt(format!("recovery {}", row.id), problem))
+        };
+        Ok(Self {
+            task: number(row.task)?,
+            epoch: number(row.epoch)?,
+            run: row.run_id.as_deref().map(run_id).transpose()?,
+            id: row.id,
+            at: row.at,
+            kind: row.kind,
+            worker: row.worker,
+            seen_at: row.seen_at,
+            decided: row.decided,
+            outcome: row.outcome,
+            duration_ms: row.duration_ms,
+            by: row.decided_by,
+        })
+    }
+}
+
+impl Store {
+    /// The streams that were seen, each with the time at which it was made.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn streams_known(&self) -> Result<Vec<(String, String)>, Error> {
+        let rows = stream::Entity::find()
+            .order_by_asc(stream::Column::Name)
+            .all(self.reader())
+            .await
+            .map_err(Error::because("read the known streams"))?;
+        Ok(rows.into_iter().map(|row| (row.name, row.created)).collect())
+    }
+
+    /// Notes that the stream `name` was made at `created`.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn stream_note(&self, name: &str, created: &str) -> Result<(), Error> {
+        let row = stream::ActiveModel { name: Set(name.into()), created: Set(created.into()) };
+        stream::Entity::insert(row)
+            .on_conflict(
+                OnConflict::column(stream::Column::Name)
+                    .update_column(stream::Column::Created)
+                    .to_owned(),
+            )
+            .exec_without_returning(self.writer())
+            .await
+            .map_err(Error::because("note a stream"))?;
+        Ok(())
+    }
+
+    /// Writes entries of the recovery log. The same id again replaces when it was mended, what was
+    /// decided, what came of it and how long it took.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn recovery_note(&self, rows: &[RecoveryRow]) -> Result<(), Error> {
+        crate::batch::note(self.writer(), rows).await
+    }
+
+    /// Lists the recovery log, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the page makes no sense or the database does not answer.
+    pub async fn recoveries_list(
+        &self,
+        page: Page,
+        run: Option<&RunId>,
+    ) -> Result<Paged<RecoveryRow>, Error> {
+        use recovery::Column;
+        let mut query = recovery::Entity::find();
+        if let Some(run) = run {
+            query = query.filter(Column::RunId.eq(run.as_str()));
+        }
+        if let Some((at, id)) = page.after()? {
+            query = query.filter(before(Column::At, Column::Id, at, id));
+        }
+        let rows = query
+            .order_by_desc(Column::At)
+            .order_by_desc(Column::Id)
+            .limit(page.fetch()?)
+            .all(self.reader())
+            .await
+            .map_err(Error::because("read the recovery log"))?;
+        let items = rows.into_iter().map(RecoveryRow::try_from).collect::<Result<_, _>>()?;
+        Ok(page.cut(items, |row| cursor(row.at, &row.id)))
+    }
+}

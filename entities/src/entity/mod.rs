@@ -1,0 +1,11 @@
+//! SeaORM's view of the tables. Private: others see the rows of [`crate::row`].
+
+pub(crate) mod cursor;
+pub(crate) mod dead_letter;
+pub(crate) mod definition;
+pub(crate) mod history;
+pub(crate) mod notification;
+pub(crate) mod partition;
+pub(crate) mod recovery;
+pub(crate) mod run;
+pub(crate) mod stream;

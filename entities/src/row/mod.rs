@@ -1,0 +1,14 @@
+//! What callers give and get.
+
+mod batch;
+mod dead_letter;
+mod definition;
+mod notification;
+mod run;
+pub(crate) use run::{run_id, status};
+
+pub use batch::{Batch, Committed, Counts, PartitionRow, RecoveryRow, RunWrite};
+pub use dead_letter::{DeadLetterFilter, DeadLetterRow, DeadLetterStatus};
+pub use definition::{Definition, DefinitionSummary, NewDefinition, Put};
+pub use notification::{NotificationRow, NotificationStatus};
+pub use run::{Created, HistoryRow, NewRun, RunFilter, RunRow, RunSummary};

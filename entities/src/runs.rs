@@ -1,0 +1,147 @@
+//! Reading runs.
+
+use kintsugi_core::RunId;
+use sea_orm::entity::prelude::*;
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryOrder, QuerySelect};
+
+use crate::entity::{history, run};
+use crate::{Backend, Error, HistoryRow, RunRow, Store, sql};
+
+impl Store {
+    /// Reads one run.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn run_get(&self, id: &RunId) -> Result<Option<RunRow>, Error> {
+        let because = Error::because("read a run");
+        let row = run::Entity::find_by_id(id.as_str()).one(self.reader()).await.map_err(because)?;
+        row.map(RunRow::try_from).transpose()
+    }
+
+    /// Reads the runs that exist of `ids`, in one statement and in no order.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn runs_load(&self, ids: &[RunId]) -> Result<Vec<RunRow>, Error> {
+        let ids = ids.iter().map(RunId::as_str);
+        let statement = match self.backend() {
+            Backend::Postgres => {
+                self.statement("SELECT * FROM runs WHERE id = ANY($1)", [sql::texts(ids)])
+            }
+            Backend::Sqlite => self.statement(
+                "SELECT * FROM runs WHERE id IN (SELECT value FROM json_each(?1))",
+                [sql::json(ids)],
+            ),
+        };
+        self.rows(statement, "load runs").await
+    }
+
+    /// Reads what happened in a run after `after_seq` (0: from the beginning), in order.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn history(
+        &self,
+        id: &RunId,
+        after_seq: i64,
+        limit: u32,
+    ) -> Result<Vec<HistoryRow>, Error> {
+        let rows = history::Entity::find()
+            .filter(history::Column::RunId.eq(id.as_str()))
+            .filter(history::Column::Seq.gt(after_seq))
+            .order_by_asc(history::Column::Seq)
+            .limit(u64::from(limit))
+            .all(self.reader())
+            .await
+            .map_err(Error::because("read a run's history"))?;
+        Ok(rows
+            .into_iter()
+            .map(|row| HistoryRow { seq: row.seq, at: row.at, steps: row.steps })
+            .collect())
+    }
+
+    /// The runs that must be told the time at `now`, longest due first: id, partition, due time.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn runs_due(&self, now: i64, limit: u32) -> Result<Vec<(RunId, u16, i64)>, Error> {
+        #[derive(FromQueryResult)]
+        struct Due {
+            id: String,
+            partition: i32,
+            wake_at: i64,
+        }
+        let sql = match self.backend() {
+            Backend::Postgres => {
+                "SELECT id, partition, wake_at FROM runs WHERE wake_at <= $1
+                ORDER BY wake_at LIMIT $2"
+            }
+            Backend::Sqlite => {
+                "SELECT id, partition, wake_at FROM runs WHERE wake_at <= ?1
+                ORDER BY wake_at LIMIT ?2"
+            }
+        };
+        let statement = self.statement(sql, [now.into(), i64::from(limit).into()]);
+        let rows = Due::find_by_statement(statement)
+            .all(self.reader())
+            .await
+            .map_err(Error::because("find the runs that are due"))?;
+        rows.into_iter()
+            .map(|row| {
+                let partition = u16::try_from(row.partition)
+                    .map_err(|problem| Error::corrupt(format!("run {}", row.id), problem))?;
+                Ok((crate::row::run_id(&row.id)?, partition, row.wake_at))
+            })
+            .collect()
+    }
+
+    /// The earliest time at which a run must be told the time.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn next_wake(&self) -> Result<Option<i64>, Error> {
+        let because = Error::because("find the next wake-up");
+        let sql = "SELECT wake_at FROM runs WHERE wake_at IS NOT NULL ORDER BY wake_at LIMIT 1";
+        let row = self.reader().query_one_raw(self.statement(sql, [])).await.map_err(&because)?;
+        row.map(|row| row.try_get("", "wake_at").map_err(&because)).transpose()
+    }
+
+    /// Runs that have not ended, by id, after `after`.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn runs_open_page(
+        &self,
+        after: Option<&RunId>,
+        limit: u32,
+    ) -> Result<Vec<RunRow>, Error> {
+        // The condition must read as in the index, or SQLite does not see that the index serves.
+        const OPEN: &str = "SELECT * FROM runs
+            WHERE status IN ('pending', 'running', 'waiting', 'suspended') AND id > ";
+        let sql = match self.backend() {
+            Backend::Postgres => format!("{OPEN} $1 ORDER BY id LIMIT $2"),
+            Backend::Sqlite => format!("{OPEN} ?1 ORDER BY id LIMIT ?2"),
+        };
+        let after = after.map_or("", RunId::as_str);
+        self.rows(self.statement(&sql, [after.into(), i64::from(limit).into()]), "list open runs")
+            .await
+    }
+
+    async fn rows(
+        &self,
+        statement: sea_orm::Statement,
+        action: &'static str,
+    ) -> Result<Vec<RunRow>, Error> {
+        let rows = run::Model::find_by_statement(statement)
+            .all(self.reader())
+            .await
+            .map_err(Error::because(action))?;
+        rows.into_iter().map(RunRow::try_from).collect()
+    }
+}

@@ -1,0 +1,77 @@
+//! The handle to the database.
+
+use std::sync::Arc;
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, Value};
+
+use crate::{Backend, Error};
+
+/// A handle to the database; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    backend: Backend,
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+}
+
+impl Store {
+    pub(crate) fn new(
+        backend: Backend,
+        writer: DatabaseConnection,
+        reader: DatabaseConnection,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { backend, writer, reader }) }
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.inner.backend
+    }
+
+    /// Asks the database whether it answers.
+    ///
+    /// # Errors
+    ///
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        let because = Error::because("reach the database");
+        self.reader().query_one_raw(self.statement("SELECT 1", [])).await.map_err(because)?;
+        Ok(())
+    }
+
+    /// Closes every connection. Calls that come later fail.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn close(&self) -> Result<(), Error> {
+        let because = Error::because("close the database");
+        self.inner.reader.close_by_ref().await.map_err(&because)?;
+        self.inner.writer.close_by_ref().await.map_err(&because)
+    }
+
+    /// The connection to write through. On SQLite there is one, so that writers queue here, in the
+    /// order they came, and never find the database locked.
+    pub(crate) fn writer(&self) -> &DatabaseConnection {
+        &self.inner.writer
+    }
+
+    /// The connections to read through. They see everything that is committed.
+    pub(crate) fn reader(&self) -> &DatabaseConnection {
+        &self.inner.reader
+    }
+
+    pub(crate) fn statement(
+        &self,
+        sql: &str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Statement {
+        Statement::from_sql_and_values(self.inner.writer.get_database_backend(), sql, values)
+    }
+}
