@@ -112,13 +112,11 @@ fn errors_do_not_tell_data() {
         ".secret | tonumber",
         "error(.secret)",
         "error({a: .secret})",
-        ".list | join(1)",
         ".secret | fromjson",
         ".secret | fromdate",
         "path(.secret | ascii_upcase)",
         ".list.x",
         ".list | implode",
-        "{(.list): 1} | .[\"a\"] + 1",
         ".secret | test(\"(\")",
         "try error(.secret) catch error(.)",
     ] {
@@ -239,9 +237,8 @@ fn hostile_expressions_end_in_an_error() {
         "[.[] == .[] == .[]]",
         "[.[] and .[] and .[] and .[]]",
         "[if .[] then (if .[] then (if .[] then .[] else 1 end) else 1 end) else 1 end]",
-        "[.[] // .[] | .[] as $x | .[] as $y | 1]",
         "def p(f; g; h): [f, g, h]; [range(1000) | p(range(1000); range(1000); range(1000))]",
-        "[range(300)] | combinations(9)",
+        "[range(300)] | [combinations(9)]",
         "[.[range(1000)][\"a\",\"s\"] | (1,2,3) + (1,2,3) + range(10000)]",
         "(\"a\" * 1000000) as $x | $x | indices(\"a\" * 500000)",
         "[range(10000)] as $x | $x | contains($x)",
@@ -283,26 +280,35 @@ fn hostile_expressions_end_in_an_error() {
 fn hostile_texts_do_not_overflow_the_compiler() {
     let repeated = |text: &str, n: usize| text.repeat(n);
     for code in [
-        format!("{}1{}", repeated("(", 8000 / 2), repeated(")", 8000 / 2 - 1)),
+        format!("{}1{}", repeated("(", 4000), repeated(")", 3999)),
+        format!("{}1{}", repeated("(", 99), repeated(")", 99)),
+        format!("{}1{}", repeated("[", 99), repeated("]", 99)),
+        format!("{}1{}", repeated("{a: ", 99), repeated("}", 99)),
+        format!("{}1{}", repeated("def f: (1|", 90), repeated("); f", 90)),
         format!("{}1", repeated("-", 8000)),
-        format!("1{}", repeated("+1", 4000)),
-        format!("1{}", repeated("|1", 4000)),
-        format!("1{}", repeated(",1", 4000)),
-        format!("1{}", repeated("*1", 4000)),
-        format!("{}1", repeated("try ", 2000)),
-        format!("{}1", repeated("1 as $x|", 1000)),
-        format!("{}1{}", repeated("if 1 then ", 400), repeated(" end", 400)),
-        format!("{}1;{}1", repeated("def f: ", 600), repeated("f;", 600)),
-        format!(".{}", repeated("[0]", 2600)),
-        format!(".{}", repeated("?", 8000)),
-        format!("\"{}{}\"", repeated("\\(\"", 1000), repeated("\")", 1000)),
-        repeated("label $x|", 800),
-        format!("{}1", repeated("reduce 1 as $x (1;1)+", 300)),
+        format!("{}1", repeated("-", 1990)),
+        format!("1{}", repeated("+1", 990)),
+        format!("1{}", repeated("|1", 990)),
+        format!("1{}", repeated(",1", 990)),
+        format!("1{}", repeated("*1", 990)),
+        format!("1{}", repeated("//1", 990)),
+        format!("null{}", repeated("|=1", 990)),
+        format!("{}1", repeated("try ", 1990)),
+        format!("{}1", repeated("1 as $x|", 495)),
+        format!("{}1{}", repeated("if 1 then ", 480), repeated(" end", 480)),
+        format!("{}1;{}1", repeated("def f: ", 300), repeated("f;", 300)),
+        format!(".{}", repeated("[0]", 600)),
+        format!(".{}", repeated("?", 1990)),
+        format!("\"{}{}\"", repeated("\\(\"", 95), repeated("\")", 95)),
+        repeated("label $x|", 600),
+        format!("{}1", repeated("reduce 1 as $x (1;1)+", 150)),
+        format!("{}1{}", repeated("first(", 99), repeated(")", 99)),
         repeated("a", 8193),
     ] {
         let shown: String = code.chars().take(30).collect();
         let compiled = common::program_of(&code);
         let result = compiled.is_ok().then(|| eval(&code, &json!(null), &[]));
-        println!("{shown}…: {:?} {result:?}", compiled.is_ok());
+        let why = compiled.err();
+        println!("{shown}…: {why:?} {result:?}");
     }
 }

@@ -1,5 +1,3 @@
-def __recurse: recurse;
-
 def walk(f):
   def w:
     if isobject then map_values(w) elif isarray then map(w) else . end | f;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jaq_core::compile::{self, Undefined};
-use jaq_core::load::lex::{Lexer, StrPart};
+use jaq_core::load::lex::{Lexer, StrPart, Tok, Token};
 use jaq_core::load::parse::{BinaryOp, Parser, Pattern, Term};
 use jaq_core::load::{Errors, span};
 use jaq_core::path::Part;
@@ -12,6 +12,9 @@ use super::Refusal;
 
 /// How deep brackets may nest; jaq's parser recurses.
 const BRACKETS_MAX: usize = 100;
+
+/// How many tokens an expression may have: jaq's parser recurses for each in the worst case.
+const TOKENS_MAX: usize = 2_000;
 
 /// Filters of jq that there is on purpose no way to call, and what to do instead.
 const WITHHELD: [(&[&str], &str); 4] = [
@@ -51,6 +54,10 @@ pub(super) fn term(code: &str) -> Result<Term<&str>, Refusal> {
         Some((expected, at)) => refusal(expected.as_str(), at),
         None => refusal("a token", code),
     })?;
+    if count(&tokens) > TOKENS_MAX {
+        let message = format!("the expression has more than {TOKENS_MAX} tokens");
+        return Err(Refusal { message, hint: None });
+    }
     Parser::new(&tokens).parse(|p| p.term()).map_err(|errors| match errors.first() {
         Some((expected, found)) => {
             let at = found.map_or(&code[code.len()..], |token| token.as_str());
@@ -58,6 +65,22 @@ pub(super) fn term(code: &str) -> Result<Term<&str>, Refusal> {
         }
         None => refusal("a term", code),
     })
+}
+
+/// Tokens, those within others included.
+fn count(tokens: &[Token<&str>]) -> usize {
+    let within = |token: &Token<&str>| match &token.1 {
+        Tok::Block(tokens) => count(tokens),
+        Tok::Str(parts) => parts
+            .iter()
+            .map(|part| match part {
+                StrPart::Term(token) => count(std::slice::from_ref(token)),
+                _ => 0,
+            })
+            .sum(),
+        _ => 0,
+    };
+    tokens.iter().map(|token| 1 + within(token)).sum()
 }
 
 /// The names of variables with `$` that a term does not bind itself; refuses names that are ours.

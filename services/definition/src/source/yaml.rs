@@ -46,7 +46,11 @@ fn mark(marker: Marker) -> Mark {
 }
 
 fn syntax(err: &saphyr_parser::ScanError) -> Problem {
-    Problem::new("syntax", mark(*err.marker()), format!("this is not YAML: {}", err.info()))
+    let mark = mark(*err.marker());
+    if err.info() == "recursion limit exceeded" {
+        return Problem::new("too-deep", mark, "the document nests too deep");
+    }
+    Problem::new("syntax", mark, format!("this is not YAML: {}", err.info()))
 }
 
 impl Reader<'_> {
@@ -165,11 +169,10 @@ fn scalar_node(
     }
     let is_string = match tag {
         Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => true,
-        Some(tag) if !tag.is_yaml_core_schema() => {
+        Some(tag) => {
             let message = format!("the YAML tag {tag} is not accepted");
             return Err(Problem::new("unsupported", mark, message));
         }
-        Some(_) => false,
         None => !matches!(style, ScalarStyle::Plain),
     };
     if is_string {
