@@ -224,6 +224,10 @@ pub enum TryPhase {
 /// A task that a worker executes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskState {
+    /// The task type.
+    pub task_type: String,
+    /// The queue.
+    pub queue: String,
     /// What the worker gets.
     pub input: Value,
     /// The fencing token: the number of the newest attempt.

@@ -1,1 +1,81 @@
-//! Finds what broke, and has it mended.
+//! The failure detector: sees what broke, and tells the runs that it concerns.
+//!
+//! It mends nothing itself. What it sees becomes an input ([`kintsugi_core::Input::Lost`]) of the
+//! run, and the machine decides; a wrong belief costs an execution, never a result, since the
+//! attempt that is taken over is fenced by its epoch. Everything it knows is heard anew within a
+//! second of its start, so it has nothing to lose.
+
+mod audit;
+mod config;
+mod fleet;
+mod streams;
+mod verify;
+mod watch;
+
+use std::sync::{Arc, Mutex};
+
+pub use config::Config;
+use kintsugi_runtime::{Deps, Service, Shutdown, Waker, reconcile};
+use tokio::task::JoinSet;
+
+/// Why the failure detector stopped, or a round of its work failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting cannot work.
+    #[error("failure_detector.{0} must be at least 100ms")]
+    Config(&'static str),
+    /// The bus did not do what was asked; the next round tries again.
+    #[error("cannot use the bus")]
+    Bus(#[from] kintsugi_nats::Error),
+    /// The store did not do what was asked; the next round tries again.
+    #[error("cannot use the store")]
+    Store(#[from] kintsugi_entities::Error),
+}
+
+/// Who is there and holds what, shared by the parts of this service.
+pub(crate) type Fleet = Arc<Mutex<fleet::Fleet>>;
+
+/// The service. See the crate documentation.
+pub struct FailureDetector {
+    config: Config,
+    deps: Deps,
+}
+
+impl Service for FailureDetector {
+    const NAME: &'static str = "failure-detector";
+    type Deps = Deps;
+    type Config = Config;
+    type Error = Error;
+
+    async fn start(config: Config, deps: Deps) -> Result<Self, Error> {
+        if let Some(name) = config.wrong() {
+            return Err(Error::Config(name));
+        }
+        Ok(Self { config, deps })
+    }
+
+    async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
+        let Self { config, deps } = self;
+        let fleet: Fleet = Arc::default();
+        let audit_now = Waker::default();
+        let mut work = JoinSet::new();
+
+        work.spawn(watch::listen(deps.clone(), Arc::clone(&fleet), shutdown.clone()));
+        let watch = watch::Watch::new(deps.clone(), config.clone(), Arc::clone(&fleet));
+        let beat = config.suspect_after / 9;
+        work.spawn(reconcile(watch, beat, Waker::default(), shutdown.clone()));
+
+        let audit = audit::Audit::new(deps.clone(), Arc::clone(&fleet));
+        work.spawn(reconcile(audit, config.audit_interval, audit_now.clone(), shutdown.clone()));
+        let streams = streams::Streams::new(deps.clone(), audit_now);
+        work.spawn(reconcile(
+            streams,
+            config.streams_interval,
+            Waker::default(),
+            shutdown.clone(),
+        ));
+        work.spawn(verify::run(deps, fleet, shutdown));
+        work.join_all().await;
+        Ok(())
+    }
+}

@@ -1,1 +1,141 @@
-fn main() {}
+//! The binary: every role, and all of them in one process.
+
+mod children;
+mod cli;
+mod dev;
+mod ready;
+mod roles;
+mod settings;
+mod tools;
+mod wire;
+
+use std::{error::Error, io::Write, process::ExitCode};
+
+use clap::Parser;
+use cli::{Cli, Command, WorkerCommand};
+use kintsugi_runtime::{Loaded, Service, load};
+use settings::Settings;
+
+/// Why the program ends before its time.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    what: String,
+    why: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Failure {
+    pub(crate) fn plain(what: impl Into<String>) -> Self {
+        Self { what: what.into(), why: None }
+    }
+
+    pub(crate) fn because(what: &str, why: impl Error + Send + Sync + 'static) -> Self {
+        Self { what: what.to_owned(), why: Some(Box::new(why)) }
+    }
+
+    fn print(&self) {
+        let mut text = format!("kintsugi: {}", self.what);
+        let mut cause = self.why.as_deref().map(|why| why as &dyn Error);
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            Failure::because("cannot start the runtime", error).print();
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(Box::pin(run(cli))) {
+        Ok(code) => code,
+        Err(failure) => {
+            failure.print();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    let common = cli.common;
+    let mut flags = common.flags();
+    match &cli.command {
+        Command::Gateway { http: Some(http) } | Command::All { http: Some(http) } => {
+            flags.push(("gateway.http".to_owned(), http.clone()));
+        }
+        Command::Dev(dev) => flags.extend(dev.flags()),
+        _ => {}
+    }
+    let loaded: Loaded<Settings> = load(common.config.as_deref(), &flags)
+        .map_err(|error| Failure::because("the configuration is wrong", error))?;
+    let (settings, file) = (loaded.value, common.ready_file);
+    match cli.command {
+        Command::Config => return tools::print_config(&loaded.settings),
+        Command::Validate { file } => return tools::validate(&file),
+        Command::Health { url } => return Ok(tools::health(&url).await),
+        _ => wire::logs(&settings)?,
+    }
+    let ok = match cli.command {
+        Command::Dev(dev) => dev::run(dev, settings, file).await?,
+        Command::All { .. } => roles::all(settings, file).await?,
+        Command::Gateway { .. } => {
+            let config = settings.gateway.clone();
+            roles::one::<kintsugi_api_gateway::ApiGateway>("gateway", config, settings, file).await?
+        }
+        Command::Orchestrator => {
+            let config = settings.orchestrator.clone();
+            roles::one::<kintsugi_orchestrator::Orchestrator>(
+                "orchestrator",
+                config,
+                settings,
+                file,
+            )
+            .await?
+        }
+        Command::Detector => {
+            let config = settings.failure_detector.clone();
+            roles::one::<kintsugi_failure_detector::FailureDetector>(
+                "detector", config, settings, file,
+            )
+            .await?
+        }
+        Command::Retry => {
+            let config = settings.retry_engine.clone();
+            roles::one::<kintsugi_retry_engine::RetryEngine>("retry", config, settings, file)
+                .await?
+        }
+        Command::Notifier => {
+            let config = settings.notification.clone();
+            roles::one::<kintsugi_notification::Notification>("notifier", config, settings, file)
+                .await?
+        }
+        Command::Monitor => {
+            let config = settings.monitoring.clone();
+            roles::one::<kintsugi_monitoring::Monitoring>("monitor", config, settings, file).await?
+        }
+        Command::Worker { what: None } => roles::worker(settings, file).await?,
+        Command::Worker { what: Some(WorkerCommand::Exec(exec)) } => {
+            tools::exec(exec, &settings).await?
+        }
+        Command::Config | Command::Validate { .. } | Command::Health { .. } => true,
+    };
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The name under which a service is known to scripts.
+pub(crate) fn role_of<S: Service>() -> &'static str {
+    match S::NAME {
+        "api-gateway" => "gateway",
+        "failure-detector" => "detector",
+        "retry-engine" => "retry",
+        "notification" => "notifier",
+        "monitoring" => "monitor",
+        "task-worker" => "worker",
+        other => other,
+    }
+}

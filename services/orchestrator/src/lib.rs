@@ -1,1 +1,73 @@
-//! Turns messages into committed decisions.
+//! The orchestrator: turns messages into committed decisions.
+//!
+//! It reads the inputs of its partitions in order, from a position that is stored in the same
+//! transaction as the runs, so that a new owner goes on where the last commit stands. Per batch:
+//! load, decide, one transaction, publish. Killed before the commit, the batch is read again;
+//! killed after it, the next owner publishes again what the last moments gave out ([`resend`]).
+
+mod config;
+mod decide;
+mod lane;
+mod letters;
+mod life;
+mod membership;
+mod ownership;
+mod programs;
+mod publish;
+mod recoveries;
+mod resend;
+mod runs;
+mod spans;
+
+pub use config::Config;
+use kintsugi_runtime::{Deps, Service, Shutdown};
+
+/// The name of the service.
+pub(crate) const NAME: &str = "orchestrator";
+
+/// Why the orchestrator stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting cannot work.
+    #[error("orchestrator.{0} must be at least 1")]
+    Config(&'static str),
+    /// The store did not do what was asked.
+    #[error("cannot use the store")]
+    Store(#[from] kintsugi_entities::Error),
+    /// The bus did not do what was asked.
+    #[error("cannot use the bus")]
+    Bus(#[from] kintsugi_nats::Error),
+}
+
+/// The service. See the crate documentation.
+pub struct Orchestrator {
+    config: Config,
+    deps: Deps,
+}
+
+impl Service for Orchestrator {
+    const NAME: &'static str = NAME;
+    type Deps = Deps;
+    type Config = Config;
+    type Error = Error;
+
+    async fn start(config: Config, deps: Deps) -> Result<Self, Error> {
+        for (value, name) in [
+            (config.batch_max, "batch_max"),
+            (config.cached_runs_max, "cached_runs_max"),
+            (config.cached_programs_max, "cached_programs_max"),
+        ] {
+            if value == 0 {
+                return Err(Error::Config(name));
+            }
+        }
+        deps.store.partitions_ensure(deps.partitions).await?;
+        Ok(Self { config, deps })
+    }
+
+    async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
+        let shares = ownership::watch(self.deps.clone(), shutdown.clone());
+        lane::run(self.config, self.deps, shares, shutdown).await;
+        Ok(())
+    }
+}

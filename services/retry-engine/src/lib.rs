@@ -1,1 +1,68 @@
-//! Wakes runs whose time has come, and keeps the dead letters.
+//! The retry engine: tells runs the time when something of theirs is due, and brings what
+//! exhausted its policy to the dead-letter stream.
+//!
+//! Retry delays, waits, timeouts and checks all are one column, `runs.wake_at`; the machine knows
+//! what is due. So this service holds no state that could be lost: a hint on the bus makes it
+//! prompt, and the scan makes it right.
+
+mod config;
+mod dead;
+mod due;
+mod retention;
+mod undeliverable;
+
+pub use config::{Config, ConfigError};
+use kintsugi_runtime::{Deps, Service, Shutdown, Waker, reconcile};
+use tokio::task::JoinSet;
+
+/// Why the retry engine stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration contradicts itself.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The bus refused what the service cannot do without.
+    #[error("cannot listen on the bus")]
+    Bus(#[from] kintsugi_nats::Error),
+    /// The store did not do what was asked; the next round tries again.
+    #[error("cannot use the store")]
+    Store(#[from] kintsugi_entities::Error),
+}
+
+/// The service. See the crate documentation.
+pub struct RetryEngine {
+    config: Config,
+    deps: Deps,
+}
+
+impl Service for RetryEngine {
+    const NAME: &'static str = "retry-engine";
+    type Deps = Deps;
+    type Config = Config;
+    type Error = Error;
+
+    async fn start(config: Config, deps: Deps) -> Result<Self, Error> {
+        config.check()?;
+        Ok(Self { config, deps })
+    }
+
+    async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
+        let Self { config, deps } = self;
+        let (due, dead) = (Waker::default(), Waker::default());
+        let mut work = JoinSet::new();
+        let letters = dead::Letters::new(deps.clone());
+        work.spawn(reconcile(letters, config.scan_interval, dead.clone(), shutdown.clone()));
+        let old = retention::Old::new(deps.clone(), config.retention);
+        work.spawn(reconcile(old, retention::PERIOD, Waker::default(), shutdown.clone()));
+        let undeliverable = undeliverable::Undeliverable::new(deps.clone());
+        work.spawn(reconcile(
+            undeliverable,
+            undeliverable::PERIOD,
+            Waker::default(),
+            shutdown.clone(),
+        ));
+        work.spawn(due::run(deps, config, due, dead, shutdown));
+        work.join_all().await;
+        Ok(())
+    }
+}

@@ -1,1 +1,22 @@
-//! What every service needs to be a process: configuration, signals, supervision.
+//! What every service needs to be a process: configuration, shutdown, supervision, time.
+//!
+//! It knows no service. The binary (`services/kintsugi`) brings services and this crate together.
+
+mod beat;
+mod clock;
+mod config;
+mod deps;
+mod reconciler;
+mod secret;
+mod service;
+mod signal;
+
+pub use beat::beat;
+pub use clock::now;
+pub use config::{ConfigError, Loaded, Setting, load};
+pub use deps::{Announce, Deps, Links, WorkerDeps};
+pub use reconciler::{Reconciler, Waker, reconcile};
+pub use secret::Secret;
+pub use service::{Service, host, supervise};
+pub use signal::cancel_on_signal;
+pub use tokio_util::sync::CancellationToken as Shutdown;

@@ -75,6 +75,8 @@ impl<'a> Machine<'a> {
                 Work::Wait { until, interrupted: false }
             }
             Kind::Call(call) => Work::Call(TaskState {
+                task_type: call.task_type.clone(),
+                queue: call.queue.clone(),
                 input: self.render(&call.with, input, &place)?,
                 epoch: 0,
                 failures: 0,

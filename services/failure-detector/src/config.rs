@@ -1,0 +1,51 @@
+//! Settings of the failure detector.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Settings in the table `[failure_detector]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Silence after which a worker is asked whether it lives. Three heartbeats. Default: `900ms`.
+    #[serde(with = "humantime_serde")]
+    pub suspect_after: Duration,
+    /// How long a suspect may take to answer. Nobody there is known at once; this is for one that
+    /// is there and does not answer. Default: `1s`.
+    #[serde(with = "humantime_serde")]
+    pub ping_timeout: Duration,
+    /// How often every open run is compared with who holds what. Default: `30s`.
+    #[serde(with = "humantime_serde")]
+    pub audit_interval: Duration,
+    /// How often the broker's streams are looked at. Default: `1s`.
+    #[serde(with = "humantime_serde")]
+    pub streams_interval: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            suspect_after: Duration::from_millis(900),
+            ping_timeout: Duration::from_secs(1),
+            audit_interval: Duration::from_secs(30),
+            streams_interval: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Config {
+    /// The name of a setting that cannot work.
+    pub(crate) fn wrong(&self) -> Option<&'static str> {
+        let least = Duration::from_millis(100);
+        [
+            (self.suspect_after, "suspect_after"),
+            (self.ping_timeout, "ping_timeout"),
+            (self.audit_interval, "audit_interval"),
+            (self.streams_interval, "streams_interval"),
+        ]
+        .into_iter()
+        .find(|(value, _)| *value < least)
+        .map(|(_, name)| name)
+    }
+}

@@ -1,0 +1,187 @@
+//! Who is there and holds what, from heartbeats. No IO.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use kintsugi_core::{RunId, TaskKey, Timestamp};
+use kintsugi_nats::{Heartbeat, Lease};
+use tokio::time::Instant;
+
+/// After this long of listening, what no worker claims is claimed by none: three heartbeats and
+/// a good margin.
+const HEARD_ENOUGH: Duration = Duration::from_secs(2);
+
+/// An attempt that a worker holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) run: RunId,
+    pub(crate) task: u64,
+    pub(crate) epoch: u64,
+}
+
+/// A worker and its leases that will give no result any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Gone {
+    pub(crate) worker: String,
+    pub(crate) held: Vec<Held>,
+}
+
+#[derive(Debug)]
+struct Member {
+    incarnation: String,
+    heard: Instant,
+    leases: Vec<Lease>,
+    queues: Vec<(String, String)>,
+}
+
+/// Every worker that was heard of lately.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    since: Instant,
+    members: BTreeMap<String, Member>,
+    leases: HashMap<(String, u64), (String, Timestamp)>,
+}
+
+impl Default for Fleet {
+    fn default() -> Self {
+        Self { since: Instant::now(), members: BTreeMap::new(), leases: HashMap::new() }
+    }
+}
+
+impl Fleet {
+    /// Whether it has listened for long enough to say that nobody holds something.
+    pub(crate) fn knows_enough(&self, now: Instant) -> bool {
+        now.duration_since(self.since) >= HEARD_ENOUGH
+    }
+
+    /// Silence says nothing about workers while the connection to the broker was gone: everyone
+    /// gets the benefit of the doubt again.
+    pub(crate) fn listen_anew(&mut self, now: Instant) {
+        self.since = now;
+        for member in self.members.values_mut() {
+            member.heard = now;
+        }
+    }
+
+    /// Notes a heartbeat. Gives what an earlier process of the same name held, and what a worker
+    /// that stops in good order left behind.
+    pub(crate) fn heard(&mut self, beat: Heartbeat, now: Instant) -> Option<Gone> {
+        let known = self.members.get(&beat.worker);
+        let restarted = known.is_some_and(|known| known.incarnation != beat.incarnation);
+        let gone = if restarted { self.remove(&beat.worker) } else { None };
+        if beat.stopping && beat.leases.is_empty() {
+            self.remove(&beat.worker);
+            return gone;
+        }
+        if let Some(known) = self.members.get(&beat.worker) {
+            for lease in &known.leases {
+                self.leases.remove(&(lease.task.clone(), lease.epoch));
+            }
+        }
+        for lease in &beat.leases {
+            let key = (lease.task.clone(), lease.epoch);
+            self.leases.insert(key, (beat.worker.clone(), lease.since));
+        }
+        let queues = beat.types.into_iter().map(|served| (served.queue, served.task_type));
+        let member = Member {
+            incarnation: beat.incarnation,
+            heard: now,
+            leases: beat.leases,
+            queues: queues.collect(),
+        };
+        self.members.insert(beat.worker, member);
+        gone
+    }
+
+    /// Workers that were not heard of for `silence`.
+    pub(crate) fn suspects(&self, silence: Duration, now: Instant) -> Vec<String> {
+        let silent = |member: &Member| now.duration_since(member.heard) >= silence;
+        let members = self.members.iter().filter(|(_, member)| silent(member));
+        members.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Whether a worker was heard of within `silence`.
+    pub(crate) fn is_heard(&self, worker: &str, silence: Duration, now: Instant) -> bool {
+        let member = self.members.get(worker);
+        member.is_some_and(|member| now.duration_since(member.heard) < silence)
+    }
+
+    /// Takes a worker out, and gives what it held.
+    pub(crate) fn remove(&mut self, worker: &str) -> Option<Gone> {
+        let member = self.members.remove(worker)?;
+        for lease in &member.leases {
+            self.leases.remove(&(lease.task.clone(), lease.epoch));
+        }
+        let held = member.leases.iter().filter_map(|lease| {
+            let key = TaskKey::parse(&lease.task).ok()?;
+            Some(Held { run: key.run, task: key.task, epoch: lease.epoch })
+        });
+        Some(Gone { worker: worker.to_owned(), held: held.collect() })
+    }
+
+    /// Who holds an attempt, and since when.
+    pub(crate) fn holder(&self, run: &RunId, task: u64, epoch: u64) -> Option<&(String, Timestamp)> {
+        self.leases.get(&(format!("{run}:{task}"), epoch))
+    }
+
+    /// How many attempts are held by workers of a queue and type. Workers that serve several count
+    /// with all that they hold: too many only means that a lost message is found later.
+    pub(crate) fn held_for(&self, queue: &str, task_type: &str) -> usize {
+        let serves = |member: &&Member| {
+            member.queues.iter().any(|(q, t)| q == queue && t == task_type)
+        };
+        self.members.values().filter(serves).map(|member| member.leases.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kintsugi_nats::Served;
+
+    use super::*;
+
+    fn beat(worker: &str, incarnation: &str, tasks: &[&str]) -> Heartbeat {
+        let lease = |task: &&str| Lease {
+            task: (*task).to_owned(),
+            epoch: 1,
+            since: Timestamp(0),
+            progress: None,
+        };
+        Heartbeat {
+            worker: worker.to_owned(),
+            incarnation: incarnation.to_owned(),
+            pid: 1,
+            host: "here".to_owned(),
+            version: "0".to_owned(),
+            types: vec![Served { queue: "default".to_owned(), task_type: "t".to_owned() }],
+            concurrency: 1,
+            started_at: Timestamp(0),
+            at: Timestamp(0),
+            leases: tasks.iter().map(lease).collect(),
+            stopping: false,
+        }
+    }
+
+    #[test]
+    fn a_silent_worker_is_suspected_and_its_leases_are_known() {
+        let (mut fleet, now) = (Fleet::default(), Instant::now());
+        fleet.heard(beat("w", "a", &["r:1"]), now);
+        assert!(fleet.suspects(Duration::from_secs(1), now).is_empty());
+        let later = now + Duration::from_secs(2);
+        assert_eq!(fleet.suspects(Duration::from_secs(1), later), ["w"]);
+        assert_eq!(fleet.remove("w").unwrap().held.len(), 1);
+        assert!(fleet.holder(&RunId::parse("r").unwrap(), 1, 1).is_none());
+    }
+
+    #[test]
+    fn a_restarted_worker_gives_up_what_it_held() {
+        let (mut fleet, now) = (Fleet::default(), Instant::now());
+        fleet.heard(beat("w", "a", &["r:1"]), now);
+        let gone = fleet.heard(beat("w", "b", &[]), now).unwrap();
+        assert_eq!(gone.held[0].task, 1);
+        assert!(fleet.heard(beat("w", "b", &["r:2"]), now).is_none());
+        assert!(fleet.holder(&RunId::parse("r").unwrap(), 2, 1).is_some());
+    }
+}

@@ -1,0 +1,127 @@
+//! Workers that fall silent.
+
+use std::{collections::HashSet, sync::PoisonError};
+
+use futures::{StreamExt, future::join_all};
+use kintsugi_core::{Input, LossCause};
+use kintsugi_nats::{Liveness, RunInput};
+use kintsugi_runtime::{Deps, Reconciler, Shutdown, now};
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
+
+use crate::{Config, Error, Fleet, fleet::Gone};
+
+/// Notes heartbeats until `shutdown`.
+pub(crate) async fn listen(deps: Deps, fleet: Fleet, shutdown: Shutdown) {
+    while !shutdown.is_cancelled() {
+        let Ok(beats) = deps.bus.heartbeats().await else {
+            sleep(std::time::Duration::from_millis(200)).await;
+            continue;
+        };
+        futures::pin_mut!(beats);
+        loop {
+            let beat = tokio::select! {
+                () = shutdown.cancelled() => return,
+                beat = beats.next() => beat,
+            };
+            let Some(beat) = beat else { break };
+            let gone = {
+                let mut fleet = fleet.lock().unwrap_or_else(PoisonError::into_inner);
+                fleet.heard(beat, Instant::now())
+            };
+            if let Some(gone) = gone {
+                info!(worker = gone.worker, leases = gone.held.len(), "worker was restarted");
+                if let Err(error) = report(&deps, &gone, LossCause::WorkerDead).await {
+                    // The audit finds these attempts without a holder.
+                    warn!(error = &error as &dyn std::error::Error, "takeover not published");
+                }
+            }
+        }
+    }
+}
+
+/// Asks each silent worker whether it lives, and takes over from those that do not.
+///
+/// Two signals before a takeover: no heartbeat, and no answer. Where the broker itself says that
+/// nobody is there, that is certain and takes no time; silence is given `ping_timeout`.
+pub(crate) struct Watch {
+    deps: Deps,
+    config: Config,
+    fleet: Fleet,
+    connected: bool,
+}
+
+impl Watch {
+    pub(crate) fn new(deps: Deps, config: Config, fleet: Fleet) -> Self {
+        Self { deps, config, fleet, connected: true }
+    }
+
+    fn suspects(&mut self) -> Vec<String> {
+        let (connected, now) = (self.deps.bus.is_connected(), Instant::now());
+        let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
+        if !connected || !self.connected {
+            self.connected = connected;
+            fleet.listen_anew(now);
+            return Vec::new();
+        }
+        fleet.suspects(self.config.suspect_after, now)
+    }
+}
+
+impl Reconciler for Watch {
+    type Error = Error;
+
+    async fn activate(&mut self) -> Result<(), Error> {
+        let suspects = self.suspects();
+        if suspects.is_empty() {
+            return Ok(());
+        }
+        let pings = suspects.iter().map(|worker| {
+            let timeout = self.config.ping_timeout;
+            async move { self.deps.bus.ping_worker(worker, timeout).await }
+        });
+        let answers = join_all(pings).await;
+        let mut failed = None;
+        for (worker, liveness) in suspects.into_iter().zip(answers) {
+            let cause = match liveness {
+                // It lives and will be heard of; nothing is taken from it.
+                Ok(Liveness::Answered) => continue,
+                Ok(Liveness::NoResponders) => LossCause::WorkerDead,
+                Ok(Liveness::Silent) => LossCause::WorkerFrozen,
+                Err(error) => {
+                    failed = Some(error);
+                    continue;
+                }
+            };
+            let gone = {
+                let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
+                if fleet.is_heard(&worker, self.config.suspect_after, Instant::now()) {
+                    continue;
+                }
+                fleet.remove(&worker)
+            };
+            if let Some(gone) = gone {
+                warn!(worker = gone.worker, ?cause, leases = gone.held.len(), "worker is lost");
+                report(&self.deps, &gone, cause).await?;
+            }
+        }
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+}
+
+/// Tells the runs. Killed before, or failing: the audit finds the attempts without a holder.
+async fn report(deps: &Deps, gone: &Gone, cause: LossCause) -> Result<(), Error> {
+    let seen_at = now();
+    let mut seen = HashSet::new();
+    let inputs = gone.held.iter().filter(|held| seen.insert((&held.run, held.task))).map(|held| {
+        let worker = Some(gone.worker.clone());
+        let (task, epoch) = (held.task, held.epoch);
+        let input = Input::Lost { task, epoch, cause, worker, seen_at };
+        RunInput { run: held.run.clone(), input }
+    });
+    let inputs: Vec<RunInput> = inputs.collect();
+    if !inputs.is_empty() {
+        deps.bus.publish_inputs(inputs, deps.partitions).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! The whole configuration: one table per service, and what they share.
+
+use std::path::PathBuf;
+
+use kintsugi_runtime::{Secret, Service};
+use serde::{Deserialize, Serialize};
+
+/// Everything that can be set. `kintsugi config` prints what is in force.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) engine: Engine,
+    pub(crate) database: Database,
+    pub(crate) nats: Nats,
+    pub(crate) log: Log,
+    pub(crate) trace: Trace,
+    pub(crate) gateway: <kintsugi_api_gateway::ApiGateway as Service>::Config,
+    pub(crate) orchestrator: <kintsugi_orchestrator::Orchestrator as Service>::Config,
+    pub(crate) worker: <kintsugi_task_worker::TaskWorker as Service>::Config,
+    pub(crate) failure_detector: <kintsugi_failure_detector::FailureDetector as Service>::Config,
+    pub(crate) retry_engine: <kintsugi_retry_engine::RetryEngine as Service>::Config,
+    pub(crate) notification: <kintsugi_notification::Notification as Service>::Config,
+    pub(crate) monitoring: <kintsugi_monitoring::Monitoring as Service>::Config,
+}
+
+/// Settings in the table `[engine]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Engine {
+    /// How many partitions runs are shared out to: the most orchestrators that can work at once.
+    /// Fixed for the life of a store. Default: 16.
+    pub(crate) partitions: u16,
+    /// Worker processes that `kintsugi dev` keeps. Two, so that there is one to take over.
+    pub(crate) workers: u16,
+    /// Names this process; none: made from the process's id and a random part.
+    pub(crate) instance: Option<String>,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self { partitions: 16, workers: 2, instance: None }
+    }
+}
+
+/// Settings in the table `[database]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Database {
+    /// `postgres://…` or `sqlite://…`. It may hold a password, so it is masked.
+    pub(crate) url: Option<Secret>,
+    /// The most connections; none: 8.
+    pub(crate) connections_max: Option<u32>,
+}
+
+/// Settings in the table `[nats]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Nats {
+    /// `nats://host:port`, several with commas. It may hold a password, so it is masked.
+    pub(crate) url: Option<Secret>,
+    /// The nats-server that `kintsugi dev` runs; none: the one on PATH.
+    pub(crate) server_binary: Option<PathBuf>,
+}
+
+/// Settings in the table `[log]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    /// As `RUST_LOG`. Default: `info`.
+    pub(crate) filter: String,
+    /// JSON lines instead of text.
+    pub(crate) json: bool,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info,sqlx=warn,async_nats=warn,sea_orm_migration=warn".to_owned(), json: false }
+    }
+}
+
+/// Settings in the table `[trace]`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Trace {
+    /// Where spans go, e.g. `http://127.0.0.1:4318`; none: nowhere.
+    pub(crate) otlp_endpoint: Option<String>,
+}

@@ -1,0 +1,86 @@
+//! Opens what services share: logs, traces, store, bus.
+
+use kintsugi_entities::Store;
+use kintsugi_nats::{Bus, Limits};
+use kintsugi_observability::{LogFormat, LogOptions, TraceOptions, Tracer};
+use kintsugi_runtime::{Announce, Deps, WorkerDeps};
+
+use crate::{Failure, settings::Settings};
+
+/// Starts logging; the first thing that a process does.
+pub(crate) fn logs(settings: &Settings) -> Result<(), Failure> {
+    let format = if settings.log.json { LogFormat::Json } else { LogFormat::Text };
+    kintsugi_observability::init(&LogOptions { format, filter: settings.log.filter.clone() })
+        .map_err(|error| Failure::because("cannot start logging", error))
+}
+
+/// A name for this process that no other has.
+pub(crate) fn instance(settings: &Settings) -> String {
+    let own = || {
+        let random = kintsugi_nats::unique_id();
+        format!("{}-{}", std::process::id(), &random[random.len() - 8..])
+    };
+    settings.engine.instance.clone().unwrap_or_else(own)
+}
+
+pub(crate) fn tracer(settings: &Settings) -> Result<Tracer, Failure> {
+    Tracer::new(&TraceOptions {
+        otlp_endpoint: settings.trace.otlp_endpoint.clone(),
+        ..TraceOptions::default()
+    })
+    .map_err(|error| Failure::because("cannot set up tracing", error))
+}
+
+pub(crate) async fn bus(settings: &Settings, name: &str) -> Result<Bus, Failure> {
+    let url = settings.nats.url.as_ref().map_or("nats://127.0.0.1:4222", |url| url.expose());
+    let options = kintsugi_nats::Options {
+        url: url.to_owned(),
+        name: name.to_owned(),
+        ..kintsugi_nats::Options::default()
+    };
+    Bus::connect(&options)
+        .await
+        .map_err(|error| Failure::because("cannot connect to the broker", error))
+}
+
+pub(crate) async fn store(settings: &Settings) -> Result<Store, Failure> {
+    let Some(url) = &settings.database.url else {
+        return Err(Failure::plain(
+            "no database is named: give --database-url postgres://… (or sqlite://…), or set \
+             KINTSUGI_DATABASE__URL",
+        ));
+    };
+    let mut options = kintsugi_entities::Options::default();
+    if let Some(max) = settings.database.connections_max {
+        options.connections_max = max;
+    }
+    Store::connect(url.expose(), &options)
+        .await
+        .map_err(|error| Failure::because("cannot open the database", error))
+}
+
+/// Opens everything, and sees to it that the streams are there.
+pub(crate) async fn deps(settings: &Settings, alone: bool) -> Result<Deps, Failure> {
+    let instance = instance(settings);
+    let (store, bus) = (store(settings).await?, bus(settings, &instance).await?);
+    let stream_limits = Limits::default();
+    bus.ensure_streams(&stream_limits)
+        .await
+        .map_err(|error| Failure::because("cannot make the streams", error))?;
+    Ok(Deps {
+        store,
+        bus,
+        tracer: tracer(settings)?,
+        instance,
+        partitions: settings.engine.partitions,
+        alone,
+        stream_limits,
+        announce: Announce::default(),
+    })
+}
+
+pub(crate) async fn worker_deps(settings: &Settings) -> Result<WorkerDeps, Failure> {
+    let instance = instance(settings);
+    let bus = bus(settings, &instance).await?;
+    Ok(WorkerDeps { bus, tracer: tracer(settings)?, instance })
+}

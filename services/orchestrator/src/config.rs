@@ -1,0 +1,22 @@
+//! Settings of the orchestrator.
+
+use serde::{Deserialize, Serialize};
+
+/// Settings in the table `[orchestrator]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The most messages that one transaction takes in. It takes what waits and never waits for
+    /// more. Default: 512, from where on the database gains little (measured).
+    pub batch_max: u32,
+    /// How many runs are kept in memory between their inputs. Default: 10,000.
+    pub cached_runs_max: u32,
+    /// How many compiled definitions are kept. Default: 500.
+    pub cached_programs_max: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { batch_max: 512, cached_runs_max: 10_000, cached_programs_max: 500 }
+    }
+}

@@ -1,0 +1,272 @@
+//! The loop: take what waits, decide, commit, publish.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use kintsugi_core::{Input, RunId};
+use kintsugi_entities::Committed;
+use kintsugi_nats::{EventDelivery, EventReader, RunInput};
+use kintsugi_runtime::{Deps, Shutdown, now};
+use tokio::{sync::watch, time::Instant};
+use tracing::{debug, error, warn};
+
+use crate::{
+    Config, Error,
+    decide::{Decided, decide},
+    life,
+    ownership::Owned,
+    programs::Programs,
+    publish::{Origin, Outbox},
+    resend::resend,
+    runs::Runs,
+    spans::{Change, Spans},
+};
+
+/// The pause after a failure of the store or the bus.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How often inputs that are dealt with are removed from the stream.
+const PURGE_EVERY: Duration = Duration::from_secs(10);
+
+/// Why reading stops and begins anew.
+enum Again {
+    /// Other partitions fall to this process, or the stream is another one.
+    Claim,
+    /// Something failed; a pause, then claim.
+    Pause,
+    /// The end.
+    Stop,
+}
+
+/// Works until `shutdown`; whatever fails is tried again from what is stored.
+pub(crate) async fn run(
+    config: Config,
+    deps: Deps,
+    mut shares: watch::Receiver<BTreeSet<u16>>,
+    shutdown: Shutdown,
+) {
+    let spans = Spans::start(deps.store.clone(), deps.tracer.clone());
+    let runs = Runs::new(deps.store.clone(), config.cached_runs_max as usize);
+    let programs = Programs::new(deps.store.clone(), config.cached_programs_max as usize);
+    let mut lane = Lane {
+        config,
+        deps,
+        spans,
+        runs,
+        programs,
+        owned: Owned::default(),
+        unfinished: Vec::new(),
+        purged: BTreeMap::new(),
+        purge_at: Instant::now(),
+    };
+    while !shutdown.is_cancelled() {
+        let share = shares.borrow_and_update().clone();
+        if share.is_empty() {
+            tokio::select! {
+                _ = shares.changed() => {}
+                () = shutdown.cancelled() => {}
+            }
+            continue;
+        }
+        let again = match lane.claim(&share, &shutdown).await {
+            Ok(mut reader) => lane.work(&mut reader, &mut shares, &shutdown).await,
+            Err(error) => {
+                warn!(error = &error as &dyn std::error::Error, "cannot take partitions; trying again");
+                Again::Pause
+            }
+        };
+        match again {
+            Again::Claim => {}
+            Again::Pause => tokio::time::sleep(PAUSE).await,
+            Again::Stop => return,
+        }
+    }
+}
+
+struct Lane {
+    config: Config,
+    deps: Deps,
+    spans: Spans,
+    runs: Runs,
+    programs: Programs,
+    owned: Owned,
+    unfinished: Vec<RunId>,
+    purged: BTreeMap<u16, i64>,
+    purge_at: Instant,
+}
+
+impl Lane {
+    async fn claim(&mut self, share: &BTreeSet<u16>, stop: &Shutdown) -> Result<EventReader, Error> {
+        self.runs.clear();
+        self.unfinished.clear();
+        self.owned = Owned::claim(&self.deps, share).await?;
+        let partitions: Vec<u16> = self.owned.epochs.keys().copied().collect();
+        let time = now();
+        let left = resend(&self.deps, &mut self.programs, &self.owned.epochs, time).await?;
+        left.send(&self.deps, time, stop).await;
+        Ok(self.deps.bus.read_events(&partitions, self.owned.read_from()).await?)
+    }
+
+    async fn work(
+        &mut self,
+        reader: &mut EventReader,
+        shares: &mut watch::Receiver<BTreeSet<u16>>,
+        shutdown: &Shutdown,
+    ) -> Again {
+        loop {
+            let batch = if self.unfinished.is_empty() {
+                tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => return Again::Stop,
+                    _ = shares.changed() => return Again::Claim,
+                    batch = reader.next_batch(self.config.batch_max as usize) => batch,
+                }
+            } else {
+                reader.ready_batch(self.config.batch_max as usize)
+            };
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(error) => {
+                    debug!(error = &error as &dyn std::error::Error, "reading events anew");
+                    return Again::Pause;
+                }
+            };
+            match self.take(batch, shutdown).await {
+                Ok(None) => {}
+                Ok(Some(again)) => return again,
+                Err(error) => {
+                    warn!(error = &error as &dyn std::error::Error, "batch failed; reading it again");
+                    return Again::Pause;
+                }
+            }
+            self.purge().await;
+        }
+    }
+
+    /// Takes a batch to a committed decision, and says what follows from it.
+    async fn take(
+        &mut self,
+        batch: Vec<EventDelivery>,
+        shutdown: &Shutdown,
+    ) -> Result<Option<Again>, Error> {
+        let (mut inputs, mut positions) = (Vec::new(), BTreeMap::new());
+        for delivery in batch {
+            let seq = i64::try_from(delivery.seq).unwrap_or(i64::MAX);
+            if self.owned.positions.get(&delivery.partition).is_none_or(|done| seq <= *done) {
+                continue;
+            }
+            positions.insert(delivery.partition, seq);
+            match delivery.inputs {
+                Ok(found) => inputs.extend(found),
+                Err(rejected) => {
+                    error!(reason = rejected.reason, "an event cannot be read; put aside");
+                    self.deps.bus.reject("events", &rejected.reason, &rejected.raw).await?;
+                }
+            }
+        }
+        for run in std::mem::take(&mut self.unfinished) {
+            inputs.push(RunInput { run, input: Input::Tick });
+        }
+        let time = now();
+        let mut decided = decide(&mut self.runs, &mut self.programs, inputs, time).await?;
+        for (input, reason) in std::mem::take(&mut decided.rejected) {
+            error!(workflow.id = %input.run, reason, "an input cannot be handled; put aside");
+            let raw = serde_json::to_vec(&input).unwrap_or_default();
+            self.deps.bus.reject("events", &reason, &raw).await?;
+        }
+        if decided.batch.runs.is_empty() {
+            // Nothing to store: the positions go with the next commit.
+            self.owned.positions.extend(positions);
+            return Ok(None);
+        }
+        let epochs = &self.owned.epochs;
+        let mut all = self.owned.positions.clone();
+        all.extend(positions);
+        decided.batch.positions = all
+            .iter()
+            .filter_map(|(partition, at)| Some((*partition, *epochs.get(partition)?, *at)))
+            .collect();
+        match self.deps.store.commit_batch(&decided.batch).await? {
+            Committed::Done => {}
+            Committed::Fenced => {
+                warn!("another orchestrator took partitions over");
+                return Ok(Some(Again::Pause));
+            }
+            Committed::Conflict(runs) => {
+                warn!(runs = runs.len(), "runs were written by another orchestrator");
+                return Ok(Some(Again::Pause));
+            }
+        }
+        self.owned.positions = all;
+        self.follow(decided, time, shutdown).await;
+        Ok(None)
+    }
+
+    async fn follow(&mut self, decided: Decided, time: kintsugi_core::Timestamp, stop: &Shutdown) {
+        let mut outbox = Outbox { wake_at: decided.wake_at, ..Outbox::default() };
+        let mut origin: Option<(RunId, Origin)> = None;
+        for (id, effect) in decided.effects {
+            if origin.as_ref().is_none_or(|(of, _)| *of != id) {
+                let Some(run) = self.runs.get(&id) else { continue };
+                let of = Origin {
+                    definition: run.definition.clone(),
+                    trace_parent: run.trace_parent.clone(),
+                };
+                origin = Some((id.clone(), of));
+            }
+            if let Some((_, of)) = &origin {
+                outbox.add(&self.deps, &id, of, effect, time);
+            }
+        }
+        outbox.send(&self.deps, time, stop).await;
+        let mut events = Vec::new();
+        for (id, steps) in decided.steps {
+            let Some(run) = self.runs.get(&id) else { continue };
+            life::events(&id, run, &steps, &mut events);
+            if self.spans.are_wanted() {
+                self.spans.give(Change {
+                    definition: run.definition.clone(),
+                    trace_parent: run.trace_parent.clone(),
+                    created_at: run.state.created_at,
+                    version: run.version,
+                    run: id.clone(),
+                    steps,
+                });
+            }
+            if run.state.status.is_terminal() {
+                self.runs.forget(&id);
+            }
+        }
+        if let Err(error) = self.deps.bus.publish_life(&events).await {
+            // They tell; nothing rests on them. Who needs them all reads the store.
+            debug!(error = &error as &dyn std::error::Error, "lifecycle events not published");
+        }
+        self.unfinished = decided.unfinished;
+    }
+
+    /// Removes what is dealt with from the stream, now and then.
+    async fn purge(&mut self) {
+        if self.purge_at.elapsed() < PURGE_EVERY {
+            return;
+        }
+        self.purge_at = Instant::now();
+        for (partition, position) in &self.owned.positions {
+            let done = self.purged.get(partition).copied().unwrap_or(0);
+            if *position <= done {
+                continue;
+            }
+            let up_to = u64::try_from(*position).unwrap_or(0);
+            match self.deps.bus.purge_events(*partition, up_to).await {
+                Ok(()) => {
+                    self.purged.insert(*partition, *position);
+                }
+                Err(error) => {
+                    debug!(error = &error as &dyn std::error::Error, "not purged; tried again");
+                    return;
+                }
+            }
+        }
+    }
+}

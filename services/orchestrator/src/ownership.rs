@@ -1,0 +1,111 @@
+//! Which partitions this orchestrator should have, and has.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use futures::StreamExt;
+use kintsugi_runtime::{Deps, Shutdown};
+use tokio::{sync::watch, time::Instant};
+use tracing::{info, warn};
+
+use crate::{Error, membership::Members};
+
+/// How long a new orchestrator listens before it takes a share: two beats and a margin. One that
+/// is alone in its process with the only engine takes all at once.
+const LISTEN_FIRST: Duration = Duration::from_millis(1_200);
+
+/// Keeps the share that falls to this process, as the others come and go. Empty until it listened.
+pub(crate) fn watch(deps: Deps, shutdown: Shutdown) -> watch::Receiver<BTreeSet<u16>> {
+    let all: BTreeSet<u16> = if deps.alone { (0..deps.partitions).collect() } else { BTreeSet::new() };
+    let (sender, receiver) = watch::channel(all);
+    if !deps.alone {
+        tokio::spawn(follow(deps, sender, shutdown));
+    }
+    receiver
+}
+
+async fn follow(deps: Deps, shares: watch::Sender<BTreeSet<u16>>, shutdown: Shutdown) {
+    let mut members = Members::new(deps.instance.clone());
+    let mut looks = tokio::time::interval(Duration::from_millis(250));
+    let mut heard_since = Instant::now();
+    while !shutdown.is_cancelled() {
+        let Ok(beats) = deps.bus.service_beats().await else {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            continue;
+        };
+        futures::pin_mut!(beats);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                beat = beats.next() => match beat {
+                    Some(beat) => members.heard(&beat, Instant::now()),
+                    None => break,
+                },
+                _ = looks.tick() => {
+                    // Without a connection nobody is heard, which says nothing about them.
+                    if !deps.bus.is_connected() {
+                        heard_since = Instant::now();
+                    }
+                    if heard_since.elapsed() < LISTEN_FIRST {
+                        continue;
+                    }
+                    let share = members.share(deps.partitions, Instant::now());
+                    shares.send_if_modified(|known| {
+                        let changed = *known != share;
+                        if changed {
+                            info!(partitions = share.len(), "share of partitions changed");
+                            *known = share;
+                        }
+                        changed
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// The partitions that this process owns, with what fences it and how far each is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Owned {
+    pub(crate) epochs: BTreeMap<u16, i64>,
+    pub(crate) positions: BTreeMap<u16, i64>,
+}
+
+impl Owned {
+    /// Claims `share`. What it owns already and nobody took keeps its epoch.
+    ///
+    /// # Errors
+    ///
+    /// When the store or the bus fails.
+    pub(crate) async fn claim(deps: &Deps, share: &BTreeSet<u16>) -> Result<Self, Error> {
+        let ids: Vec<u16> = share.iter().copied().collect();
+        let rows = deps.store.partitions_claim(&ids, &deps.instance).await?;
+        let events = deps.bus.events_state().await?;
+        let mut stale = Vec::new();
+        let mut owned = Self::default();
+        for row in rows {
+            // A stream that was made anew, or set back behind what was dealt with, counts anew.
+            // Reading an input twice is harmless; missing one is not.
+            let known = row.stream == events.created;
+            let ahead = row.position > i64::try_from(events.last_seq).unwrap_or(i64::MAX);
+            if !known || ahead {
+                stale.push((row.id, row.owner_epoch));
+            }
+            owned.epochs.insert(row.id, row.owner_epoch);
+            owned.positions.insert(row.id, if known && !ahead { row.position } else { 0 });
+        }
+        if !stale.is_empty() {
+            warn!(partitions = stale.len(), stream = events.created, "reading events from the start");
+            deps.store.partitions_rewind(&stale, &events.created, 0).await?;
+        }
+        Ok(owned)
+    }
+
+    /// Where to begin to read: behind what every partition is done with.
+    pub(crate) fn read_from(&self) -> u64 {
+        let first = self.positions.values().min().copied().unwrap_or(0);
+        u64::try_from(first).unwrap_or(0) + 1
+    }
+}

@@ -1,0 +1,136 @@
+//! What follows a commit: messages. Every one may be sent twice, and none may be missing for good.
+
+use std::time::Duration;
+
+use kintsugi_core::{Effect, RunId, Timestamp, partition_of};
+use kintsugi_nats::{Cancel, TaskMessage, Verify, WakeHint, events_subject};
+use kintsugi_observability::task_traceparent;
+use kintsugi_runtime::{Deps, Shutdown};
+use tracing::warn;
+
+/// How long one message is tried before it is left to the checks of its run (promise P2): the
+/// others must not wait for ever for a broker that is gone.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The pause between two tries.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What a task message says of its run.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    pub(crate) definition: String,
+    pub(crate) trace_parent: Option<String>,
+}
+
+/// Everything that one batch sends.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    pub(crate) tasks: Vec<(TaskMessage, u32)>,
+    pub(crate) cancels: Vec<Cancel>,
+    pub(crate) verifies: Vec<Verify>,
+    pub(crate) wake_at: Option<i64>,
+    pub(crate) has_letters: bool,
+}
+
+impl Outbox {
+    /// Takes an effect in.
+    pub(crate) fn add(
+        &mut self,
+        deps: &Deps,
+        run: &RunId,
+        origin: &Origin,
+        effect: Effect,
+        now: Timestamp,
+    ) {
+        match effect {
+            Effect::Dispatch { .. } => {
+                self.tasks.extend(message(deps, run, origin, effect, now).map(|task| (task, 1)));
+            }
+            Effect::Cancel { task, epoch } => {
+                self.cancels.push(Cancel { task: format!("{run}:{task}"), epoch });
+            }
+            Effect::Verify { task, epoch, task_type, queue, dispatched_at } => {
+                let run = run.clone();
+                self.verifies.push(Verify { run, task, epoch, task_type, queue, dispatched_at });
+            }
+            Effect::DeadLetter { .. } => self.has_letters = true,
+            Effect::Redriven { .. } => {}
+        }
+    }
+
+    /// Sends everything. Tasks are tried until they are stored, the rest once: cancels save work,
+    /// checks are asked again, hints only make the retry engine prompt.
+    pub(crate) async fn send(self, deps: &Deps, now: Timestamp, shutdown: &Shutdown) {
+        let bus = &deps.bus;
+        if !self.tasks.is_empty() {
+            let give_up = tokio::time::Instant::now() + PATIENCE;
+            while let Err(error) = bus.publish_tasks(&self.tasks).await {
+                let error = &error as &dyn std::error::Error;
+                if shutdown.is_cancelled() || tokio::time::Instant::now() > give_up {
+                    warn!(error, tasks = self.tasks.len(), "tasks not published; left to their checks");
+                    break;
+                }
+                warn!(error, tasks = self.tasks.len(), "tasks not published; trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        let hint = if self.has_letters { Some(now.0) } else { self.wake_at };
+        let once = async {
+            if !self.cancels.is_empty() {
+                bus.cancel(&self.cancels).await?;
+            }
+            if !self.verifies.is_empty() {
+                bus.verify(&self.verifies).await?;
+            }
+            if let Some(at) = hint {
+                bus.wake_hint(&WakeHint { at }).await?;
+            }
+            Ok::<_, kintsugi_nats::Error>(())
+        };
+        if let Err(error) = once.await {
+            warn!(error = &error as &dyn std::error::Error, "hints not sent");
+        }
+    }
+}
+
+fn message(
+    deps: &Deps,
+    run: &RunId,
+    origin: &Origin,
+    effect: Effect,
+    now: Timestamp,
+) -> Option<TaskMessage> {
+    let Effect::Dispatch {
+        task,
+        epoch,
+        failures,
+        pointer,
+        task_type,
+        queue,
+        input,
+        start_to_close_ms,
+    } = effect
+    else {
+        return None;
+    };
+    let id = format!("{run}:{task}");
+    Some(TaskMessage {
+        idempotency_key: id.clone(),
+        task: id,
+        run: run.clone(),
+        number: task,
+        epoch,
+        attempt: epoch,
+        failures,
+        traceparent: Some(task_traceparent(run, origin.trace_parent.as_deref(), task, epoch)),
+        task_type,
+        queue,
+        input,
+        definition: origin.definition.clone(),
+        pointer,
+        start_to_close_ms,
+        heartbeat_ms: 300,
+        reply: events_subject(partition_of(run, deps.partitions)),
+        dispatched_at: now,
+    })
+}

@@ -1,0 +1,94 @@
+//! Runs whose time has come.
+
+use std::{collections::HashMap, time::Duration};
+
+use futures::StreamExt;
+use kintsugi_core::{Input, RunId};
+use kintsugi_nats::RunInput;
+use kintsugi_runtime::{Deps, Shutdown, Waker, now};
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, warn};
+
+use crate::{Config, Error};
+
+/// How long a run that was told the time is left alone: its orchestrator may be busy, and telling
+/// it again would only add to that.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Sleeps until the earliest known deadline, a hint or the next scan, whichever comes first.
+pub(crate) async fn run(deps: Deps, config: Config, _: Waker, dead: Waker, shutdown: Shutdown) {
+    let mut due = Due { deps, batch_max: config.batch_max, told: HashMap::new() };
+    let mut hints = due.hints().await;
+    let mut next = Instant::now();
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = sleep_until(next) => {
+                next = match due.round().await {
+                    Ok(pause) => Instant::now() + pause.min(config.scan_interval),
+                    Err(error) => {
+                        warn!(error = &error as &dyn std::error::Error, "scan failed; will try again");
+                        Instant::now() + config.scan_interval
+                    }
+                };
+            }
+            hint = hints.next() => match hint {
+                Some(hint) => {
+                    let pause = u64::try_from(hint.at - now().0).unwrap_or(0);
+                    if pause == 0 {
+                        dead.wake();
+                    }
+                    next = next.min(Instant::now() + Duration::from_millis(pause));
+                }
+                // The subscription ended with the connection's end; the scan goes on meanwhile.
+                None => {
+                    tokio::time::sleep(PATIENCE).await;
+                    hints = due.hints().await;
+                }
+            },
+        }
+    }
+}
+
+struct Due {
+    deps: Deps,
+    batch_max: u32,
+    told: HashMap<RunId, Instant>,
+}
+
+impl Due {
+    async fn hints(&self) -> futures::stream::BoxStream<'static, kintsugi_nats::WakeHint> {
+        match self.deps.bus.wake_hints().await {
+            Ok(hints) => hints.boxed(),
+            Err(error) => {
+                debug!(error = &error as &dyn std::error::Error, "no hints; scanning only");
+                futures::stream::pending().boxed()
+            }
+        }
+    }
+
+    /// Tells every due run the time, and gives how long nothing else is due.
+    async fn round(&mut self) -> Result<Duration, Error> {
+        let (time, instant) = (now(), Instant::now());
+        self.told.retain(|_, at| instant.duration_since(*at) < PATIENCE);
+        // What was told lately may still be in the answer; ask for that many more.
+        let limit = self.batch_max + u32::try_from(self.told.len()).unwrap_or(u32::MAX / 2);
+        let found = self.deps.store.runs_due(time.0, limit).await?;
+        let full = found.len() >= limit as usize;
+        let fresh: Vec<RunInput> = found
+            .into_iter()
+            .filter(|(run, ..)| !self.told.contains_key(run))
+            .map(|(run, ..)| RunInput { run, input: Input::Tick })
+            .collect();
+        self.told.extend(fresh.iter().map(|input| (input.run.clone(), instant)));
+        if !fresh.is_empty() {
+            self.deps.bus.publish_inputs(fresh, self.deps.partitions).await?;
+        }
+        if full {
+            return Ok(Duration::from_millis(1));
+        }
+        let next = self.deps.store.next_wake_after(time.0).await?;
+        let pause = next.map_or(i64::MAX, |at| at - now().0);
+        Ok(Duration::from_millis(u64::try_from(pause).unwrap_or(1).max(1)))
+    }
+}

@@ -1,0 +1,61 @@
+//! Tasks that the broker gave up delivering.
+
+use std::time::Duration;
+
+use kintsugi_core::{Input, LossCause};
+use kintsugi_nats::RunInput;
+use kintsugi_runtime::{Deps, Reconciler, now};
+use tracing::warn;
+
+use crate::Error;
+
+/// How often advisories are looked for. They wait in a stream of their own, so nothing is lost
+/// meanwhile; a task gets here only after 20 deliveries, so nobody waits for this either.
+pub(crate) const PERIOD: Duration = Duration::from_secs(5);
+
+/// How many advisories one round takes.
+const BATCH_MAX: usize = 100;
+
+/// Turns each max-deliver advisory into an input of the run, which dead-letters the task by the
+/// same way as any other, and removes the message that nobody would ever see again.
+pub(crate) struct Undeliverable {
+    deps: Deps,
+}
+
+impl Undeliverable {
+    pub(crate) fn new(deps: Deps) -> Self {
+        Self { deps }
+    }
+}
+
+impl Reconciler for Undeliverable {
+    type Error = Error;
+
+    async fn activate(&mut self) -> Result<(), Error> {
+        let bus = &self.deps.bus;
+        for advisory in bus.advisories(BATCH_MAX).await? {
+            match bus.message_at(advisory.stream_seq).await? {
+                Some(Ok(task)) => {
+                    warn!(task = task.task, deliveries = advisory.deliveries, "undeliverable");
+                    let input = Input::Lost {
+                        task: task.number,
+                        epoch: task.epoch,
+                        cause: LossCause::Undeliverable,
+                        worker: None,
+                        seen_at: now(),
+                    };
+                    let input = RunInput { run: task.run, input };
+                    bus.publish_inputs(vec![input], self.deps.partitions).await?;
+                    bus.delete_message(advisory.stream_seq).await?;
+                }
+                Some(Err(rejected)) => {
+                    bus.reject("tasks", &rejected.reason, &rejected.raw).await?;
+                    bus.delete_message(advisory.stream_seq).await?;
+                }
+                None => {}
+            }
+            advisory.ack().await?;
+        }
+        Ok(())
+    }
+}

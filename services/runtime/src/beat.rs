@@ -1,0 +1,50 @@
+//! A service's sign of life, for membership and monitoring.
+
+use std::time::Duration;
+
+use kintsugi_nats::{ServiceBeat, ServiceInfo};
+use tracing::debug;
+
+use crate::{Links, Shutdown};
+
+/// How often a service says that it is there. Orchestrators take over from one that is silent for
+/// a few of these.
+const PERIOD: Duration = Duration::from_millis(500);
+
+/// Sends beats for `name` until `shutdown`, and registers it with the NATS services API unless it
+/// does so itself.
+pub async fn beat(name: &'static str, has_api: bool, deps: impl Links, shutdown: Shutdown) {
+    let registered = if has_api { None } else { register(name, &deps).await };
+    let mut ticks = tokio::time::interval(PERIOD);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            _ = ticks.tick() => {}
+        }
+        let beat = ServiceBeat {
+            service: name.to_owned(),
+            instance: deps.instance().to_owned(),
+            pid: std::process::id(),
+            ready: true,
+        };
+        if let Err(error) = deps.bus().service_beat(&beat).await {
+            debug!(service = name, error = &error as &dyn std::error::Error, "beat not sent");
+        }
+    }
+    drop(registered);
+}
+
+async fn register(name: &'static str, deps: &impl Links) -> Option<kintsugi_nats::ApiService> {
+    let info = ServiceInfo {
+        name: format!("kintsugi-{name}"),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        description: format!("Kintsugi {name}"),
+    };
+    match deps.bus().serve_health(&info).await {
+        Ok(service) => Some(service),
+        Err(error) => {
+            debug!(service = name, error = &error as &dyn std::error::Error, "not registered");
+            None
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Handles to the outside world, opened once per process.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use kintsugi_entities::Store;
+use kintsugi_nats::{Bus, Limits};
+use kintsugi_observability::Tracer;
+
+/// Handles to the outside world, opened once per process and cheap to clone.
+#[derive(Clone)]
+pub struct Deps {
+    /// The store.
+    pub store: Store,
+    /// The bus.
+    pub bus: Bus,
+    /// Where closed spans go.
+    pub tracer: Tracer,
+    /// Names this process among its kind.
+    pub instance: String,
+    /// How many partitions runs are shared out to. Fixed for the life of a store.
+    pub partitions: u16,
+    /// Every service of the engine is in this process, and there is no other one.
+    pub alone: bool,
+    /// How large the streams may grow.
+    pub stream_limits: Limits,
+    /// Where a service says which addresses it listens at.
+    pub announce: Announce,
+}
+
+/// What a worker process gets: the bus and a name, and no way to the store.
+#[derive(Clone)]
+pub struct WorkerDeps {
+    /// The bus.
+    pub bus: Bus,
+    /// Where closed spans go.
+    pub tracer: Tracer,
+    /// Names this process among its kind.
+    pub instance: String,
+}
+
+/// What a host needs of any service's handles.
+pub trait Links: Clone + Send + Sync + 'static {
+    /// The bus.
+    fn bus(&self) -> &Bus;
+    /// Names this process among its kind.
+    fn instance(&self) -> &str;
+}
+
+impl Links for Deps {
+    fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    fn instance(&self) -> &str {
+        &self.instance
+    }
+}
+
+impl Links for WorkerDeps {
+    fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    fn instance(&self) -> &str {
+        &self.instance
+    }
+}
+
+/// Addresses that services listen at, by name; for the ready file.
+#[derive(Clone, Debug, Default)]
+pub struct Announce(Arc<Mutex<BTreeMap<&'static str, SocketAddr>>>);
+
+impl Announce {
+    /// Says that `name` (for example `http`) is served at `address`.
+    pub fn set(&self, name: &'static str, address: SocketAddr) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, address);
+    }
+
+    /// Every address said so far.
+    #[must_use]
+    pub fn all(&self) -> BTreeMap<&'static str, SocketAddr> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

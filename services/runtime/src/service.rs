@@ -1,0 +1,99 @@
+//! The shape of a service, and the loops that host any number of them.
+
+use std::{future::Future, time::Duration};
+
+use serde::{Serialize, de::DeserializeOwned};
+use tracing::{Instrument, error, info, info_span, warn};
+
+use crate::{Links, Shutdown, beat};
+
+/// The pause before the first restart of a service that failed; doubles up to [`RESTART_MAX`].
+const RESTART_FIRST: Duration = Duration::from_millis(200);
+
+/// The longest pause before a restart.
+const RESTART_MAX: Duration = Duration::from_secs(10);
+
+/// One of the seven services, as a library.
+///
+/// Alone in a process or with the others, it is hosted by the same two calls, so a service cannot
+/// tell which of the two it runs in.
+pub trait Service: Sized + Send + 'static {
+    /// The name in the config file, on the bus and in traces, e.g. `"retry-engine"`.
+    const NAME: &'static str;
+
+    /// The service registers endpoints of its own with the NATS services API. For the others the
+    /// host registers one that tells their readiness, so that `nats micro ls` shows all seven.
+    const HAS_API: bool = false;
+
+    /// The handles that it gets: [`crate::Deps`], or [`crate::WorkerDeps`] for one that must not
+    /// reach the store.
+    type Deps: Links;
+
+    /// What can be set. `Default` must be good for one machine with nothing configured.
+    type Config: Clone + Default + Serialize + DeserializeOwned + Send + Sync + 'static;
+
+    /// Why it could not start or had to stop.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Checks the configuration and opens what only this service needs. When it returns, the
+    /// service is ready.
+    fn start(
+        config: Self::Config,
+        deps: Self::Deps,
+    ) -> impl Future<Output = Result<Self, Self::Error>> + Send;
+
+    /// Works until `shutdown` fires, then finishes what is in flight.
+    fn run(self, shutdown: Shutdown) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// Starts and runs `S` once; calls `ready` in between. `false` if it failed.
+pub async fn host<S: Service>(
+    config: S::Config,
+    deps: S::Deps,
+    shutdown: Shutdown,
+    ready: impl FnOnce() + Send,
+) -> bool {
+    let work = async {
+        let service = S::start(config, deps.clone()).await?;
+        info!("ready");
+        ready();
+        let beating = Shutdown::new();
+        let guard = beating.clone().drop_guard();
+        tokio::spawn(beat(S::NAME, S::HAS_API, deps, beating));
+        let result = service.run(shutdown).await;
+        drop(guard);
+        result
+    };
+    let result = work.instrument(info_span!("service", name = S::NAME)).await;
+    if let Err(err) = &result {
+        error!(service = S::NAME, error = err as &dyn std::error::Error, "service failed");
+    }
+    result.is_ok()
+}
+
+/// Hosts `S` until `shutdown`, and starts it again with back-off whenever it fails or panics.
+pub async fn supervise<S: Service>(
+    config: S::Config,
+    deps: S::Deps,
+    shutdown: Shutdown,
+    ready: impl Fn() + Clone + Send + 'static,
+) {
+    let mut pause = RESTART_FIRST;
+    loop {
+        let started = tokio::time::Instant::now();
+        let one = host::<S>(config.clone(), deps.clone(), shutdown.clone(), ready.clone());
+        let ended = tokio::spawn(one).await;
+        if shutdown.is_cancelled() {
+            return;
+        }
+        if started.elapsed() > 4 * RESTART_MAX {
+            pause = RESTART_FIRST;
+        }
+        warn!(service = S::NAME, panicked = ended.is_err(), ?pause, "service ended; restarting");
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = shutdown.cancelled() => return,
+        }
+        pause = (pause * 2).min(RESTART_MAX);
+    }
+}
