@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # Builds the dashboard, then the binary that has it inside. What has not changed is not built again.
 
-# One sum over the names and contents of all that the dashboard is built from.
+# One sum over the names and contents of all that the dashboard is built from; what the build itself writes is no part of it.
 frontend_sum() {
   (cd "$ROOT" && {
-    find frontend \( -name node_modules -o -name dist -o -name test-results \) -prune -o -type f -print0
+    find frontend \( -name node_modules -o -name dist -o -name test-results \) -prune -o -type f ! -name '*.gen.ts' ! -name '*.tsbuildinfo' -print0
     find docs/api -name 'openapi.json' -print0 2>/dev/null
   } | sort -z | xargs -0 -r sha256sum | sha256sum | cut -d' ' -f1)
 }

