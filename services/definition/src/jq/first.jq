@@ -2,6 +2,8 @@ def null: [][0];
 def true: 0 == 0;
 def false: 0 != 0;
 def __recurse: def rec: ., (.[]? | rec); rec;
+def __empty: {}[] as $x | .;
+def __first(f): first(f);
 def contains($x): __pairs($x) | __contains($x);
 def indices($x): __pairs($x) | __indices($x);
 def matches($re; $flags): __regex($re; $flags) | __matches($re; $flags);

@@ -12,6 +12,9 @@ use super::value;
 /// Comparisons of one call of `contains` and `indices`.
 const PAIRS_MAX: usize = 20_000_000;
 
+/// Keys of a path that is set; each is a recursion.
+const PATH_MAX: usize = 256;
+
 /// A search for all matches takes quadratic time for some expressions.
 const REGEX_TEXT_MAX: usize = 8 << 10;
 const REGEX_ONE_MAX: usize = 256 << 10;
@@ -27,7 +30,7 @@ fn refused(text: &str) -> Error<Val> {
 
 /// All of them.
 pub(super) fn all() -> Vec<Fun<Engine>> {
-    vec![tick(), size(), mul(), range(), pairs(), regex(), from_json(), set()]
+    vec![tick(), size(), mul(), range(), pairs(), regex(), from_json(), set(), delete()]
 }
 
 fn tick() -> Fun<Engine> {
@@ -168,9 +171,23 @@ fn set() -> Fun<Engine> {
         let new = cv.0.pop_var();
         let path = cv.0.pop_var();
         bome(match path {
+            Val::Arr(keys) if keys.len() > PATH_MAX => Err(refused("the path is too long")),
             Val::Arr(keys) => value::set(cv.1, &keys, new),
             _ => Err(refused("a path must be an array")),
         })
     });
     ("__set", v(2), native)
+}
+
+/// `__delete($path)`: what is not there stays so.
+fn delete() -> Fun<Engine> {
+    let native = Native::<Engine>::new(|mut cv| {
+        let path = cv.0.pop_var();
+        bome(match path {
+            Val::Arr(keys) if keys.len() > PATH_MAX => Err(refused("the path is too long")),
+            Val::Arr(keys) => value::delete(cv.1, &keys),
+            _ => Err(refused("a path must be an array")),
+        })
+    });
+    ("__delete", v(1), native)
 }

@@ -1,3 +1,11 @@
+def setpath($path; $x): __set($path; $x);
+
+def delpaths($paths): reduce ($paths | sort | reverse[]) as $path (.; __delete($path));
+def del(f):
+  [path(f)] as $paths
+  | if any($paths[][]; isobject) then f |= empty else delpaths($paths) end;
+def pick(f): . as $all | reduce path(f) as $path (null; setpath($path; $all | getpath($path)));
+
 def walk(f):
   def w:
     if isobject then map_values(w) elif isarray then map(w) else . end | f;

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Def, Pattern, Term};
-use jaq_core::ops::Math;
-use jaq_core::path::{Part, Path};
+use jaq_core::ops::{Cmp, Math};
+use jaq_core::path::{Opt, Part, Path};
 
 type T<'s> = Term<&'s str>;
 
@@ -86,7 +86,60 @@ pub(super) fn term(t: T<'_>) -> T<'_> {
     }
 }
 
+/// The keys of `.a.b[0]`: an array of them as a term.
+fn keys<'s>(t: &T<'s>) -> Option<T<'s>> {
+    let Term::Path(head, path) = t else { return None };
+    let key = |(part, opt): &(Part<T<'s>>, Opt)| match (part, opt) {
+        (Part::Index(key @ Term::Num(_)), Opt::Essential) => Some(key.clone()),
+        (Part::Index(key @ Term::Str(None, parts)), Opt::Essential)
+            if matches!(parts[..], [StrPart::Str(_)]) =>
+        {
+            Some(key.clone())
+        }
+        _ => None,
+    };
+    let keys: Option<Vec<_>> = path.0.iter().map(key).collect();
+    let all =
+        keys?.into_iter().reduce(|l, r| Term::BinOp(Box::new(l), BinaryOp::Comma, Box::new(r)));
+    matches!(**head, Term::Id).then(|| Term::Arr(all.map(Box::new)))
+}
+
+/// An update of a path that is known, which creates what is missing on the way as in jq; jaq
+/// refuses to update null.
+fn set<'s>(keys: T<'s>, l: T<'s>, op: BinaryOp<&'s str>, r: T<'s>) -> T<'s> {
+    let with = |new| Term::Call("__set", vec![keys.clone(), new]);
+    let bind = BinaryOp::Pipe(Some(Pattern::Var("$__x")));
+    let x = || Term::Var("$__x");
+    let old = term(l.clone());
+    if matches!(op, BinaryOp::Update) {
+        let first = Term::Call("__first", vec![pipe(old.clone(), ticked(term(r)))]);
+        let empty = Term::Call("__empty", Vec::new());
+        let delete = Term::BinOp(Box::new(old), BinaryOp::Update, Box::new(empty));
+        let index = (Part::Index(Term::Num("0")), Opt::Essential);
+        let new = with(Term::Path(Box::new(x()), Path(vec![index])));
+        let is_none = BinaryOp::Cmp(Cmp::Eq);
+        let none = Term::BinOp(Box::new(x()), is_none, Box::new(Term::Arr(None)));
+        let choice = Term::IfThenElse(vec![(none, delete)], Some(Box::new(new)));
+        let outputs = Term::Arr(Some(Box::new(first)));
+        return sized(Term::BinOp(Box::new(outputs), bind, Box::new(choice)));
+    }
+    let new = match op {
+        BinaryOp::UpdateMath(Math::Mul) => Term::Call("__mul", vec![old, x()]),
+        BinaryOp::UpdateMath(op) => Term::BinOp(Box::new(old), BinaryOp::Math(op), Box::new(x())),
+        BinaryOp::UpdateAlt => Term::BinOp(Box::new(old), BinaryOp::Alt, Box::new(x())),
+        _ => x(),
+    };
+    sized(Term::BinOp(boxed(r), bind, Box::new(ticked(with(new)))))
+}
+
 fn binary<'s>(l: T<'s>, op: BinaryOp<&'s str>, r: T<'s>) -> T<'s> {
+    let updates = matches!(
+        op,
+        BinaryOp::Assign | BinaryOp::Update | BinaryOp::UpdateMath(_) | BinaryOp::UpdateAlt
+    );
+    if updates && let Some(keys) = keys(&l) {
+        return set(keys, l, op, r);
+    }
     let op = match op {
         BinaryOp::Math(Math::Mul) => return Term::Call("__mul", vec![term(l), ticked(term(r))]),
         // `l *= r` is `r as $x | l |= . * $x`, so that the product is checked, too.
@@ -99,10 +152,6 @@ fn binary<'s>(l: T<'s>, op: BinaryOp<&'s str>, r: T<'s>) -> T<'s> {
         BinaryOp::Pipe(with) => BinaryOp::Pipe(with.map(pattern)),
         op => op,
     };
-    let updates = matches!(
-        op,
-        BinaryOp::Assign | BinaryOp::Update | BinaryOp::UpdateMath(_) | BinaryOp::UpdateAlt
-    );
     let whole = Term::BinOp(boxed(l), op, boxed_ticked(r));
     if updates { sized(whole) } else { whole }
 }

@@ -116,3 +116,38 @@ pub(super) fn set(value: Val, keys: &[Val], new: Val) -> Result<Val, Error<Val>>
         _ => Err(refused()),
     }
 }
+
+/// `value` without what is at the path `keys`.
+pub(super) fn delete(value: Val, keys: &[Val]) -> Result<Val, Error<Val>> {
+    let Some((key, rest)) = keys.split_first() else { return Ok(Val::Null) };
+    match (value, key) {
+        (Val::Null, _) => Ok(Val::Null),
+        (Val::Obj(mut map), Val::TStr(_)) => {
+            if rest.is_empty() {
+                Rc::make_mut(&mut map).shift_remove(key);
+            } else if let Some(slot) = Rc::make_mut(&mut map).get_mut(key) {
+                *slot = delete(std::mem::take(slot), rest)?;
+            }
+            Ok(Val::Obj(map))
+        }
+        (Val::Arr(mut items), Val::Num(index)) => {
+            let index = index.as_isize().and_then(|index| {
+                if index < 0 {
+                    items.len().checked_add_signed(index)
+                } else {
+                    usize::try_from(index).ok()
+                }
+            });
+            if let Some(index) = index.filter(|index| *index < items.len()) {
+                let own = Rc::make_mut(&mut items);
+                if rest.is_empty() {
+                    own.remove(index);
+                } else {
+                    own[index] = delete(std::mem::take(&mut own[index]), rest)?;
+                }
+            }
+            Ok(Val::Arr(items))
+        }
+        _ => Err(Error::str("a path does not fit the value that it is deleted from")),
+    }
+}
