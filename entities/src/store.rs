@@ -45,6 +45,18 @@ impl Store {
         Ok(())
     }
 
+    /// SQLite's journal mode and `synchronous`, as the connection that writes has them (tests).
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub async fn durability(&self) -> Result<(String, i32), Error> {
+        let because = Error::because("read the pragmas");
+        let sql = "SELECT (SELECT journal_mode FROM pragma_journal_mode), \
+            (SELECT synchronous FROM pragma_synchronous)";
+        let row = self.writer().query_one_raw(self.statement(sql, [])).await.map_err(&because)?;
+        let row = row.ok_or_else(|| Error::corrupt("the pragmas", "no row"))?;
+        Ok((row.try_get_by_index(0).map_err(&because)?, row.try_get_by_index(1).map_err(&because)?))
+    }
+
     /// Closes every connection. Calls that come later fail.
     ///
     /// # Errors

@@ -1,0 +1,82 @@
+//! The conformance suite of the store: the same cases for SQLite and for a real Postgres.
+
+mod batch;
+mod definitions;
+mod make;
+mod others;
+mod outage;
+mod runs;
+mod safety;
+
+use std::future::Future;
+
+use kintsugi_entities::testing::Postgres;
+use kintsugi_entities::{Options, Store};
+
+/// Runs every case for a store that `connect` makes anew for each.
+macro_rules! cases {
+    ($($case:path),+ $(,)?) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn sqlite_conforms() {
+            $( on_sqlite(stringify!($case), $case).await; )+
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn postgres_conforms() {
+            let Some(server) = Postgres::start_or_skip() else { return };
+            $( on_postgres(&server, stringify!($case), $case).await; )+
+        }
+    };
+}
+
+cases![
+    definitions::a_version_stays_what_it_is,
+    definitions::latest_is_the_highest_release,
+    definitions::pages_are_by_id,
+    runs::accepting_again_changes_nothing,
+    runs::a_key_finds_the_run_that_has_it,
+    runs::what_is_accepted_is_due_at_once,
+    runs::many_at_once_and_twice_in_one_call,
+    runs::pages_have_no_gaps_and_no_repeats,
+    runs::filters_restrict,
+    runs::open_runs_come_by_id,
+    runs::payloads_may_hold_anything,
+    batch::history_is_gapless,
+    batch::a_version_conflict_rolls_everything_back,
+    batch::a_lost_partition_fences,
+    batch::a_failed_batch_leaves_no_dead_letter,
+    batch::a_thousand_runs_go_in_one_batch,
+    batch::of_two_writers_one_wins,
+    batch::two_writers_of_other_runs_do_not_hinder_each_other,
+    batch::what_makes_no_sense_is_refused,
+    batch::a_lock_of_a_claim_is_waited_for,
+    others::partitions_are_claimed_and_rewound,
+    others::dead_letters_are_published_and_redriven,
+    others::the_recovery_log_is_kept,
+    others::notifications_are_noted_once,
+    others::streams_and_cursors_are_remembered,
+    others::counts_are_right,
+    others::retention_keeps_what_is_needed,
+    others::a_second_connection_finds_the_schema_there,
+];
+
+async fn on_sqlite<F: Future<Output = ()>>(name: &str, case: impl Fn(Store) -> F) {
+    println!("SQLite: {name}");
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("store.db").display());
+    let store = Store::connect(&url, &Options::default()).await.unwrap();
+    Box::pin(case(store.clone())).await;
+    store.close().await.unwrap();
+}
+
+async fn on_postgres<F: Future<Output = ()>>(
+    server: &Postgres,
+    name: &str,
+    case: impl Fn(Store) -> F,
+) {
+    println!("Postgres: {name}");
+    let url = server.create_database(&name.replace("::", "_").chars().take(60).collect::<String>());
+    let store = Store::connect(&url, &Options::default()).await.unwrap();
+    Box::pin(case(store.clone())).await;
+    store.close().await.unwrap();
+}
