@@ -1,0 +1,27 @@
+/** What the dashboard changes. */
+
+import { send } from './client'
+import type { Registered, Started } from './types'
+
+const JSON_TYPE = 'application/json'
+
+/** Registers a document, YAML or JSON. */
+export function register(source: string): Promise<Registered> {
+  const json = /^\s*\{/.test(source)
+  return send('/v1/definitions', source, json ? JSON_TYPE : 'application/yaml')
+}
+
+/** Starts a run. `key` makes a repeat of the same press of a button start nothing new. */
+export function start(definition: string, input: string, key: string): Promise<Started> {
+  const body = `{"definition":${JSON.stringify(definition)},"input":${input}}`
+  return send('/v1/runs', body, JSON_TYPE, { 'idempotency-key': key })
+}
+
+export function cancel(run: string, reason: string): Promise<unknown> {
+  return send(`/v1/runs/${encodeURIComponent(run)}/cancel`, JSON.stringify({ reason }), JSON_TYPE)
+}
+
+/** Gives a dead letter new attempts; with `input`, a JSON text, in place of its own. */
+export function redrive(id: string, input?: string): Promise<unknown> {
+  return send(`/v1/dead-letters/${encodeURIComponent(id)}/redrive`, input === undefined ? '{}' : `{"input":${input}}`, JSON_TYPE)
+}

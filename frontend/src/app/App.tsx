@@ -1,0 +1,31 @@
+import { Route, Routes } from 'react-router'
+import { DeadLetterPage } from '../features/dead-letters/DeadLetterPage'
+import { DeadLettersPage } from '../features/dead-letters/DeadLettersPage'
+import { DefinitionPage } from '../features/definitions/DefinitionPage'
+import { DefinitionsPage } from '../features/definitions/DefinitionsPage'
+import { RunPage } from '../features/run/RunPage'
+import { RunsPage } from '../features/runs/RunsPage'
+import { StartPage } from '../features/start/StartPage'
+import { SystemPage } from '../features/system/SystemPage'
+import { WorkersPage } from '../features/workers/WorkersPage'
+import { Nowhere } from './Nowhere'
+import { Shell } from './Shell'
+
+export function App() {
+  return (
+    <Routes>
+      <Route element={<Shell />}>
+        <Route index element={<RunsPage />} />
+        <Route path="runs/:id" element={<RunPage />} />
+        <Route path="start" element={<StartPage />} />
+        <Route path="definitions" element={<DefinitionsPage />} />
+        <Route path="definitions/:namespace/:name/:version" element={<DefinitionPage />} />
+        <Route path="dead-letters" element={<DeadLettersPage />} />
+        <Route path="dead-letters/:id" element={<DeadLetterPage />} />
+        <Route path="workers" element={<WorkersPage />} />
+        <Route path="system" element={<SystemPage />} />
+        <Route path="*" element={<Nowhere />} />
+      </Route>
+    </Routes>
+  )
+}

@@ -1,0 +1,71 @@
+/** From what the API gives to what is drawn. */
+
+import type { AttemptStatus, Task, TaskStatus } from '../../api/types'
+import type { Fate, Task as Drawn } from '../../lib/seam'
+import type { Tone } from '../../lib/status'
+
+const FATE: Record<AttemptStatus, Fate> = {
+  scheduled: 'open',
+  running: 'open',
+  completed: 'completed',
+  failed: 'failed',
+  timed_out: 'timed_out',
+  lost: 'lost',
+  cancelled: 'cancelled',
+}
+
+export const ATTEMPT_TONE: Record<AttemptStatus, Tone> = {
+  scheduled: 'quiet',
+  running: 'live',
+  completed: 'good',
+  failed: 'bad',
+  timed_out: 'bad',
+  lost: 'bad',
+  cancelled: 'quiet',
+}
+
+export const TASK_TONE: Record<TaskStatus, Tone> = {
+  scheduled: 'quiet',
+  running: 'live',
+  backing_off: 'hold',
+  completed: 'good',
+  failed: 'bad',
+  dead_lettered: 'bad',
+  cancelled: 'quiet',
+  interrupted: 'hold',
+}
+
+export const TASK_MEANING: Record<TaskStatus, string> = {
+  scheduled: 'An attempt was given out; no worker has said yet that it is at it.',
+  running: 'A worker is at it.',
+  backing_off: 'It failed; the next attempt follows after a pause.',
+  completed: 'Done.',
+  failed: 'It failed, and the workflow dealt with the error.',
+  dead_lettered: 'It exhausted its policy; a redrive gives it new attempts.',
+  cancelled: 'No longer wanted.',
+  interrupted: 'Its run faulted; a redrive takes it up again.',
+}
+
+export function drawn(task: Task): Drawn {
+  return {
+    key: task.task,
+    name: task.name,
+    pointer: task.pointer,
+    attempts: task.attempts.map((attempt) => ({
+      epoch: attempt.epoch,
+      fate: FATE[attempt.status],
+      worker: attempt.worker,
+      dispatchedAt: attempt.scheduled_at,
+      startedAt: attempt.started_at,
+      endedAt: attempt.ended_at,
+      seenAt: attempt.seen_at,
+      cause: attempt.cause,
+      error: attempt.error,
+    })),
+  }
+}
+
+/** The id of the dead letter that a task is, by its newest attempt. */
+export function deadLetterOf(task: Task): string | undefined {
+  return task.status === 'dead_lettered' ? `${task.task}:${task.epoch}` : undefined
+}

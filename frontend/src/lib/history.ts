@@ -1,0 +1,154 @@
+/** The steps of a run's history, as the engine's core writes them (`core::Step`), told in sentences. */
+
+import type { Tone } from './status'
+import { clock, duration, toMs, type Instant } from './time'
+
+/** An error of the specification (RFC 9457 in form). */
+export interface Fault {
+  type?: string
+  status?: number
+  instance?: string | null
+  title?: string | null
+  detail?: string | null
+}
+
+/** A fact. `event` says which; the rest depends on it. */
+export interface Fact {
+  event: string
+  task?: number
+  epoch?: number
+  pointer?: string
+  task_type?: string
+  queue?: string
+  worker?: string | null
+  cause?: string
+  seen_at?: Instant
+  at?: Instant
+  due_at?: Instant
+  retry_at?: Instant | null
+  failures?: number
+  edited?: boolean
+  current?: number
+  reason?: string | null
+  error?: Fault
+}
+
+/** One accepted input and what followed. */
+export interface Step {
+  at: Instant
+  input: { kind: string; worker?: string | null }
+  events: readonly Fact[]
+}
+
+export interface Sentence {
+  at: number
+  tone: Tone
+  text: string
+}
+
+/** The last name in a JSON pointer: `/do/1/charge` reads `charge`. */
+export function taskName(pointer: string | undefined): string {
+  const name = pointer?.split('/').filter((part) => part !== '').at(-1)
+  return name === undefined ? 'a task' : name.replaceAll('~1', '/').replaceAll('~0', '~')
+}
+
+/** One line for an error. */
+export function faultText(fault: Fault | null | undefined): string {
+  if (!fault) return 'no reason was given'
+  return fault.detail ?? fault.title ?? fault.type?.split('/').at(-1) ?? 'no reason was given'
+}
+
+/** Why an attempt will give no result. */
+const LOSS: Readonly<Record<string, (worker: string) => string>> = {
+  worker_dead: (worker) => `${worker} died`,
+  worker_frozen: (worker) => `${worker} froze: connected, but it neither beat nor answered`,
+  lease_dropped: (worker) => `${worker} let go of it without a result`,
+  redelivered: () => 'the broker delivered it again, since nobody had acknowledged it',
+  undeliverable: () => 'the broker gave up delivering it',
+  message_lost: () => 'its message was in no stream, and no worker had it',
+}
+
+export function lossText(cause: string | undefined, worker: string | null | undefined): string {
+  const who = worker ? `worker ${worker}` : 'its worker'
+  return (cause && LOSS[cause]?.(who)) ?? `it was lost (${cause ?? 'cause unknown'})`
+}
+
+type Teller = (fact: Fact, name: string, at: number) => [Tone, string]
+
+/** In how long, seen from `at`. */
+function within(at: number, then: Instant | null | undefined): string {
+  const ms = toMs(then)
+  return ms === undefined ? '' : ` in ${duration(Math.max(0, ms - at))}`
+}
+
+const by = (fact: Fact) => (fact.worker ? ` by worker ${fact.worker}` : '')
+
+const TELL: Readonly<Record<string, Teller>> = {
+  run_started: () => ['live', 'The run began.'],
+  run_completed: () => ['good', 'The run completed.'],
+  run_faulted: (fact) => ['bad', `The run faulted: ${faultText(fact.error)}`],
+  run_cancelled: (fact) => ['quiet', `The run was cancelled${fact.reason ? `: ${fact.reason}` : '.'}`],
+  task_entered: (fact) => ['quiet', `Entered ${taskName(fact.pointer)}.`],
+  task_left: (fact) => ['quiet', `Done with ${taskName(fact.pointer)}.`],
+  task_skipped: (fact) => ['quiet', `Skipped ${taskName(fact.pointer)}: its condition did not hold.`],
+  task_dispatched: (fact, name) => [
+    'live',
+    `Attempt ${fact.epoch ?? '?'} of ${name} was given out to workers for “${fact.task_type ?? '?'}” on queue “${fact.queue ?? '?'}”.`,
+  ],
+  task_started: (fact, name) => ['live', `Worker ${fact.worker ?? '?'} took up attempt ${fact.epoch ?? '?'} of ${name}.`],
+  task_completed: (fact, name) => ['good', `${capital(name)} completed with attempt ${fact.epoch ?? '?'}${by(fact)}.`],
+  task_failed: (fact, name) => ['bad', `Attempt ${fact.epoch ?? '?'} of ${name} failed: ${faultText(fact.error)}`],
+  task_timed_out: (fact, name) => ['bad', `Attempt ${fact.epoch ?? '?'} of ${name} took longer than it may.`],
+  task_lost: (fact, name, at) => {
+    const seen = toMs(fact.seen_at)
+    const when = seen === undefined || Math.abs(at - seen) < 2 ? '' : ` (seen at ${clock(seen)})`
+    return ['bad', `Attempt ${fact.epoch ?? '?'} of ${name} was lost: ${lossText(fact.cause, fact.worker)}${when}.`]
+  },
+  retry_scheduled: (fact, name, at) => [
+    'hold',
+    `${capital(name)} is tried again${within(at, fact.at)} (${fact.failures ?? 0} failed so far).`,
+  ],
+  task_dead_lettered: (fact, name) => ['bad', `${capital(name)} exhausted its policy and is a dead letter: ${faultText(fact.error)}`],
+  task_redriven: (fact, name) => ['mend', `${capital(name)} was redriven${fact.edited ? ' with an edited input' : ''}.`],
+  task_cancelled: (fact, name) => ['quiet', `Attempt ${fact.epoch ?? '?'} of ${name} is no longer wanted.`],
+  result_refused: (fact, name) => [
+    'mend',
+    `A late result for ${name} came under attempt ${fact.epoch ?? '?'}${by(fact)} and was refused: attempt ${fact.current ?? '?'} counts.`,
+  ],
+  timer_started: (fact, _name, at) => ['hold', `${capital(taskName(fact.pointer))} waits${within(at, fact.due_at)}.`],
+  timer_fired: (fact) => ['live', `The wait of ${taskName(fact.pointer)} is over.`],
+  error_caught: (fact, _name, at) => [
+    'hold',
+    `${capital(taskName(fact.pointer))} caught an error (${faultText(fact.error)}) and ${
+      toMs(fact.retry_at) === undefined ? 'handles it' : `tries again${within(at, fact.retry_at)}`
+    }.`,
+  ],
+}
+
+function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1)
+}
+
+const BROKEN = new Set(['task_lost', 'task_failed', 'task_timed_out'])
+
+/**
+ * Tells a history in sentences, oldest first. An attempt that follows a break is a mend and says
+ * how long the mending took. An event of a newer engine is told by its name.
+ */
+export function tell(steps: readonly Step[]): Sentence[] {
+  const names = new Map<number, string>()
+  const broken = new Map<number, number>()
+  return steps.flatMap((step) => {
+    const at = toMs(step.at) ?? 0
+    return step.events.map((fact): Sentence => {
+      if (fact.task !== undefined && fact.pointer !== undefined) names.set(fact.task, taskName(fact.pointer))
+      const name = fact.task === undefined ? 'a task' : (names.get(fact.task) ?? `task ${fact.task}`)
+      const [tone, text] = TELL[fact.event]?.(fact, name, at) ?? ['quiet', `${fact.event.replaceAll('_', ' ')}.`]
+      if (fact.task !== undefined && BROKEN.has(fact.event)) broken.set(fact.task, at)
+      const since = fact.task === undefined ? undefined : broken.get(fact.task)
+      if (fact.event !== 'task_dispatched' || since === undefined || fact.task === undefined) return { at, tone, text }
+      broken.delete(fact.task)
+      return { at, tone: 'mend', text: `${text.slice(0, -1)}, ${duration(at - since)} after the break.` }
+    })
+  })
+}

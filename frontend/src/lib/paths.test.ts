@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest'
+import { definitionPath, paths, splitReference } from './paths'
+
+test('a filter that is not set leaves no trace in the URL', () => {
+  expect(paths.runs()).toBe('/')
+  expect(paths.runs({ status: 'faulted' })).toBe('/?status=faulted')
+  expect(paths.runs({ status: '', definition: 'demo/x' })).toBe('/?definition=demo%2Fx')
+})
+
+test('ids are escaped, so that an id with a slash stays one segment', () => {
+  expect(paths.deadLetter('a/b:3:1')).toBe('/dead-letters/a%2Fb%3A3%3A1')
+  expect(paths.run('a?b', 'history')).toBe('/runs/a%3Fb?section=history')
+})
+
+test('a reference is split, and what is none leads to the list', () => {
+  expect(splitReference('demo/order:1.0.0-rc.1')).toEqual({ namespace: 'demo', name: 'order', version: '1.0.0-rc.1' })
+  expect(splitReference('order')).toBeUndefined()
+  expect(definitionPath('nonsense')).toBe('/definitions')
+  expect(definitionPath('demo/order:1.0.0')).toBe('/definitions/demo/order/1.0.0')
+})
