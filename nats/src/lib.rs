@@ -1,1 +1,47 @@
 //! The bus: subjects, streams, consumers and messages.
+//!
+//! The only place that knows the broker. Others see [`Bus`], the messages of [`message`] and
+//! deliveries of them. What a message means is not known here.
+
+mod advisories;
+mod api;
+mod bus;
+mod dead;
+mod durable;
+mod error;
+mod events;
+mod headers;
+mod intake;
+mod life;
+mod live;
+pub mod message;
+mod names;
+mod ordered;
+mod publish;
+mod pull;
+mod queues;
+mod reconnect;
+mod rejected;
+mod server;
+mod streams;
+mod tasks;
+
+pub use advisories::Advisory;
+pub use api::{ApiError, ApiRequest, ApiService, Endpoint, ServiceInfo};
+pub use bus::{Bus, Options};
+pub use error::Error;
+pub use events::{EventDelivery, EventReader};
+pub use headers::Headers;
+pub use intake::{IntakeConsumer, IntakeDelivery};
+pub use life::{LifeConsumer, LifeDelivery, LifeFrom};
+pub use live::{Liveness, PingAnswers};
+pub use message::{
+    Cancel, DeadAttempt, DeadLetterMessage, Heartbeat, Lease, LifeEvent, RunInput, Served,
+    ServiceBeat, TaskMessage, Verify, WakeHint,
+};
+pub use names::{consumer_name, is_token, stream};
+pub use queues::QueueState;
+pub use rejected::Rejected;
+pub use server::{Server, ServerError, ServerOptions};
+pub use streams::{Limits, StreamState};
+pub use tasks::{TaskConsumer, TaskDelivery};

@@ -1,0 +1,249 @@
+//! The connection to the broker.
+
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use async_nats::{
+    Client, ConnectOptions,
+    connection::State,
+    jetstream::{self, ErrorCode},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::{Error, reconnect};
+
+/// A half-open connection is noticed after three of these; the client's default takes minutes.
+const PING_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How long answers and acknowledgements of the broker are waited for.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many publishes may wait for their acknowledgement. The client would hold up all of them
+/// for ever when as many callers as this each have sent a part of their batch; batches are bounded
+/// here (see `publish`), so this need only be out of reach.
+const UNACKED_MAX: usize = 1 << 20;
+
+/// How to reach the broker.
+#[derive(Clone)]
+pub struct Options {
+    /// `nats://host:port`, several with commas.
+    pub url: String,
+    /// What the broker shows for this connection.
+    pub name: String,
+    /// User, together with `password`.
+    pub user: Option<String>,
+    /// Password, together with `user`.
+    pub password: Option<String>,
+    /// A token instead.
+    pub token: Option<String>,
+    /// A credentials file (JWT and key) instead.
+    pub credentials: Option<PathBuf>,
+    /// How long [`Bus::connect`] tries before it gives up. Default: 10 s.
+    pub wait: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            url: "nats://127.0.0.1:4222".to_owned(),
+            name: "kintsugi".to_owned(),
+            user: None,
+            password: None,
+            token: None,
+            credentials: None,
+            wait: Duration::from_secs(10),
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    /// Secrets are left out, also those within the URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hosts =
+            self.url.split(',').map(|url| url.rsplit_once('@').map_or(url, |(_, host)| host));
+        f.debug_struct("Options")
+            .field("hosts", &hosts.collect::<Vec<_>>())
+            .field("name", &self.name)
+            .field("user", &self.user)
+            .field("credentials", &self.credentials)
+            .field("wait", &self.wait)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The bus. Cheap to clone; every clone uses the same connection, which is kept up for ever.
+#[derive(Clone)]
+pub struct Bus {
+    pub(crate) client: Client,
+    pub(crate) js: jetstream::Context,
+    /// Counts connections; a change means that what was asked of the broker before is forgotten.
+    pub(crate) connections: watch::Receiver<u64>,
+}
+
+impl fmt::Debug for Bus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bus").field("connected", &self.is_connected()).finish_non_exhaustive()
+    }
+}
+
+impl Bus {
+    /// Connects, and from then on reconnects for ever.
+    ///
+    /// # Errors
+    ///
+    /// When the options make no sense, or no connection was made within `options.wait`.
+    pub async fn connect(options: &Options) -> Result<Self, Error> {
+        let (counter, connections) = watch::channel(0_u64);
+        let trouble = Arc::new(Mutex::new(None::<String>));
+        let noted = Arc::clone(&trouble);
+        let events = move |event| {
+            note(&event, &counter, &noted);
+            std::future::ready(())
+        };
+        let urls: Vec<&str> = options.url.split(',').map(str::trim).collect();
+        let client = with_login(ConnectOptions::new(), options)
+            .await?
+            .name(&options.name)
+            .ping_interval(PING_INTERVAL)
+            .request_timeout(Some(ANSWER_TIMEOUT))
+            .connection_timeout(ANSWER_TIMEOUT)
+            .retry_on_initial_connect()
+            .max_reconnects(None)
+            .reconnect_delay_callback(reconnect::before_attempt())
+            .event_callback(events)
+            .connect(urls)
+            .await
+            .map_err(|error| Error::refused("take the address", error))?;
+        let js = jetstream::context::ContextBuilder::new()
+            .timeout(ANSWER_TIMEOUT)
+            .max_ack_inflight(UNACKED_MAX)
+            .build(client.clone());
+        let bus = Self { client, js, connections };
+        if !bus.connected_within(options.wait).await {
+            let reason = trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let reason = reason.unwrap_or_else(|| "it does not answer".to_owned());
+            return Err(Error::unavailable("connect to the broker", reason));
+        }
+        Ok(bus)
+    }
+
+    /// Whether the connection is up, as far as is known.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
+    /// Asks the broker's stream engine for a sign of life, and gives how long that took.
+    ///
+    /// # Errors
+    ///
+    /// When it does not answer, or streams are not enabled.
+    pub async fn ping(&self) -> Result<Duration, Error> {
+        let begin = Instant::now();
+        let _: serde_json::Value = self.api("reach the broker", "", "INFO", &()).await?;
+        Ok(begin.elapsed())
+    }
+
+    /// Waits until the connection is up; `false` when it is not after `patience`.
+    pub(crate) async fn connected_within(&self, patience: Duration) -> bool {
+        let mut connections = self.connections.clone();
+        let up = async {
+            while !self.is_connected() {
+                // The state is set before the event: look again now and then rather than miss it.
+                let _ =
+                    tokio::time::timeout(Duration::from_millis(20), connections.changed()).await;
+            }
+        };
+        tokio::time::timeout(patience, up).await.is_ok()
+    }
+
+    /// Refuses at once what would only be sent when the connection is up again: signs of life and
+    /// hints are worth nothing by then.
+    pub(crate) async fn send_now(&self, subject: String, body: Vec<u8>) -> Result<(), Error> {
+        if !self.is_connected() {
+            return Err(Error::unavailable("send to the broker", "not connected"));
+        }
+        let sent = self.client.publish(subject, body.into()).await;
+        sent.map_err(|error| Error::unavailable("send to the broker", error))
+    }
+
+    /// One call of the JetStream API.
+    pub(crate) async fn api<T: DeserializeOwned>(
+        &self,
+        action: &'static str,
+        stream: &str,
+        subject: impl Into<String>,
+        request: &(impl Serialize + ?Sized),
+    ) -> Result<T, Error> {
+        let answer = self.answer(action, subject, request).await?;
+        answer.map_err(|refusal| Error::jetstream(action, stream, &refusal))
+    }
+
+    /// The same, where a refusal says something: none for an answer with code `none_code`.
+    pub(crate) async fn api_or_none<T: DeserializeOwned>(
+        &self,
+        action: &'static str,
+        stream: &str,
+        subject: impl Into<String>,
+        request: &(impl Serialize + ?Sized),
+        none_code: ErrorCode,
+    ) -> Result<Option<T>, Error> {
+        match self.answer(action, subject, request).await? {
+            Ok(answer) => Ok(Some(answer)),
+            Err(refusal) if refusal.error_code() == none_code => Ok(None),
+            Err(refusal) => Err(Error::jetstream(action, stream, &refusal)),
+        }
+    }
+
+    async fn answer<T: DeserializeOwned>(
+        &self,
+        action: &'static str,
+        subject: impl Into<String>,
+        request: &(impl Serialize + ?Sized),
+    ) -> Result<Result<T, jetstream::Error>, Error> {
+        let answer = self.js.request(subject.into(), request).await;
+        match answer.map_err(|error| Error::unavailable(action, error))? {
+            jetstream::response::Response::Ok(answer) => Ok(Ok(answer)),
+            jetstream::response::Response::Err { error } => Ok(Err(error)),
+        }
+    }
+}
+
+fn note(event: &async_nats::Event, counter: &watch::Sender<u64>, trouble: &Mutex<Option<String>>) {
+    match event {
+        async_nats::Event::Connected => {
+            counter.send_modify(|count| *count += 1);
+            info!("connected to the broker");
+        }
+        async_nats::Event::Disconnected => warn!("connection to the broker is lost"),
+        other => {
+            tracing::debug!(event = %other, "broker");
+            *trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(other.to_string());
+        }
+    }
+}
+
+async fn with_login(client: ConnectOptions, options: &Options) -> Result<ConnectOptions, Error> {
+    let login = (&options.user, &options.password, &options.token, &options.credentials);
+    match login {
+        (None, None, None, None) => Ok(client),
+        (Some(user), Some(password), None, None) => {
+            Ok(client.user_and_password(user.clone(), password.clone()))
+        }
+        (None, None, Some(token), None) => Ok(client.token(token.clone())),
+        (None, None, None, Some(file)) => {
+            let read = client.credentials_file(file).await;
+            read.map_err(|error| Error::refused("read the credentials file", error))
+        }
+        _ => Err(Error::refused(
+            "take the login",
+            "give user and password, or a token, or a credentials file",
+        )),
+    }
+}

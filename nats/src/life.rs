@@ -1,0 +1,168 @@
+//! The lifecycle stream: what happens to runs.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
+use tracing::{debug, warn};
+
+use crate::{
+    Bus, Error, LifeEvent, Rejected,
+    durable::{Acker, Durable, Shape},
+    message::{decode, encode},
+    names::{self, stream as streams},
+    ordered::Ordered,
+    publish::Outgoing,
+};
+
+/// Where reading lifecycle events begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LifeFrom {
+    /// With the next one.
+    New,
+    /// With the oldest that is kept.
+    All,
+    /// At a position.
+    Sequence(u64),
+}
+
+/// Takes lifecycle events, each at least once.
+pub struct LifeConsumer(Durable);
+
+/// A lifecycle event that was delivered.
+#[derive(Clone, Debug)]
+pub struct LifeDelivery {
+    /// The event, or what came instead.
+    pub event: Result<LifeEvent, Rejected>,
+    /// Its subject.
+    pub subject: String,
+    /// Its position in the stream.
+    pub stream_seq: u64,
+    /// How often it was delivered, with this time.
+    pub delivered: u64,
+    acker: Acker,
+}
+
+impl LifeDelivery {
+    /// It is done with.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection; it will be delivered again.
+    pub async fn ack(&self) -> Result<(), Error> {
+        self.acker.ack().await
+    }
+
+    /// Gives it back, to be delivered again after `delay`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection; it will be delivered again anyway.
+    pub async fn nak(&self, delay: Option<Duration>) -> Result<(), Error> {
+        self.acker.nak(delay).await
+    }
+}
+
+impl LifeConsumer {
+    /// Waits for an event, then takes whatever else is there, at most `max`.
+    pub async fn next(&mut self, max: usize) -> Vec<LifeDelivery> {
+        let messages = self.0.next(max).await;
+        let client = self.0.client();
+        let deliveries = messages.into_iter().map(|(message, meta)| LifeDelivery {
+            event: decode(&message.payload),
+            subject: message.subject.to_string(),
+            stream_seq: meta.stream_seq,
+            delivered: meta.delivered,
+            acker: Acker::new(client.clone(), &message),
+        });
+        deliveries.collect()
+    }
+}
+
+impl Bus {
+    /// Publishes lifecycle events in order.
+    ///
+    /// # Errors
+    ///
+    /// When not all of them are known to be stored.
+    pub async fn publish_life(&self, events: &[LifeEvent]) -> Result<(), Error> {
+        let outgoing = events.iter().map(|event| {
+            let headers = event.traceparent.as_ref().map(|traceparent| {
+                let mut headers = HeaderMap::new();
+                headers.insert("traceparent", traceparent.replace(['\r', '\n'], " "));
+                headers
+            });
+            let payload = Bytes::from(encode(event)?);
+            Ok(Outgoing { subject: event.bus_subject()?, payload, headers })
+        });
+        let outgoing = outgoing.collect::<Result<Vec<_>, Error>>()?;
+        self.store(streams::LIFE, outgoing).await
+    }
+
+    /// Lifecycle events as they come, for someone who looks on: `filter` is a subject with
+    /// wildcards, for example `kintsugi.life.shop.*.>`. Ends when the stream is made anew.
+    ///
+    /// # Errors
+    ///
+    /// When `filter` is not one of lifecycle events, or they cannot be read now.
+    pub async fn life(
+        &self,
+        filter: &str,
+        from: LifeFrom,
+    ) -> Result<impl Stream<Item = LifeEvent> + Send + Unpin + 'static, Error> {
+        let filter = life_filter(filter)?;
+        let seq = match from {
+            LifeFrom::All => 1,
+            LifeFrom::Sequence(seq) => seq,
+            LifeFrom::New => self.stream_info(streams::LIFE).await?.state.last_seq + 1,
+        };
+        let reader = Ordered::open(self, streams::LIFE, vec![filter], seq).await?;
+        let batches = stream::unfold(reader, |mut reader| async move {
+            match reader.next(256).await {
+                Ok(batch) => Some((stream::iter(batch), reader)),
+                Err(error) => {
+                    debug!(error = &error as &dyn std::error::Error, "lifecycle events end");
+                    None
+                }
+            }
+        });
+        let events = batches.flatten().filter_map(|(message, _)| {
+            let event = decode::<LifeEvent>(&message.payload);
+            std::future::ready(event.map_err(|rejected| warn!(%rejected, "odd event")).ok())
+        });
+        Ok(Box::pin(events))
+    }
+
+    /// Takes part in consuming lifecycle events as `durable`, which begins with the oldest kept.
+    ///
+    /// # Errors
+    ///
+    /// When `durable` cannot stand in a subject, or the consumer cannot be made now.
+    pub async fn life_consumer(&self, durable: &str) -> Result<LifeConsumer, Error> {
+        let shape = Shape {
+            name: names::token("consumer", durable)?,
+            description: "lifecycle events",
+            filter: "kintsugi.life.>",
+            ack_wait: Duration::from_secs(30),
+            max_deliver: -1,
+            max_ack_pending: 10_000,
+        };
+        Ok(LifeConsumer(Durable::open(self, streams::LIFE, shape).await?))
+    }
+}
+
+fn life_filter(filter: &str) -> Result<String, Error> {
+    let rest = filter.strip_prefix(names::LIFE_PREFIX);
+    let fits = rest.is_some_and(|rest| {
+        let last = rest.split('.').count() - 1;
+        rest.split('.').enumerate().all(|(index, token)| {
+            token == "*" || names::is_token(token) || (token == ">" && index == last)
+        })
+    });
+    if fits {
+        return Ok(filter.to_owned());
+    }
+    let value = filter.chars().take(80).collect();
+    Err(Error::Invalid { what: "filter", value, rule: "kintsugi.life.<tokens, * or >>" })
+}

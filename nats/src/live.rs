@@ -1,0 +1,221 @@
+//! Signs of life, cancellations and hints: messages that nobody stores, because they are of no
+//! use when late.
+
+use std::time::Duration;
+
+use async_nats::Message;
+use futures::{Stream, StreamExt};
+use serde::de::DeserializeOwned;
+use tracing::warn;
+
+use crate::{
+    Bus, Cancel, Error, Heartbeat, ServiceBeat, Verify, WakeHint,
+    error::Source,
+    message::{decode, encode},
+    names,
+};
+
+/// Services of one kind share the questions out.
+const DETECTORS: &str = "failure-detectors";
+
+/// What is known of a worker that was asked for a sign of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    /// It answered.
+    Answered,
+    /// It is not connected to the broker.
+    NoResponders,
+    /// It is connected, and did not answer in time.
+    Silent,
+}
+
+/// Answers pings for a worker until dropped.
+#[derive(Debug)]
+pub struct PingAnswers(tokio::task::JoinHandle<()>);
+
+impl Drop for PingAnswers {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+const LISTEN: &str = "listen at the broker";
+
+impl Bus {
+    /// Sends a worker's sign of life.
+    ///
+    /// # Errors
+    ///
+    /// When its name cannot stand in a subject, or there is no connection.
+    pub async fn heartbeat(&self, heartbeat: &Heartbeat) -> Result<(), Error> {
+        self.send_now(names::heartbeat(&heartbeat.worker)?, encode(heartbeat)?).await
+    }
+
+    /// Workers' signs of life. One sent under another worker's name is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub async fn heartbeats(
+        &self,
+    ) -> Result<impl Stream<Item = Heartbeat> + Send + 'static, Error> {
+        let messages = self.client.subscribe(names::HEARTBEATS).await;
+        let messages = messages.map_err(|error| Error::unavailable(LISTEN, error))?;
+        Ok(messages.filter_map(|message| {
+            let read = read::<Heartbeat>(&message);
+            let own = read.filter(|beat| {
+                names::heartbeat(&beat.worker).is_ok_and(|own| own == message.subject.as_str())
+            });
+            std::future::ready(own)
+        }))
+    }
+
+    /// Asks a worker for a sign of life.
+    ///
+    /// # Errors
+    ///
+    /// When its name cannot stand in a subject, or the broker itself is not reached: that says
+    /// nothing about the worker.
+    pub async fn ping_worker(&self, worker: &str, timeout: Duration) -> Result<Liveness, Error> {
+        const ACTION: &str = "ping a worker";
+        let subject = names::ping(worker)?;
+        if !self.is_connected() {
+            return Err(Error::unavailable(ACTION, "not connected"));
+        }
+        let request = async_nats::Request::new().timeout(Some(timeout)).payload("ping".into());
+        // The client's own limit does not count the time until the request is sent.
+        let limit = timeout + Duration::from_millis(250);
+        let asked = self.client.send_request(subject, request);
+        match tokio::time::timeout(limit, asked).await {
+            Ok(Ok(_)) => Ok(Liveness::Answered),
+            Ok(Err(error)) => match error.kind() {
+                async_nats::RequestErrorKind::NoResponders => Ok(Liveness::NoResponders),
+                async_nats::RequestErrorKind::TimedOut if self.is_connected() => {
+                    Ok(Liveness::Silent)
+                }
+                _ => Err(Error::unavailable(ACTION, error)),
+            },
+            Err(elapsed) => Err(Error::unavailable(ACTION, elapsed)),
+        }
+    }
+
+    /// Answers pings for `worker` until what is returned is dropped. Runs on the runtime of the
+    /// caller.
+    ///
+    /// # Errors
+    ///
+    /// When the name cannot stand in a subject, or there is no connection.
+    pub async fn answer_pings(&self, worker: &str) -> Result<PingAnswers, Error> {
+        let pings = self.client.subscribe(names::ping(worker)?).await;
+        let mut pings = pings.map_err(|error| Error::unavailable(LISTEN, error))?;
+        let client = self.client.clone();
+        Ok(PingAnswers(tokio::spawn(async move {
+            while let Some(ping) = pings.next().await {
+                let Some(reply) = ping.reply else { continue };
+                if let Err(error) = client.publish(reply, "pong".into()).await {
+                    warn!(error = &error as &dyn std::error::Error, "ping not answered");
+                }
+            }
+        })))
+    }
+
+    /// Tells workers that attempts are no longer wanted.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub async fn cancel(&self, cancels: &[Cancel]) -> Result<(), Error> {
+        for cancel in cancels {
+            self.send_now(names::CANCEL.to_owned(), encode(cancel)?).await?;
+        }
+        Ok(())
+    }
+
+    /// Attempts that are no longer wanted, of all workers.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub async fn cancels(&self) -> Result<impl Stream<Item = Cancel> + Send + 'static, Error> {
+        self.listen(names::CANCEL, None).await
+    }
+
+    /// Asks the failure detectors where attempts are.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub async fn verify(&self, questions: &[Verify]) -> Result<(), Error> {
+        for question in questions {
+            self.send_now(names::VERIFY.to_owned(), encode(question)?).await?;
+        }
+        Ok(())
+    }
+
+    /// Questions for the failure detectors; each comes to one of them.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub async fn verifies(&self) -> Result<impl Stream<Item = Verify> + Send + 'static, Error> {
+        self.listen(names::VERIFY, Some(DETECTORS)).await
+    }
+
+    /// Tells retry engines that something is due.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub async fn wake_hint(&self, hint: WakeHint) -> Result<(), Error> {
+        self.send_now(names::WAKE.to_owned(), encode(&hint)?).await
+    }
+
+    /// Hints for retry engines.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub async fn wake_hints(&self) -> Result<impl Stream<Item = WakeHint> + Send + 'static, Error> {
+        self.listen(names::WAKE, None).await
+    }
+
+    /// Sends a service's sign of life.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub async fn service_beat(&self, beat: &ServiceBeat) -> Result<(), Error> {
+        self.send_now(names::BEAT.to_owned(), encode(beat)?).await
+    }
+
+    /// Services' signs of life.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub async fn service_beats(
+        &self,
+    ) -> Result<impl Stream<Item = ServiceBeat> + Send + 'static, Error> {
+        self.listen(names::BEAT, None).await
+    }
+
+    async fn listen<T: DeserializeOwned + Send + 'static>(
+        &self,
+        subject: &'static str,
+        group: Option<&'static str>,
+    ) -> Result<impl Stream<Item = T> + Send + 'static, Error> {
+        let failed = |error: Source| Error::unavailable(LISTEN, error);
+        let messages = match group {
+            Some(group) => self.client.queue_subscribe(subject, group.to_owned()).await,
+            None => self.client.subscribe(subject).await,
+        };
+        let messages = messages.map_err(|error| failed(Box::new(error)))?;
+        Ok(messages.filter_map(|message| std::future::ready(read(&message))))
+    }
+}
+
+fn read<T: DeserializeOwned>(message: &Message) -> Option<T> {
+    let read = decode(&message.payload);
+    read.map_err(|rejected| warn!(subject = %message.subject, %rejected, "odd message dropped"))
+        .ok()
+}

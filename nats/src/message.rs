@@ -1,0 +1,301 @@
+//! What the bus carries, as JSON. The schemas stand in `docs/protocol/`.
+
+use kintsugi_core::{Error as Fault, Input, LossCause, RunId, Timestamp, WhenExhausted};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{Error, Rejected, is_token};
+
+mod life;
+
+pub use life::LifeEvent;
+
+/// What the machine is told about a run. A message of the events stream is one of these or an array
+/// of them, all of the same partition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunInput {
+    /// The run.
+    pub run: RunId,
+    /// What it is told.
+    pub input: Input,
+}
+
+/// An attempt, given out to whichever worker takes it first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskMessage {
+    /// The task: `run:number`.
+    pub task: String,
+    /// The run.
+    pub run: RunId,
+    /// Number of the task in its run.
+    pub number: u64,
+    /// The fencing token: results under an older epoch are refused.
+    pub epoch: u64,
+    /// Number of the attempt; the same as the epoch.
+    pub attempt: u64,
+    /// How many attempts have failed before.
+    pub failures: u32,
+    /// The task type.
+    #[serde(rename = "type")]
+    pub task_type: String,
+    /// The queue.
+    pub queue: String,
+    /// What the worker gets.
+    pub input: Value,
+    /// The definition: `namespace/name:version`.
+    pub definition: String,
+    /// JSON pointer of the task in its definition.
+    pub pointer: String,
+    /// The same in all attempts: `run:number`.
+    pub idempotency_key: String,
+    /// The longest that the attempt may take, in milliseconds.
+    pub start_to_close_ms: u64,
+    /// How often its worker should send heartbeats, in milliseconds.
+    pub heartbeat_ms: u64,
+    /// The subject that results go to: `kintsugi.events.<partition>`.
+    pub reply: String,
+    /// When it was given out.
+    pub dispatched_at: Timestamp,
+    /// W3C trace context of the attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+/// A worker's sign of life.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// Its name.
+    pub worker: String,
+    /// Tells one start of it from another.
+    pub incarnation: String,
+    /// Its process.
+    pub pid: u32,
+    /// Its machine.
+    pub host: String,
+    /// Its program's version.
+    pub version: String,
+    /// What it serves.
+    pub types: Vec<Served>,
+    /// How many tasks it executes at the same time at most.
+    pub concurrency: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When this was sent.
+    pub at: Timestamp,
+    /// Every attempt that it holds.
+    pub leases: Vec<Lease>,
+    /// It takes no more work.
+    #[serde(default)]
+    pub stopping: bool,
+}
+
+/// A task type that a worker serves.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Served {
+    /// The queue.
+    pub queue: String,
+    /// The task type.
+    #[serde(rename = "type")]
+    pub task_type: String,
+}
+
+/// An attempt that a worker holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The task: `run:number`.
+    pub task: String,
+    /// The epoch of the attempt.
+    pub epoch: u64,
+    /// Since when.
+    pub since: Timestamp,
+    /// How far it is, in the worker's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Value>,
+}
+
+/// An attempt is no longer wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancel {
+    /// The task: `run:number`.
+    pub task: String,
+    /// The epoch that is no longer wanted.
+    pub epoch: u64,
+}
+
+/// Asks the failure detector where an attempt is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verify {
+    /// The run.
+    pub run: RunId,
+    /// Number of the task in its run.
+    pub task: u64,
+    /// The epoch of the attempt.
+    pub epoch: u64,
+    /// The task type.
+    pub task_type: String,
+    /// The queue.
+    pub queue: String,
+    /// When it was dispatched.
+    pub dispatched_at: Timestamp,
+}
+
+/// Something is due earlier than the retry engine may know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WakeHint {
+    /// When, in milliseconds since the Unix epoch.
+    pub at: i64,
+}
+
+/// A service's sign of life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceBeat {
+    /// The service, for example `orchestrator`.
+    pub service: String,
+    /// Names the process among its kind.
+    pub instance: String,
+    /// Its process.
+    pub pid: u32,
+    /// Whether it does its work.
+    pub ready: bool,
+}
+
+/// A task that exhausted its policy, with its whole context.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeadLetterMessage {
+    /// `run:number:epoch`.
+    pub id: String,
+    /// The run.
+    pub run: RunId,
+    /// Number of the task in its run.
+    pub task: u64,
+    /// The last epoch.
+    pub epoch: u64,
+    /// The definition: `namespace/name:version`.
+    pub definition: String,
+    /// JSON pointer of the task in its definition.
+    pub pointer: String,
+    /// The task type.
+    #[serde(rename = "type")]
+    pub task_type: String,
+    /// The queue.
+    pub queue: String,
+    /// What the worker got.
+    pub input: Value,
+    /// The last error.
+    pub error: Fault,
+    /// How many attempts failed.
+    pub failures: u32,
+    /// How many attempts ended with their worker.
+    pub crashes: u32,
+    /// When it was given up.
+    pub at: Timestamp,
+    /// What became of the run.
+    pub outcome: WhenExhausted,
+    /// Every attempt, as far as it is known.
+    #[serde(default)]
+    pub attempts: Vec<DeadAttempt>,
+    /// W3C trace context of the last attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+/// One attempt of a dead letter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeadAttempt {
+    /// Its epoch.
+    pub epoch: u64,
+    /// Who held it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// How it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Fault>,
+    /// How it was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<LossCause>,
+}
+
+pub(crate) fn encode(message: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(message).map_err(|error| Error::refused("write a message", error))
+}
+
+/// Reads a message that must be of one form.
+pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Rejected> {
+    serde_json::from_slice(payload).map_err(|error| Rejected::new(error.to_string(), payload))
+}
+
+/// Reads a task message, and refuses one whose names could not stand in a subject.
+pub(crate) fn decode_task(payload: &[u8]) -> Result<TaskMessage, Rejected> {
+    let task: TaskMessage = decode(payload)?;
+    let names = [task.run.as_str(), &task.queue, &task.task_type];
+    if let Some(bad) = names.into_iter().find(|name| !is_token(name)) {
+        let bad: String = bad.chars().take(80).collect();
+        return Err(Rejected::new(format!("`{bad}` is not a name"), payload));
+    }
+    Ok(task)
+}
+
+/// Reads one input or an array of them. What cannot be read of an array is given by itself.
+pub(crate) fn decode_inputs(payload: &[u8]) -> (Result<Vec<RunInput>, Rejected>, Vec<Rejected>) {
+    let is_array = payload.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    if !is_array {
+        let one = decode::<RunInput>(payload).and_then(|input| checked(input, payload));
+        return (one.map(|input| vec![input]), Vec::new());
+    }
+    let Ok(inputs) = decode::<Vec<RunInput>>(payload) else { return decode_each(payload) };
+    if inputs.iter().all(|input| is_token(input.run.as_str())) {
+        return (Ok(inputs), Vec::new());
+    }
+    decode_each(payload)
+}
+
+fn decode_each(payload: &[u8]) -> (Result<Vec<RunInput>, Rejected>, Vec<Rejected>) {
+    let elements = match decode::<Vec<Value>>(payload) {
+        Ok(elements) => elements,
+        Err(rejected) => return (Err(rejected), Vec::new()),
+    };
+    let (mut inputs, mut rejected) = (Vec::new(), Vec::new());
+    for element in elements {
+        let text = element.to_string();
+        match decode::<RunInput>(text.as_bytes()).and_then(|one| checked(one, text.as_bytes())) {
+            Ok(input) => inputs.push(input),
+            Err(bad) => rejected.push(bad),
+        }
+    }
+    (Ok(inputs), rejected)
+}
+
+fn checked(input: RunInput, raw: &[u8]) -> Result<RunInput, Rejected> {
+    if is_token(input.run.as_str()) {
+        return Ok(input);
+    }
+    Err(Rejected::new("`run` is not a run id", raw))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bad_input_does_not_spoil_the_others() {
+        let text = br#"[{"run":"a","input":{"kind":"start"}},{"run":"a.>","input":{"kind":"tick"}},
+            {"run":"b","input":{"kind":"nonsense"}},7,{"run":"b","input":{"kind":"tick"}}]"#;
+        let (inputs, rejected) = decode_inputs(text);
+        assert_eq!(inputs.unwrap().len(), 2);
+        assert_eq!(rejected.len(), 3);
+    }
+
+    #[test]
+    fn garbage_is_rejected_whole() {
+        let deep = "[".repeat(10_000);
+        let lone_surrogate = r#"{"run":"a","input":{"kind":"cancel","reason":"\ud800"}}"#;
+        for bad in ["", "[", "null", "\u{0}", "{}", &deep, lone_surrogate] {
+            let (inputs, _) = decode_inputs(bad.as_bytes());
+            assert!(inputs.is_err(), "{:?}", &bad[..bad.len().min(40)]);
+        }
+        assert_eq!(decode_inputs(b" []").0.unwrap(), []);
+    }
+}

@@ -1,0 +1,118 @@
+//! What happens to runs, for whoever wants to know.
+
+use kintsugi_core::{DefinitionRef, RunId, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Error, names};
+
+/// A CloudEvent about a run, with the types of the Open Workflow specification where it has one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LifeEvent {
+    /// Version of CloudEvents: `1.0`.
+    pub specversion: String,
+    /// Names the event; a repeat has the same.
+    pub id: String,
+    /// `/namespace/name/version` of the definition.
+    pub source: String,
+    /// For example `io.serverlessworkflow.workflow.completed.v1`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// When it happened, RFC 3339.
+    pub time: String,
+    /// The run.
+    pub subject: String,
+    /// `application/json`.
+    pub datacontenttype: String,
+    /// What there is to say.
+    pub data: Value,
+    /// W3C trace context of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// Orders the events of a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<String>,
+}
+
+const KIND_PREFIX: &str = "io.serverlessworkflow.";
+const KIND_SUFFIX: &str = ".v1";
+
+impl LifeEvent {
+    /// An event of `run`; `event` is for example `workflow.completed` or `task.retried`.
+    #[must_use]
+    pub fn new(
+        definition: &DefinitionRef,
+        run: &RunId,
+        event: &str,
+        id: String,
+        at: Timestamp,
+        data: Value,
+    ) -> Self {
+        let DefinitionRef { namespace, name, version } = definition;
+        Self {
+            specversion: "1.0".to_owned(),
+            id,
+            source: format!("/{namespace}/{name}/{version}"),
+            kind: format!("{KIND_PREFIX}{event}{KIND_SUFFIX}"),
+            time: at.to_rfc3339(),
+            subject: run.to_string(),
+            datacontenttype: "application/json".to_owned(),
+            data,
+            traceparent: None,
+            sequence: None,
+        }
+    }
+
+    /// What happened, for example `workflow.completed`.
+    #[must_use]
+    pub fn event(&self) -> &str {
+        let kind = self.kind.strip_prefix(KIND_PREFIX).unwrap_or(&self.kind);
+        kind.strip_suffix(KIND_SUFFIX).unwrap_or(kind)
+    }
+
+    /// The definition that it is about.
+    #[must_use]
+    pub fn definition(&self) -> Option<DefinitionRef> {
+        let mut parts = self.source.strip_prefix('/')?.splitn(3, '/');
+        let (namespace, name, version) = (parts.next()?, parts.next()?, parts.next()?);
+        DefinitionRef::parse(&format!("{namespace}/{name}:{version}")).ok()
+    }
+
+    /// The run that it is about.
+    #[must_use]
+    pub fn run(&self) -> Option<RunId> {
+        RunId::parse(&self.subject).ok()
+    }
+
+    /// `kintsugi.life.<namespace>.<name>.<run>.<event>`, the event with `_` for its dots.
+    pub(crate) fn bus_subject(&self) -> Result<String, Error> {
+        let refuse = |what, value: &str| {
+            let value = value.chars().take(80).collect();
+            Error::Invalid { what, value, rule: "one made by LifeEvent::new" }
+        };
+        let definition = self.definition().ok_or_else(|| refuse("event source", &self.source))?;
+        let run = self.run().ok_or_else(|| refuse("event subject", &self.subject))?;
+        let event = self.event().replace('.', "_");
+        let event = names::token("event type", &event)?;
+        let DefinitionRef { namespace, name, .. } = definition;
+        Ok(format!("{}{namespace}.{name}.{run}.{event}", names::LIFE_PREFIX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_knows_its_subject() {
+        let definition = DefinitionRef::parse("shop/order:1.0.0").unwrap();
+        let run = RunId::parse("r-1").unwrap();
+        let made =
+            |event| LifeEvent::new(&definition, &run, event, "i".into(), Timestamp(0), Value::Null);
+        let event = made("workflow.completed");
+        assert_eq!(event.kind, "io.serverlessworkflow.workflow.completed.v1");
+        assert_eq!(event.bus_subject().unwrap(), "kintsugi.life.shop.order.r-1.workflow_completed");
+        assert_eq!(event.definition().unwrap(), definition);
+        assert!(made("a.*").bus_subject().is_err());
+    }
+}

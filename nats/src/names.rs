@@ -1,0 +1,115 @@
+//! Subjects and names. Nothing that a user chooses gets into a subject unchecked.
+
+use kintsugi_core::RunId;
+
+use crate::Error;
+
+/// Names of the streams.
+pub mod stream {
+    /// What the machine is told, by partition.
+    pub const EVENTS: &str = "KINTSUGI_EVENTS";
+    /// Tasks for workers.
+    pub const TASKS: &str = "KINTSUGI_TASKS";
+    /// Starts that were published rather than requested.
+    pub const INTAKE: &str = "KINTSUGI_INTAKE";
+    /// What happens to runs, for whoever wants to know.
+    pub const LIFE: &str = "KINTSUGI_LIFE";
+    /// Tasks that exhausted their policy.
+    pub const DEAD: &str = "KINTSUGI_DEAD";
+    /// What the broker says about messages that it gave up.
+    pub const ADVISORIES: &str = "KINTSUGI_ADVISORIES";
+    /// Messages that the engine cannot handle.
+    pub const REJECTED: &str = "KINTSUGI_REJECTED";
+}
+
+pub(crate) const HEARTBEATS: &str = "kintsugi.worker.heartbeat.*";
+pub(crate) const CANCEL: &str = "kintsugi.cancel";
+pub(crate) const VERIFY: &str = "kintsugi.verify";
+pub(crate) const WAKE: &str = "kintsugi.wake";
+pub(crate) const BEAT: &str = "kintsugi.service.beat";
+pub(crate) const EVENTS_PREFIX: &str = "kintsugi.events.";
+pub(crate) const LIFE_PREFIX: &str = "kintsugi.life.";
+
+/// Whether `text` may stand in a subject as one token: `[A-Za-z0-9_-]{1,64}`.
+#[must_use]
+pub fn is_token(text: &str) -> bool {
+    RunId::parse(text).is_ok()
+}
+
+pub(crate) fn token<'a>(what: &'static str, text: &'a str) -> Result<&'a str, Error> {
+    if is_token(text) {
+        return Ok(text);
+    }
+    let value = text.chars().take(80).collect();
+    Err(Error::Invalid { what, value, rule: "[A-Za-z0-9_-]{1,64}" })
+}
+
+pub(crate) fn events(partition: u16) -> String {
+    format!("{EVENTS_PREFIX}{partition}")
+}
+
+/// The subject of a queue's tasks of one type.
+pub(crate) fn tasks(queue: &str, task_type: &str) -> Result<String, Error> {
+    Ok(format!("kintsugi.tasks.{}.{}", token("queue", queue)?, token("task type", task_type)?))
+}
+
+pub(crate) fn dead(queue: &str, task_type: &str) -> Result<String, Error> {
+    Ok(format!("kintsugi.dead.{}.{}", token("queue", queue)?, token("task type", task_type)?))
+}
+
+pub(crate) fn heartbeat(worker: &str) -> Result<String, Error> {
+    Ok(format!("kintsugi.worker.heartbeat.{}", token("worker", worker)?))
+}
+
+pub(crate) fn ping(worker: &str) -> Result<String, Error> {
+    Ok(format!("kintsugi.worker.ping.{}", token("worker", worker)?))
+}
+
+/// The durable consumer of a queue's tasks of one type: `w-<queue>-<type>`.
+///
+/// A `-` within the queue is written twice, so that queue `a` with type `b-c` and queue `a-b` with
+/// type `c` do not share a consumer. For the same reason a queue may not end with `-`, nor a type
+/// begin with it.
+///
+/// # Errors
+///
+/// When a name cannot stand in a subject.
+pub fn consumer_name(queue: &str, task_type: &str) -> Result<String, Error> {
+    let (queue, task_type) = (token("queue", queue)?, token("task type", task_type)?);
+    let refuse =
+        |what, value: &str, rule| Err(Error::Invalid { what, value: value.to_owned(), rule });
+    if queue.ends_with('-') {
+        return refuse("queue", queue, "[A-Za-z0-9_-]{1,64} without `-` at the end");
+    }
+    if task_type.starts_with('-') {
+        return refuse("task type", task_type, "[A-Za-z0-9_-]{1,64} without `-` at the beginning");
+    }
+    Ok(format!("w-{}-{task_type}", queue.replace('-', "--")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_wildcards_are_refused() {
+        for bad in ["", "a.b", "*", ">", "a b", "a\r\nPUB x", "ü", &"x".repeat(65)] {
+            assert!(tasks("default", bad).is_err(), "{bad:?}");
+            assert!(tasks(bad, "t").is_err(), "{bad:?}");
+            assert!(dead(bad, "t").is_err(), "{bad:?}");
+            assert!(consumer_name(bad, "t").is_err(), "{bad:?}");
+            assert!(ping(bad).is_err(), "{bad:?}");
+            assert!(heartbeat(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_queues_share_a_consumer() {
+        let pairs = [("a", "b-c"), ("a-b", "c"), ("a--b", "c"), ("a", "b--c"), ("a-b-c", "d")];
+        let names: std::collections::BTreeSet<_> =
+            pairs.iter().map(|(queue, kind)| consumer_name(queue, kind).unwrap()).collect();
+        assert_eq!(names.len(), pairs.len());
+        assert_eq!(consumer_name("default", "charge-card").unwrap(), "w-default-charge-card");
+        assert!(consumer_name("a-", "b").is_err() && consumer_name("a", "-b").is_err());
+    }
+}

@@ -1,0 +1,215 @@
+//! Publishing to streams: pipelined, and every acknowledgement awaited.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use async_nats::{
+    HeaderMap,
+    jetstream::{context::PublishErrorKind, message::PublishMessage},
+};
+use bytes::Bytes;
+use kintsugi_core::partition_of;
+
+use crate::{
+    Bus, Error, RunInput,
+    names::{self, stream},
+};
+
+/// How many messages are under way before the first acknowledgement is awaited.
+const PIPELINE: usize = 1_024;
+
+/// Inputs in one message, at most.
+const INPUTS_MAX: usize = 256;
+
+/// Bytes of one message with several inputs, at most.
+const BYTES_MAX: usize = 512 * 1024;
+
+/// How long one pipeline may take until everything in it is acknowledged.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// How long a publish waits for a connection that is just being made anew.
+const RECONNECT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A message on its way to a stream.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) subject: String,
+    pub(crate) payload: Bytes,
+    pub(crate) headers: Option<HeaderMap>,
+}
+
+impl Bus {
+    /// Publishes inputs, those of a partition in the order given, several to a message.
+    ///
+    /// # Errors
+    ///
+    /// When not all of them are known to be stored. Some may be: publish all again, repeats are
+    /// harmless to the machine.
+    pub async fn publish_inputs(
+        &self,
+        inputs: Vec<RunInput>,
+        partitions: u16,
+    ) -> Result<(), Error> {
+        let mut by_partition: BTreeMap<u16, Vec<RunInput>> = BTreeMap::new();
+        for input in inputs {
+            by_partition.entry(partition_of(&input.run, partitions)).or_default().push(input);
+        }
+        let grouped = by_partition.into_iter();
+        let grouped = grouped.map(|(partition, inputs)| (names::events(partition), inputs));
+        self.publish_grouped(grouped).await
+    }
+
+    /// Publishes inputs to the subjects that task messages name for their answers.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Bus::publish_inputs`], and when a subject is not one of a partition.
+    pub async fn publish_replies<'a>(
+        &self,
+        by_reply: impl IntoIterator<Item = (&'a str, Vec<RunInput>)>,
+    ) -> Result<(), Error> {
+        let mut grouped = Vec::new();
+        for (reply, inputs) in by_reply {
+            let partition = reply.strip_prefix(names::EVENTS_PREFIX);
+            if !partition.is_some_and(|number| number.parse::<u16>().is_ok()) {
+                let (what, value) = ("reply subject", reply.chars().take(80).collect());
+                return Err(Error::Invalid { what, value, rule: "kintsugi.events.<partition>" });
+            }
+            grouped.push((reply.to_owned(), inputs));
+        }
+        self.publish_grouped(grouped).await
+    }
+
+    async fn publish_grouped(
+        &self,
+        grouped: impl IntoIterator<Item = (String, Vec<RunInput>)>,
+    ) -> Result<(), Error> {
+        let mut outgoing = Vec::new();
+        for (subject, inputs) in grouped {
+            for payload in pack(&inputs)? {
+                let payload = Bytes::from(payload);
+                outgoing.push(Outgoing { subject: subject.clone(), payload, headers: None });
+            }
+        }
+        self.store(stream::EVENTS, outgoing).await
+    }
+
+    /// Publishes to a stream, in order, and waits until the broker has stored everything.
+    pub(crate) async fn store(
+        &self,
+        stream: &'static str,
+        outgoing: Vec<Outgoing>,
+    ) -> Result<(), Error> {
+        const ACTION: &str = "store messages";
+        if outgoing.is_empty() {
+            return Ok(());
+        }
+        if !self.connected_within(RECONNECT_PATIENCE).await {
+            return Err(Error::unavailable(ACTION, "not connected"));
+        }
+        let mut outgoing = outgoing.into_iter();
+        loop {
+            let part: Vec<Outgoing> = outgoing.by_ref().take(PIPELINE).collect();
+            if part.is_empty() {
+                return Ok(());
+            }
+            let stored = tokio::time::timeout(PATIENCE, self.pipeline(stream, part)).await;
+            stored.map_err(|_| Error::unavailable(ACTION, "no acknowledgement in time"))??;
+        }
+    }
+
+    async fn pipeline(&self, stream: &'static str, part: Vec<Outgoing>) -> Result<(), Error> {
+        let mut waiting = Vec::with_capacity(part.len());
+        for Outgoing { subject, payload, headers } in part {
+            let size = payload.len();
+            let mut message = PublishMessage::build().payload(payload);
+            if let Some(headers) = headers {
+                message = message.headers(headers);
+            }
+            let sent = self.js.send_publish(subject, message).await;
+            waiting.push((size, sent.map_err(|error| self.refusal(stream, size, error))?));
+        }
+        for (size, acknowledged) in waiting {
+            acknowledged.await.map_err(|error| self.refusal(stream, size, error))?;
+        }
+        Ok(())
+    }
+
+    fn refusal(
+        &self,
+        stream: &str,
+        size: usize,
+        error: async_nats::jetstream::context::PublishError,
+    ) -> Error {
+        const ACTION: &str = "store messages";
+        match error.kind() {
+            PublishErrorKind::StreamNotFound => Error::StreamMissing { stream: stream.to_owned() },
+            PublishErrorKind::MaxPayloadExceeded => {
+                Error::TooLarge { size, max: self.client.max_payload() }
+            }
+            _ => {
+                let answer = std::error::Error::source(&error)
+                    .and_then(|cause| cause.downcast_ref::<async_nats::jetstream::Error>());
+                match answer {
+                    Some(answer) => Error::jetstream(ACTION, stream, answer),
+                    None => Error::unavailable(ACTION, error),
+                }
+            }
+        }
+    }
+}
+
+/// Writes inputs as JSON arrays, cut where one gets too long. One that is long by itself stands
+/// alone.
+fn pack(inputs: &[RunInput]) -> Result<Vec<Vec<u8>>, Error> {
+    let (mut packed, mut open, mut count) = (Vec::new(), Vec::new(), 0);
+    for input in inputs {
+        let text = crate::message::encode(input)?;
+        if count > 0 && (count >= INPUTS_MAX || open.len() + text.len() + 2 > BYTES_MAX) {
+            open.push(b']');
+            packed.push(std::mem::take(&mut open));
+            count = 0;
+        }
+        open.push(if count == 0 { b'[' } else { b',' });
+        open.extend_from_slice(&text);
+        count += 1;
+    }
+    if count > 0 {
+        open.push(b']');
+        packed.push(open);
+    }
+    Ok(packed)
+}
+
+#[cfg(test)]
+mod tests {
+    use kintsugi_core::{Input, RunId};
+    use serde_json::Value;
+
+    use super::*;
+
+    fn input(bytes: usize) -> RunInput {
+        let input = Input::Completed {
+            task: 1,
+            epoch: 1,
+            output: Value::String("x".repeat(bytes)),
+            worker: "w".to_owned(),
+            started_at: None,
+        };
+        RunInput { run: RunId::parse("r").unwrap(), input }
+    }
+
+    #[test]
+    fn messages_stay_within_their_limits() {
+        let many: Vec<RunInput> = (0..600).map(|_| input(1)).collect();
+        let counts: Vec<usize> = pack(&many)
+            .unwrap()
+            .iter()
+            .map(|packed| serde_json::from_slice::<Vec<RunInput>>(packed).unwrap().len())
+            .collect();
+        assert_eq!(counts, [256, 256, 88]);
+        let large: Vec<RunInput> = (0..4).map(|_| input(200 * 1024)).collect();
+        assert_eq!(pack(&large).unwrap().len(), 2);
+        assert_eq!(pack(&[input(BYTES_MAX), input(1)]).unwrap().len(), 2);
+        assert!(pack(&[]).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,213 @@
+//! The streams: what they hold, and for how long.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tracing::info;
+
+use crate::{Bus, Error, names::stream};
+
+/// Limits of the streams. Nothing grows without one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Copies of each stream in a cluster. Default: 1.
+    pub replicas: u8,
+    /// Bytes of inputs that are not yet taken up. Default: 1 GiB.
+    pub events_bytes: u64,
+    /// Bytes of tasks that no worker has taken. Default: 1 GiB.
+    pub tasks_bytes: u64,
+    /// Bytes of published starts that are not yet taken up. Default: 512 MiB.
+    pub intake_bytes: u64,
+    /// Bytes of lifecycle events; the oldest go first. Default: 256 MiB.
+    pub life_bytes: u64,
+    /// Age of lifecycle events. Default: 24 h.
+    pub life_age: Duration,
+    /// Bytes of dead letters; the oldest go first, the table keeps them all. Default: 256 MiB.
+    pub dead_bytes: u64,
+    /// Bytes of advisories; the oldest go first. Default: 32 MiB.
+    pub advisories_bytes: u64,
+    /// Bytes of messages that could not be handled; the oldest go first. Default: 128 MiB.
+    pub rejected_bytes: u64,
+    /// How long the broker knows message ids. Default: 2 min.
+    pub duplicate_window: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const MIB: u64 = 1 << 20;
+        Self {
+            replicas: 1,
+            events_bytes: 1024 * MIB,
+            tasks_bytes: 1024 * MIB,
+            intake_bytes: 512 * MIB,
+            life_bytes: 256 * MIB,
+            life_age: Duration::from_secs(24 * 3600),
+            dead_bytes: 256 * MIB,
+            advisories_bytes: 32 * MIB,
+            rejected_bytes: 128 * MIB,
+            duplicate_window: Duration::from_secs(120),
+        }
+    }
+}
+
+/// A stream, as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamState {
+    /// Its name.
+    pub name: String,
+    /// When it was made, RFC 3339: another time is another stream, whose sequences begin anew.
+    /// None: it is missing.
+    pub created: Option<String>,
+    /// It was made by this call.
+    pub is_new: bool,
+    /// The first sequence that it holds.
+    pub first_seq: u64,
+    /// The last sequence that it gave out.
+    pub last_seq: u64,
+    /// How many messages it holds.
+    pub messages: u64,
+    /// How many bytes they take.
+    pub bytes: u64,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Info {
+    pub(crate) created: String,
+    pub(crate) state: State,
+    config: Value,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct State {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    pub(crate) first_seq: u64,
+    pub(crate) last_seq: u64,
+}
+
+/// Every stream, in the order in which they are made: advisories first, since one that nobody
+/// keeps is lost.
+const ALL: [&str; 7] = [
+    stream::ADVISORIES,
+    stream::REJECTED,
+    stream::EVENTS,
+    stream::TASKS,
+    stream::INTAKE,
+    stream::LIFE,
+    stream::DEAD,
+];
+
+impl Bus {
+    /// Makes each stream that is missing, and brings the limits of the others up to date.
+    ///
+    /// # Errors
+    ///
+    /// When a stream is neither there nor can be made.
+    pub async fn ensure_streams(&self, limits: &Limits) -> Result<Vec<StreamState>, Error> {
+        let mut states = Vec::with_capacity(ALL.len());
+        for name in ALL {
+            states.push(self.ensure(name, config(name, limits)).await?);
+        }
+        Ok(states)
+    }
+
+    /// How each stream stands; `created` is none for one that is missing.
+    ///
+    /// # Errors
+    ///
+    /// When the broker does not answer.
+    pub async fn stream_states(&self) -> Result<Vec<StreamState>, Error> {
+        let infos = ALL.map(|name| async move {
+            match self.stream_info(name).await {
+                Ok(info) => Ok(state(name, Some(&info), false)),
+                Err(Error::StreamMissing { .. }) => Ok(state(name, None, false)),
+                Err(error) => Err(error),
+            }
+        });
+        futures::future::try_join_all(infos).await
+    }
+
+    pub(crate) async fn stream_info(&self, name: &str) -> Result<Info, Error> {
+        self.api("look at a stream", name, format!("STREAM.INFO.{name}"), &()).await
+    }
+
+    async fn ensure(&self, name: &'static str, wanted: Value) -> Result<StreamState, Error> {
+        match self.stream_info(name).await {
+            Ok(info) if is_as_wanted(&info.config, &wanted) => Ok(state(name, Some(&info), false)),
+            Ok(_) => {
+                let subject = format!("STREAM.UPDATE.{name}");
+                let info: Info = self.api("change a stream", name, subject, &wanted).await?;
+                info!(stream = name, "stream changed");
+                Ok(state(name, Some(&info), false))
+            }
+            Err(Error::StreamMissing { .. }) => {
+                let subject = format!("STREAM.CREATE.{name}");
+                let info: Info = self.api("make a stream", name, subject, &wanted).await?;
+                info!(stream = name, "stream made");
+                Ok(state(name, Some(&info), true))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The broker fills in what is not said, so only what is said is compared.
+fn is_as_wanted(found: &Value, wanted: &Value) -> bool {
+    wanted.as_object().is_some_and(|wanted| {
+        wanted.iter().all(|(key, value)| found.get(key).unwrap_or(&Value::Null) == value)
+    })
+}
+
+fn state(name: &str, info: Option<&Info>, is_new: bool) -> StreamState {
+    let at = |pick: fn(&State) -> u64| info.map_or(0, |info| pick(&info.state));
+    StreamState {
+        name: name.to_owned(),
+        created: info.map(|info| info.created.clone()),
+        is_new,
+        first_seq: at(|state| state.first_seq),
+        last_seq: at(|state| state.last_seq),
+        messages: at(|state| state.messages),
+        bytes: at(|state| state.bytes),
+    }
+}
+
+fn config(name: &str, limits: &Limits) -> Value {
+    const ADVISORY: &str = "$JS.EVENT.ADVISORY.CONSUMER";
+    let given_up = [
+        format!("{ADVISORY}.MAX_DELIVERIES.{}.*", stream::TASKS),
+        format!("{ADVISORY}.MSG_TERMINATED.{}.*", stream::TASKS),
+    ];
+    // What is refused when full is kept: its publisher waits. What drops its oldest instead is
+    // either in the database as well or of no use when old.
+    let (subjects, retention, discard, bytes) = match name {
+        stream::EVENTS => (json!(["kintsugi.events.*"]), "limits", "new", limits.events_bytes),
+        stream::TASKS => (json!(["kintsugi.tasks.*.*"]), "workqueue", "new", limits.tasks_bytes),
+        stream::INTAKE => (json!(["kintsugi.in.>"]), "workqueue", "new", limits.intake_bytes),
+        stream::LIFE => (json!(["kintsugi.life.>"]), "limits", "old", limits.life_bytes),
+        stream::DEAD => (json!(["kintsugi.dead.>"]), "limits", "old", limits.dead_bytes),
+        stream::ADVISORIES => (json!(given_up), "workqueue", "old", limits.advisories_bytes),
+        _ => (json!(["kintsugi.rejected.>"]), "limits", "old", limits.rejected_bytes),
+    };
+    let age = if name == stream::LIFE { limits.life_age } else { Duration::ZERO };
+    json!({
+        "name": name,
+        "subjects": subjects,
+        "retention": retention,
+        "discard": discard,
+        "storage": "file",
+        "num_replicas": limits.replicas,
+        "max_bytes": bytes,
+        "max_msgs": -1,
+        "max_msgs_per_subject": -1,
+        "max_msg_size": -1,
+        "max_consumers": -1,
+        "max_age": nanos(age),
+        "duplicate_window": nanos(limits.duplicate_window),
+    })
+}
+
+/// The broker's unit of time.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
