@@ -168,6 +168,11 @@ fn check(runs: &[NewRun]) -> Result<(), Error> {
 }
 
 fn postgres(runs: &[NewRun]) -> Vec<Value> {
+    // In one order, so that two who accept the same runs cannot wait for each other. Of two alike
+    // the first stays first.
+    let mut ordered: Vec<&NewRun> = runs.iter().collect();
+    ordered.sort_by_key(|run| &run.id);
+    let runs = ordered;
     vec![
         sql::texts(runs.iter().map(|run| run.id.as_str())),
         sql::texts(runs.iter().map(|run| run.definition.as_str())),

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, Value};
 
 use super::{ACTION, Refusal};
-use crate::{Batch, Error, Store, error, sql};
+use crate::{Batch, Error, RunWrite, Store, error, sql};
 
 /// Outside a transaction the statement commits by itself, so it must fail where it affects fewer
 /// rows than it should. A cast that cannot succeed makes it fail, and says which part it was.
@@ -63,8 +63,12 @@ pub(super) async fn write(
 }
 
 fn values(batch: &Batch) -> [Value; 14] {
-    let positions = &batch.positions;
-    let runs = &batch.runs;
+    // All writers lock rows in one order, so that two cannot wait for each other: a deadlock costs
+    // both a second.
+    let mut runs: Vec<&RunWrite> = batch.runs.iter().collect();
+    runs.sort_unstable_by_key(|run| &run.id);
+    let mut positions: Vec<_> = batch.positions.iter().collect();
+    positions.sort_unstable();
     [
         sql::numbers(positions.iter().map(|(partition, ..)| i64::from(*partition))),
         sql::numbers(positions.iter().map(|(_, epoch, _)| *epoch)),

@@ -1,5 +1,7 @@
 //! The conformance suite of the store: the same cases for SQLite and for a real Postgres.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on says where")]
+
 mod batch;
 mod definitions;
 mod make;
