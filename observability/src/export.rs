@@ -12,12 +12,12 @@ use opentelemetry::{
     InstrumentationScope, KeyValue, Value,
     trace::{Event, Link, SpanContext, SpanId, Status, TraceFlags, TraceState},
 };
-use opentelemetry_otlp::{WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{RetryPolicy, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::{
     Resource,
     trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use crate::{Error, SpanKind, SpanRecord, tracer::Counts};
@@ -40,6 +40,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How often a batch is tried: 36 s in all, long enough for a collector to be restarted.
 const TRIES_MAX: u32 = 8;
 
+/// The length of a span that took less than a millisecond: Jaeger's smallest.
+const LENGTH_MIN: Duration = Duration::from_micros(1);
+
 pub(crate) struct Exporter {
     endpoint: String,
     namespace: String,
@@ -49,7 +52,8 @@ pub(crate) struct Exporter {
     is_down: bool,
 }
 
-type Flush = oneshot::Sender<()>;
+/// Told when everything that waited has been sent, or given up.
+pub(crate) type Flush = std::sync::mpsc::SyncSender<()>;
 
 impl Exporter {
     pub(crate) fn new(endpoint: &str, namespace: &str, counts: Arc<Counts>) -> Result<Self, Error> {
@@ -104,7 +108,7 @@ impl Exporter {
             if let Some(done) = flush.take() {
                 self.drain(&mut spans).await;
                 // Whoever asked may have stopped waiting.
-                let _ = done.send(());
+                let _ = done.try_send(());
             }
         }
     }
@@ -176,6 +180,8 @@ impl Exporter {
                 .with_http_client(self.client.clone())
                 .with_endpoint(&self.endpoint)
                 .with_timeout(TIMEOUT)
+                // Tried again by `send`, which a shutdown can cut short.
+                .with_retry_policy(RetryPolicy::disabled())
                 .build()?;
             exporter.set_resource(&resource(service, &self.namespace));
             self.by_service.insert(service, exporter);
@@ -229,6 +235,9 @@ fn resource(service: &'static str, namespace: &str) -> Resource {
             KeyValue::new("service.name", service),
             KeyValue::new("service.namespace", namespace.to_owned()),
             KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+            // Every span's times come from the run's history, so they share one clock. Jaeger takes
+            // services without a host to be on several, and corrects skew that is not there.
+            KeyValue::new("host.id", namespace.to_owned()),
         ])
         .build()
 }
@@ -249,7 +258,8 @@ fn span_data(span: &SpanRecord) -> SpanData {
         span_kind: kind(span.kind),
         name: span.name.clone().into(),
         start_time: time(span.start),
-        end_time: time(span.end.max(span.start)),
+        // Jaeger warns of spans without a length.
+        end_time: time(span.end.max(span.start)).max(time(span.start) + LENGTH_MIN),
         attributes: key_values(&span.attributes),
         dropped_attributes_count: 0,
         events,

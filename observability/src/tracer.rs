@@ -9,9 +9,12 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use crate::{Error, SpanRecord, export::Exporter};
+use crate::{
+    Error, SpanRecord,
+    export::{Exporter, Flush},
+};
 
 /// How long [`Tracer::shutdown`] waits for the last spans to be sent.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(3);
@@ -49,7 +52,7 @@ pub struct Tracer(Option<Arc<Inner>>);
 
 struct Inner {
     queue: mpsc::Sender<SpanRecord>,
-    flush: mpsc::Sender<oneshot::Sender<()>>,
+    flush: mpsc::Sender<Flush>,
     counts: Arc<Counts>,
 }
 
@@ -116,17 +119,14 @@ impl Tracer {
         }
     }
 
-    /// Sends what waits, for at most a few seconds. Spans may be emitted after it all the same.
-    pub async fn shutdown(&self) {
+    /// Sends what waits; holds its thread up until then, for at most a few seconds. The last thing
+    /// that a process does.
+    pub fn shutdown(&self) {
         let Some(inner) = &self.0 else { return };
-        let (done, sent) = oneshot::channel();
-        let flushed = async {
-            if inner.flush.send(done).await.is_ok() {
-                // An error means that the thread is gone: nothing is left to wait for.
-                let _ = sent.await;
-            }
-        };
-        // Spans are worth less than a prompt stop.
-        let _ = tokio::time::timeout(SHUTDOWN_MAX, flushed).await;
+        let (done, sent) = std::sync::mpsc::sync_channel(1);
+        if inner.flush.try_send(done).is_ok() {
+            // Spans are worth less than a prompt stop.
+            let _ = sent.recv_timeout(SHUTDOWN_MAX);
+        }
     }
 }
