@@ -42,7 +42,7 @@ export function RunPage() {
   const run = useQuery(runQuery(id))
   const over = run.data !== undefined && isOver(run.data.status)
   const keys = useMemo(() => [['run', id]], [id])
-  const live = useLive(over ? undefined : `/v1/runs/${encodeURIComponent(id)}/events`, keys)
+  const live = useLive(!run.data || over ? undefined : `/v1/runs/${encodeURIComponent(id)}/events`, keys)
   return (
     <Page
       title={`Run ${id}`}
