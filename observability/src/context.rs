@@ -70,17 +70,22 @@ pub fn root_span_id(run: &RunId) -> SpanId {
     derived("run", run, &[])
 }
 
-/// The value of a `traceparent` header, sampled.
+/// The `traceparent` of a run as a whole.
 #[must_use]
-pub fn traceparent(trace: TraceId, span: SpanId) -> String {
-    format!("00-{trace}-{span}-01")
+pub fn traceparent(run: &RunId, trace_parent: Option<&str>) -> String {
+    written(trace_id(run, trace_parent), root_span_id(run))
 }
 
 /// The `traceparent` that an attempt's message carries: spans of its worker become children of the
 /// attempt's.
 #[must_use]
 pub fn task_traceparent(run: &RunId, trace_parent: Option<&str>, task: u64, epoch: u64) -> String {
-    traceparent(trace_id(run, trace_parent), span_id(run, task, epoch))
+    written(trace_id(run, trace_parent), span_id(run, task, epoch))
+}
+
+/// The value of a `traceparent` header, sampled.
+fn written(trace: TraceId, span: SpanId) -> String {
+    format!("00-{trace}-{span}-01")
 }
 
 /// The id of a span of `kind`, which tells it from other spans of the same run and numbers.
@@ -115,7 +120,7 @@ mod tests {
     fn a_traceparent_is_read_and_written_the_same() {
         let parent = TraceParent::parse(GOOD).unwrap();
         assert!(parent.sampled);
-        assert_eq!(traceparent(parent.trace, parent.span), GOOD);
+        assert_eq!(written(parent.trace, parent.span), GOOD);
         let later = format!("cc-{}-what-comes", &GOOD[3..]);
         assert_eq!(TraceParent::parse(&later).unwrap().trace, parent.trace);
     }
