@@ -130,3 +130,14 @@ impl Evaluate for Expressions {
         schema::validate(validator, value).map_err(|detail| EvaluateError { detail })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_are_shared_between_threads() {
+        fn shared<T: Send + Sync + Clone>() {}
+        shared::<Expressions>();
+    }
+}

@@ -64,7 +64,13 @@ pub fn compile(source: &[u8], settings: &Settings) -> Result<Compiled, Problems>
 ///
 /// When this version of the engine does not accept it. Problems have no position then.
 pub fn program_from_document(document: &Value) -> Result<Program, Problems> {
-    let limits = Limits::default();
+    // It was let in under the limits of its time.
+    let limits = Limits {
+        depth_max: 128,
+        expressions_max: usize::MAX,
+        expression_bytes_max: usize::MAX,
+        ..Limits::default()
+    };
     jq::on_big_stack(|| {
         let tree = source::from_value(document, &limits)?;
         compile::program(&tree, &limits).map(|(program, _)| program)

@@ -25,6 +25,7 @@ fn whole(source: &str) -> Vec<String> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_bad_body_has_its_code_and_place() {
     for (text, expected) in [
         ("do: [{a: {cal: x}}]", "missing-keyword 2:10"),

@@ -10,11 +10,11 @@ use kintsugi_definition::{Format, Settings, compile, digest};
 use serde_json::json;
 
 fn program(text: &str) -> Program {
-    body(text).map_err(|e| e.to_string()).unwrap().program
+    body(text).expect("it is right").program
 }
 
 fn node<'p>(program: &'p Program, name: &str) -> &'p Node {
-    program.nodes.iter().find(|node| node.name == name).unwrap()
+    program.nodes.iter().find(|node| node.name == name).expect("a task")
 }
 
 fn call<'p>(program: &'p Program, name: &str) -> &'p Call {

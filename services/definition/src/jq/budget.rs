@@ -11,7 +11,11 @@ use crate::Limits;
 const STEPS_PER_READING: u64 = 16;
 
 /// A longer gap between two readings counts as this: the thread most probably did not run.
-const GAP_MAX: Duration = Duration::from_millis(10);
+const GAP_MAX: Duration = Duration::from_millis(5);
+
+/// The same for natives that are busy with a large value, which may have ten times as long. A
+/// process that was stopped for a minute must not find that its expressions took too long.
+const LONG_GAP_MAX: Duration = Duration::from_millis(100);
 
 /// How deep a value may nest.
 const DEPTH_MAX: usize = 512;
@@ -45,9 +49,9 @@ impl Stop {
 pub(crate) struct Budget<'l> {
     limits: &'l Limits,
     steps: Cell<u64>,
-    started: Instant,
     read: Cell<Instant>,
     busy: Cell<Duration>,
+    busy_long: Cell<Duration>,
     /// Bytes of the stack that must remain.
     reserve: usize,
     /// Once stopped, it stays so, whatever the expression catches.
@@ -56,13 +60,12 @@ pub(crate) struct Budget<'l> {
 
 impl<'l> Budget<'l> {
     pub(super) fn new(limits: &'l Limits, reserve: usize) -> Self {
-        let now = Instant::now();
         Self {
             limits,
             steps: Cell::new(0),
-            started: now,
-            read: Cell::new(now),
+            read: Cell::new(Instant::now()),
             busy: Cell::new(Duration::ZERO),
+            busy_long: Cell::new(Duration::ZERO),
             reserve,
             stopped: Cell::new(None),
         }
@@ -102,10 +105,11 @@ impl<'l> Budget<'l> {
             return Ok(());
         }
         let now = Instant::now();
-        let gap = now.duration_since(self.read.replace(now)).min(GAP_MAX);
-        self.busy.set(self.busy.get() + gap);
+        let gap = now.duration_since(self.read.replace(now));
+        self.busy.set(self.busy.get() + gap.min(GAP_MAX));
+        self.busy_long.set(self.busy_long.get() + gap.min(LONG_GAP_MAX));
         let over = self.busy.get() > self.limits.busy_max
-            || now.duration_since(self.started) > self.limits.busy_max * 10;
+            || self.busy_long.get() > self.limits.busy_max * 10;
         if over { Err(self.stop(Stop::Time)) } else { Ok(()) }
     }
 

@@ -4,6 +4,8 @@ def false: 0 != 0;
 def __recurse: def rec: ., (.[]? | rec); rec;
 def __empty: {}[] as $x | .;
 def __first(f): first(f);
+def __ltrimstr($x): ltrimstr($x);
+def __rtrimstr($x): rtrimstr($x);
 def contains($x): __pairs($x) | __contains($x);
 def indices($x): __pairs($x) | __indices($x);
 def matches($re; $flags): __regex($re; $flags) | __matches($re; $flags);

@@ -31,6 +31,8 @@ def INDEX(stream; f): reduce stream as $row ({}; . + {($row | f | tostring): $ro
 def INDEX(f): INDEX(.[]; f);
 def ascii: [.] | implode;
 def toarray: if isarray then . else [.] end;
+def ltrimstr($x): if isstring and ($x | isstring) then __ltrimstr($x) else . end;
+def rtrimstr($x): if isstring and ($x | isstring) then __rtrimstr($x) else . end;
 def trimstr($x): ltrimstr($x) | rtrimstr($x);
 def leaf_paths: paths(scalars);
 def date: todate;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jaq_core::compile::{self, Undefined};
 use jaq_core::load::lex::{Lexer, StrPart, Tok, Token};
-use jaq_core::load::parse::{BinaryOp, Parser, Pattern, Term};
+use jaq_core::load::parse::{BinaryOp, Def, Parser, Pattern, Term};
 use jaq_core::load::{Errors, span};
 use jaq_core::path::Part;
 
@@ -164,13 +164,7 @@ impl<'s> Names<'s> {
                 self.all(otherwise.as_deref(), bound);
             }
             Term::Def(defs, body) => {
-                for def in defs {
-                    self.used(def.name);
-                    let before = bound.len();
-                    bound.extend(def.args.iter().filter(|arg| arg.starts_with('$')));
-                    self.term(&def.body, bound);
-                    bound.truncate(before);
-                }
+                defs.iter().for_each(|def| self.definition(def, bound));
                 self.term(body, bound);
             }
             Term::Call(name, args) => {
@@ -188,6 +182,14 @@ impl<'s> Names<'s> {
             }
         }
         bound.truncate(outer);
+    }
+
+    fn definition(&mut self, def: &Def<&'s str>, bound: &mut Vec<&'s str>) {
+        self.used(def.name);
+        let before = bound.len();
+        bound.extend(def.args.iter().filter(|arg| arg.starts_with('$')));
+        self.term(&def.body, bound);
+        bound.truncate(before);
     }
 
     /// Takes up the variables of a pattern; `bound` is cut back by the caller.

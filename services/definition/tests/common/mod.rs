@@ -25,8 +25,18 @@ pub fn body(text: &str) -> Result<Compiled, Problems> {
 
 /// Evaluates one expression with `$context`, `$input` and so on bound as given.
 pub fn eval(code: &str, input: &Value, variables: &[(&str, Value)]) -> Result<Value, String> {
+    eval_within(Limits::default(), code, input, variables)
+}
+
+/// The same within other limits.
+pub fn eval_within(
+    limits: Limits,
+    code: &str,
+    input: &Value,
+    variables: &[(&str, Value)],
+) -> Result<Value, String> {
     let program = program_of(code)?;
-    let expressions = Expressions::new(&program, Limits::default()).map_err(|e| e.to_string())?;
+    let expressions = Expressions::new(&program, limits).map_err(|e| e.to_string())?;
     let map = variables.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
     expressions.evaluate(Expr(0), input, &Map(map)).map_err(|e| e.detail)
 }
