@@ -74,7 +74,10 @@ impl Error {
     /// Sorts what the database said, for [`Result::map_err`].
     pub(crate) fn because(action: &'static str) -> impl Fn(DbErr) -> Self {
         move |source| {
-            if matches!(source.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
+            // Postgres' texts have no U+0000; SQLite's do, and just find nothing.
+            if code(&source).as_deref() == Some("22021") {
+                Self::invalid(format!("cannot {action}: a text contains U+0000"))
+            } else if matches!(source.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) {
                 Self::Conflict { action, source }
             } else if is_transient(&source) {
                 Self::Unavailable { action, source }
@@ -129,12 +132,13 @@ fn is_transient(error: &DbErr) -> bool {
 }
 
 /// Postgres: classes 08 (connection), 40 (serialization, deadlock), 53 (resources, disk full), 57
-/// (shutdown, cancelled by a time limit), 58 (system) and `55P03` (lock not available). SQLite, in
+/// (shutdown, cancelled by a time limit), 58 (system), `55P03` (lock not available), `25P03`
+/// (idle in a transaction) and `25006` (read-only: a failover is under way). SQLite, in
 /// the low byte of its code: busy 5, locked 6, out of memory 7, IO 10, full 13, cannot open 14.
 fn is_transient_code(code: &str) -> bool {
     let is_sqlstate = code.len() == 5;
     if is_sqlstate {
-        return code == "55P03"
+        return ["55P03", "25P03", "25006"].contains(&code)
             || ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class));
     }
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 10 | 13 | 14))

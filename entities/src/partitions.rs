@@ -90,13 +90,13 @@ impl Store {
                 )
                 UPDATE partitions SET owner = $2, owner_epoch = owner_epoch + 1
                 WHERE id IN (SELECT id FROM ours)
-                RETURNING *",
+                RETURNING id, owner, owner_epoch, position, stream",
                 [sql::numbers(ids), owner.into()],
             ),
             Backend::Sqlite => self.statement(
                 "UPDATE partitions SET owner = ?2, owner_epoch = owner_epoch + 1
                 WHERE id IN (SELECT value FROM json_each(?1))
-                RETURNING *",
+                RETURNING id, owner, owner_epoch, position, stream",
                 [sql::json(ids), owner.into()],
             ),
         };

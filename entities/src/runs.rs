@@ -4,6 +4,7 @@ use kintsugi_core::RunId;
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, FromQueryResult, QueryOrder, QuerySelect};
 
+use crate::entity::run::COLUMNS;
 use crate::entity::{history, run};
 use crate::{Backend, Error, HistoryRow, RunRow, Store, sql};
 
@@ -27,11 +28,14 @@ impl Store {
     pub async fn runs_load(&self, ids: &[RunId]) -> Result<Vec<RunRow>, Error> {
         let ids = ids.iter().map(RunId::as_str);
         let statement = match self.backend() {
-            Backend::Postgres => {
-                self.statement("SELECT * FROM runs WHERE id = ANY($1)", [sql::texts(ids)])
-            }
+            Backend::Postgres => self.statement(
+                &format!("SELECT {COLUMNS} FROM runs WHERE id = ANY($1)"),
+                [sql::texts(ids)],
+            ),
             Backend::Sqlite => self.statement(
-                "SELECT * FROM runs WHERE id IN (SELECT value FROM json_each(?1))",
+                &format!(
+                    "SELECT {COLUMNS} FROM runs WHERE id IN (SELECT value FROM json_each(?1))"
+                ),
                 [sql::json(ids)],
             ),
         };
@@ -134,11 +138,11 @@ impl Store {
         const OPEN: &str = "status IN ('pending', 'running', 'waiting', 'suspended') AND id > ";
         let sql = match self.backend() {
             Backend::Postgres => {
-                format!("SELECT * FROM runs WHERE {OPEN} $1 ORDER BY id LIMIT $2")
+                format!("SELECT {COLUMNS} FROM runs WHERE {OPEN} $1 ORDER BY id LIMIT $2")
             }
             Backend::Sqlite => {
                 format!(
-                    "SELECT * FROM runs INDEXED BY runs_open WHERE {OPEN} ?1 ORDER BY id LIMIT ?2"
+                    "SELECT {COLUMNS} FROM runs INDEXED BY runs_open WHERE {OPEN} ?1 ORDER BY id LIMIT ?2"
                 )
             }
         };

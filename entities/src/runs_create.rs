@@ -150,10 +150,15 @@ fn namespace(definition: &str) -> &str {
 
 fn check(runs: &[NewRun]) -> Result<(), Error> {
     for run in runs {
-        let texts = [Some(&run.definition), run.start_key.as_ref(), run.trace_parent.as_ref()];
+        let texts = [
+            Some(&run.definition),
+            Some(&run.request_digest),
+            run.start_key.as_ref(),
+            run.trace_parent.as_ref(),
+        ];
         if texts.into_iter().flatten().any(|text| text.is_empty() || text.contains('\0')) {
             return Err(Error::invalid(format!(
-                "run {} has a definition, key or traceparent that is empty or contains U+0000",
+                "run {} has a definition, digest, key or traceparent that is empty or contains U+0000",
                 run.id
             )));
         }

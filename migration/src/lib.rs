@@ -8,7 +8,8 @@ mod dialect;
 mod m20261123_000001_first;
 
 use sea_orm_migration::sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
 use sea_orm_migration::{DbErr, MigrationTrait, MigratorTrait};
 
@@ -30,7 +31,13 @@ impl MigratorTrait for Migrator {
 /// When the database does not answer, refuses a statement, or another process migrates for more
 /// than a minute.
 pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
-    let transaction = db.begin().await?;
+    let transaction = db
+        .begin_with_options(TransactionOptions {
+            // SQLite would else find out too late that another one writes.
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        })
+        .await?;
     if db.get_database_backend() == DbBackend::Postgres {
         // The connection's own limits are for single statements, not for waiting on a colleague.
         for statement in [

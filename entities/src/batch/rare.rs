@@ -1,5 +1,7 @@
 //! What is rare in a batch: dead letters and the recovery log.
 
+use std::collections::BTreeMap;
+
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
@@ -18,7 +20,7 @@ pub(super) fn any(batch: &Batch) -> bool {
 
 pub(super) async fn write(transaction: &DatabaseTransaction, batch: &Batch) -> Result<(), Error> {
     for rows in batch.dead_letters.chunks(ROWS_MAX) {
-        let rows = rows.iter().map(dead_letter).collect::<Result<Vec<_>, _>>()?;
+        let rows = latest(rows, |row| &row.id).map(dead_letter).collect::<Result<Vec<_>, _>>()?;
         // The same key is the same task of a run that was deleted and started again under its id.
         let columns = <dead_letter::Column as sea_orm::Iterable>::iter();
         dead_letter::Entity::insert_many(rows)
@@ -50,13 +52,7 @@ pub(crate) async fn note(
 ) -> Result<(), Error> {
     use recovery::Column::{At, Decided, DurationMs, Id, Outcome};
     for rows in rows.chunks(ROWS_MAX) {
-        // One statement cannot update a row twice: of rows with the same id, the last counts.
-        let rows = rows
-            .iter()
-            .map(|row| (row.id.as_str(), row))
-            .collect::<std::collections::BTreeMap<_, _>>()
-            .into_values();
-        let rows = rows.map(recovery).collect::<Result<Vec<_>, _>>()?;
+        let rows = latest(rows, |row| &row.id).map(recovery).collect::<Result<Vec<_>, _>>()?;
         recovery::Entity::insert_many(rows)
             .on_conflict(
                 OnConflict::column(Id)
@@ -70,6 +66,18 @@ pub(crate) async fn note(
     Ok(())
 }
 
+/// One statement cannot write a row twice: of rows with the same id, the last counts.
+fn latest<T>(rows: &[T], id: impl Fn(&T) -> &String) -> impl Iterator<Item = &T> {
+    let by_id: BTreeMap<String, &T> = rows.iter().map(|row| (id(row).clone(), row)).collect();
+    by_id.into_values()
+}
+
+/// Text for people may come from anyone's worker. Postgres refuses U+0000 in it, and must not refuse
+/// a whole batch, again and again, for that.
+fn clean(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
+}
+
 /// The databases have no unsigned numbers.
 pub(crate) fn signed(what: &str, value: u64) -> Result<i64, Error> {
     i64::try_from(value).map_err(|_| Error::invalid(format!("{what} {value} is beyond 2^63")))
@@ -77,38 +85,38 @@ pub(crate) fn signed(what: &str, value: u64) -> Result<i64, Error> {
 
 fn recovery(row: &RecoveryRow) -> Result<recovery::ActiveModel, Error> {
     Ok(recovery::ActiveModel {
-        id: Set(row.id.clone()),
+        id: Set(clean(&row.id)),
         at: Set(row.at),
-        kind: Set(row.kind.clone()),
+        kind: Set(clean(&row.kind)),
         run_id: Set(row.run.as_ref().map(ToString::to_string)),
         task: Set(row.task.map(|task| signed("task", task)).transpose()?),
         epoch: Set(row.epoch.map(|epoch| signed("epoch", epoch)).transpose()?),
-        worker: Set(row.worker.clone()),
+        worker: Set(row.worker.as_deref().map(clean)),
         seen_at: Set(row.seen_at),
-        decided: Set(row.decided.clone()),
-        outcome: Set(row.outcome.clone()),
+        decided: Set(clean(&row.decided)),
+        outcome: Set(clean(&row.outcome)),
         duration_ms: Set(row.duration_ms),
-        decided_by: Set(row.by.clone()),
+        decided_by: Set(clean(&row.by)),
     })
 }
 
 fn dead_letter(row: &DeadLetterRow) -> Result<dead_letter::ActiveModel, Error> {
     Ok(dead_letter::ActiveModel {
-        id: Set(row.id.clone()),
+        id: Set(clean(&row.id)),
         run_id: Set(row.run.to_string()),
         task: Set(signed("task", row.task)?),
         epoch: Set(signed("epoch", row.epoch)?),
-        definition: Set(row.definition.clone()),
-        pointer: Set(row.pointer.clone()),
-        task_type: Set(row.task_type.clone()),
-        queue: Set(row.queue.clone()),
+        definition: Set(clean(&row.definition)),
+        pointer: Set(clean(&row.pointer)),
+        task_type: Set(clean(&row.task_type)),
+        queue: Set(clean(&row.queue)),
         input: Set(row.input.clone()),
         error: Set(row.error.clone()),
         failures: Set(row.failures.into()),
         crashes: Set(row.crashes.into()),
-        outcome: Set(row.outcome.clone()),
+        outcome: Set(clean(&row.outcome)),
         attempts: Set(row.attempts.clone()),
-        trace_parent: Set(row.trace_parent.clone()),
+        trace_parent: Set(row.trace_parent.as_deref().map(clean)),
         status: Set(row.status.as_str().to_owned()),
         created_at: Set(row.created_at),
         redriven_at: Set(row.redriven_at),

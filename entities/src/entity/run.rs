@@ -24,6 +24,11 @@ pub(crate) struct Model {
     pub state: Vec<u8>,
 }
 
+/// The columns, for statements by hand. They never say `*`: a column that a newer version of the
+/// engine adds would break what Postgres has prepared.
+pub(crate) const COLUMNS: &str = "id, definition, namespace, partition, version, status, wake_at, \
+    created_at, updated_at, ended_at, parent, start_key, request_digest, trace_parent, state";
+
 /// No relation is ever joined: the hot statements are written by hand.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}

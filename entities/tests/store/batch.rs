@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kintsugi_core::Status;
-use kintsugi_entities::{Batch, Committed, HistoryRow, RecoveryRow, RunWrite, Store};
+use kintsugi_entities::{Batch, Committed, Error, HistoryRow, Page, RecoveryRow, RunWrite, Store};
 
 use crate::make::{batch, dead_letter, end, id, run, write};
 
@@ -80,24 +80,10 @@ pub(crate) async fn a_lost_partition_fences(store: Store) {
 
 pub(crate) async fn a_failed_batch_leaves_no_dead_letter(store: Store) {
     store.runs_create(&[run("a")]).await.unwrap();
-    let beyond = RecoveryRow {
-        id: "r".to_owned(),
-        at: 1,
-        kind: "worker_dead".to_owned(),
-        run: Some(id("a")),
-        task: Some(u64::MAX),
-        epoch: None,
-        worker: None,
-        seen_at: 1,
-        decided: String::new(),
-        outcome: String::new(),
-        duration_ms: 1,
-        by: "test".to_owned(),
-    };
     let bad = Batch {
         runs: vec![write("a", 0)],
         dead_letters: vec![dead_letter("a", 1, 1)],
-        recoveries: vec![beyond],
+        recoveries: vec![recovery("r", Some(u64::MAX))],
         ..Batch::default()
     };
     let error = store.commit_batch(&bad).await.unwrap_err();
@@ -227,5 +213,46 @@ pub(crate) async fn a_lock_of_a_claim_is_waited_for(store: Store) {
         let history = store.history(&id("a"), 0, 99).await.unwrap();
         assert_eq!(i64::try_from(history.len()).unwrap(), version);
         assert_eq!(store.commit_batch(&ours).await.unwrap(), Committed::Fenced);
+    }
+}
+
+/// What comes from anyone's worker must not make a batch fail, or its partition stands still.
+pub(crate) async fn text_for_people_never_stops_a_batch(store: Store) {
+    store.runs_create(&[run("a")]).await.unwrap();
+    let mut letter = dead_letter("a", 1, 1);
+    letter.pointer = "/do/\0".to_owned();
+    let recovery = RecoveryRow {
+        worker: Some("a\0b".to_owned()),
+        decided: "\0".to_owned(),
+        outcome: "\0".to_owned(),
+        ..recovery("r", Some(1))
+    };
+    let odd = Batch {
+        runs: vec![write("a", 0)],
+        dead_letters: vec![letter.clone(), letter],
+        recoveries: vec![recovery.clone(), recovery],
+        ..Batch::default()
+    };
+    assert_eq!(store.commit_batch(&odd).await.unwrap(), Committed::Done);
+    let log = store.recoveries_list(Page::default(), None).await.unwrap().items;
+    assert_eq!(log[0].worker.as_deref(), Some("a\u{FFFD}b"));
+    let found = store.dead_letter_get("a\0").await;
+    assert!(matches!(found, Ok(None) | Err(Error::Invalid { .. })), "{found:?}");
+}
+
+fn recovery(name: &str, task: Option<u64>) -> RecoveryRow {
+    RecoveryRow {
+        id: name.to_owned(),
+        at: 1,
+        kind: "worker_dead".to_owned(),
+        run: Some(id("a")),
+        task,
+        epoch: None,
+        worker: None,
+        seen_at: 1,
+        decided: String::new(),
+        outcome: String::new(),
+        duration_ms: 1,
+        by: "test".to_owned(),
     }
 }

@@ -52,6 +52,7 @@ cases![
     batch::two_writers_of_other_runs_do_not_hinder_each_other,
     batch::what_makes_no_sense_is_refused,
     batch::a_lock_of_a_claim_is_waited_for,
+    batch::text_for_people_never_stops_a_batch,
     others::partitions_are_claimed_and_rewound,
     others::dead_letters_are_published_and_redriven,
     others::the_recovery_log_is_kept,
