@@ -1,1 +1,74 @@
-//! The built-in worker: http and simulate, and any program.
+//! The built-in worker: `http` calls what the workflow names, `simulate` shows what the engine does
+//! when things go wrong.
+//!
+//! It is a worker like any user's: it knows the worker's crate and nothing of the engine behind.
+
+mod config;
+mod error;
+mod http;
+mod simulate;
+
+pub use config::{Allow, Config, HttpConfig, TaskType, dev_settings};
+pub use error::Error;
+
+use std::sync::Arc;
+
+use kintsugi_runtime::{Service, Shutdown, WorkerDeps};
+use kintsugi_worker::{Context, Settings, Worker};
+use serde_json::Value;
+
+/// The task worker service.
+pub struct TaskWorker {
+    worker: Worker,
+}
+
+impl Service for TaskWorker {
+    const NAME: &'static str = "task-worker";
+
+    type Deps = WorkerDeps;
+    type Config = Config;
+    type Error = Error;
+
+    async fn start(config: Config, deps: WorkerDeps) -> Result<Self, Error> {
+        let bus = deps.bus;
+        let settings = Settings {
+            queue: config.queue.clone(),
+            concurrency: config.concurrency,
+            grace: config.grace,
+            output_max: config.output_max,
+            // A worker that is started again under its name is known to have lost its leases.
+            name: Some(deps.instance),
+            // The host listens to signals.
+            signals: false,
+            ..Settings::default()
+        };
+        let mut worker = Worker::on(bus.clone()).await?.settings(settings);
+        for task_type in &config.types {
+            worker = match task_type {
+                TaskType::Http => {
+                    let http = Arc::new(http::Http::new(&config.http)?);
+                    worker.task(task_type.name(), move |context: Context, input: Value| {
+                        let http = Arc::clone(&http);
+                        async move { http.call(&context, input).await }
+                    })
+                }
+                TaskType::Simulate => {
+                    let simulate = Arc::new(simulate::Simulate {
+                        bus: bus.clone(),
+                        faults: config.simulate_faults,
+                        output_max: config.output_max,
+                    });
+                    worker.task(task_type.name(), move |context: Context, input: Value| {
+                        let simulate = Arc::clone(&simulate);
+                        async move { simulate.act(&context, input).await }
+                    })
+                }
+            };
+        }
+        Ok(Self { worker })
+    }
+
+    async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
+        Ok(self.worker.run_until(shutdown.child_token()).await?)
+    }
+}

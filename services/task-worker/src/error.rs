@@ -1,0 +1,12 @@
+//! Why the built-in worker could not do its work.
+
+/// Why the built-in worker could not start or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The worker's runtime failed.
+    #[error(transparent)]
+    Worker(#[from] kintsugi_worker::Error),
+    /// HTTP calls cannot be made.
+    #[error("cannot set up HTTP calls")]
+    Http(#[source] reqwest::Error),
+}

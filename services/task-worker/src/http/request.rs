@@ -1,0 +1,157 @@
+//! The arguments of `call: http`, made a request.
+
+use kintsugi_worker::{Context, Failure};
+use reqwest::{
+    Client, Method, RequestBuilder, Url,
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// What a workflow says about a call.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Arguments {
+    pub(super) method: String,
+    pub(super) endpoint: String,
+    #[serde(default)]
+    headers: Option<Map<String, Value>>,
+    #[serde(default)]
+    query: Option<Map<String, Value>>,
+    #[serde(default)]
+    body: Option<Value>,
+    #[serde(default)]
+    pub(super) output: Output,
+    #[serde(default)]
+    pub(super) redirect: bool,
+}
+
+/// What of a response becomes the task's output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Output {
+    /// The body, base64.
+    Raw,
+    /// The body: JSON as it is, anything else as text.
+    #[default]
+    Content,
+    /// Status, headers and body, and what was asked.
+    Response,
+}
+
+impl Arguments {
+    pub(super) fn read(input: Value) -> Result<Self, Failure> {
+        serde_json::from_value(input)
+            .map_err(|error| invalid(format!("the arguments of `call: http`: {error}")))
+    }
+
+    pub(super) fn url(&self) -> Result<Url, Failure> {
+        let endpoint = &self.endpoint;
+        let mut url = Url::parse(endpoint)
+            .map_err(|error| invalid(format!("`{endpoint}` is not a URL: {error}")))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(invalid(format!("`{endpoint}` is neither `http` nor `https`")));
+        }
+        for (name, value) in self.query.iter().flatten() {
+            let values = match value {
+                Value::Array(values) => values.as_slice(),
+                one => std::slice::from_ref(one),
+            };
+            for value in values {
+                let text = text(name, value)?;
+                url.query_pairs_mut().append_pair(name, &text);
+            }
+        }
+        Ok(url)
+    }
+
+    pub(super) fn method(&self) -> Result<Method, Failure> {
+        Method::from_bytes(self.method.to_ascii_uppercase().as_bytes())
+            .map_err(|_| invalid(format!("`{}` is not an HTTP method", self.method)))
+    }
+
+    /// The headers as the workflow has them, with the idempotency key and the trace context of the
+    /// attempt where it has none.
+    pub(super) fn headers(&self, context: &Context) -> Result<HeaderMap, Failure> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in self.headers.iter().flatten() {
+            let text = text(name, value)?;
+            let name = HeaderName::from_bytes(name.as_bytes())
+                .map_err(|_| invalid(format!("`{name}` is not a name of a header")))?;
+            let value = HeaderValue::from_str(&text).map_err(|_| {
+                invalid(format!("the value of header `{name}` has a bad character"))
+            })?;
+            headers.insert(name, value);
+        }
+        let own = [
+            ("idempotency-key", Some(context.idempotency_key())),
+            ("traceparent", context.traceparent()),
+        ];
+        for (name, value) in own {
+            let value = value.and_then(|value| HeaderValue::from_str(value).ok());
+            if let Some(value) = value.filter(|_| !headers.contains_key(name)) {
+                headers.insert(name, value);
+            }
+        }
+        Ok(headers)
+    }
+
+    pub(super) fn build(
+        &self,
+        client: &Client,
+        url: Url,
+        mut headers: HeaderMap,
+    ) -> Result<RequestBuilder, Failure> {
+        let request = client.request(self.method()?, url);
+        let (bytes, media_type) = match &self.body {
+            None | Some(Value::Null) => return Ok(request.headers(headers)),
+            Some(Value::String(text)) => (text.clone().into_bytes(), "text/plain; charset=utf-8"),
+            Some(other) => (other.to_string().into_bytes(), "application/json"),
+        };
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(media_type));
+        Ok(request.headers(headers).body(bytes))
+    }
+}
+
+fn text(name: &str, value: &Value) -> Result<String, Failure> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Ok(value.to_string()),
+        _ => Err(invalid(format!("`{name}` must be a text, a number or a boolean"))),
+    }
+}
+
+fn invalid(message: String) -> Failure {
+    Failure::fatal(message).kind("validation")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn query_values_join_those_of_the_endpoint() {
+        let arguments = Arguments::read(json!({
+            "method": "get", "endpoint": "http://x/?a=1", "query": {"b": [2, "ü&"], "c": true}
+        }));
+        let arguments = arguments.unwrap();
+        assert_eq!(arguments.url().unwrap().as_str(), "http://x/?a=1&b=2&b=%C3%BC%26&c=true");
+        assert_eq!(arguments.method().unwrap(), Method::GET);
+    }
+
+    #[test]
+    fn bad_arguments_are_fatal() {
+        for bad in [
+            json!({}),
+            json!({"method": "get", "endpoint": "file:///etc/passwd"}),
+            json!({"method": "get", "endpoint": "nowhere"}),
+            json!({"method": "get", "endpoint": "http://x", "oops": 1}),
+            json!({"method": "get", "endpoint": "http://x", "query": {"a": {}}}),
+        ] {
+            let failure = Arguments::read(bad.clone()).and_then(|read| read.url()).unwrap_err();
+            assert!(failure.is_fatal(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What a handler knows about the attempt that it executes.
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use crate::{Failure, attempt::Attempt, output};
+
+/// Bytes of a progress report as JSON; it travels in every heartbeat.
+const PROGRESS_MAX: usize = 4 << 10;
+
+/// What a handler knows about the attempt that it executes. Cheap to clone.
+#[derive(Clone)]
+pub struct Context(Arc<Attempt>);
+
+impl Context {
+    pub(crate) fn new(attempt: Arc<Attempt>) -> Self {
+        Self(attempt)
+    }
+
+    /// The task, as `run:number`.
+    #[must_use]
+    pub fn task(&self) -> &str {
+        &self.0.message.task
+    }
+
+    /// The run.
+    #[must_use]
+    pub fn run(&self) -> &str {
+        self.0.message.run.as_str()
+    }
+
+    /// The fencing token: it grows with each attempt of the task. Hand it to a system that refuses
+    /// older tokens, and an attempt that was thought dead cannot overwrite a newer one.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.0.message.epoch
+    }
+
+    /// The number of the attempt, from 1. The same number as the epoch.
+    #[must_use]
+    pub fn attempt(&self) -> u64 {
+        self.0.message.epoch
+    }
+
+    /// How many attempts have failed before this one. An attempt that was lost with its worker is
+    /// not among them.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.0.message.failures
+    }
+
+    /// The same in all attempts of the task: give it to whatever you call, so that a repeat does
+    /// nothing twice.
+    #[must_use]
+    pub fn idempotency_key(&self) -> &str {
+        &self.0.message.idempotency_key
+    }
+
+    /// The workflow's definition, as `namespace/name:version`.
+    #[must_use]
+    pub fn definition(&self) -> &str {
+        &self.0.message.definition
+    }
+
+    /// JSON pointer of the task in its definition.
+    #[must_use]
+    pub fn pointer(&self) -> &str {
+        &self.0.message.pointer
+    }
+
+    /// The task type.
+    #[must_use]
+    pub fn task_type(&self) -> &str {
+        &self.0.message.task_type
+    }
+
+    /// The trace context (W3C `traceparent`) of this attempt, to be sent on with calls.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<&str> {
+        self.0.message.traceparent.as_deref()
+    }
+
+    /// The subject that results go to. The runtime reports by itself; this is for tests of the
+    /// engine.
+    #[must_use]
+    pub fn reply(&self) -> &str {
+        &self.0.message.reply
+    }
+
+    /// When this attempt must be done; the runtime ends it then.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.0.deadline
+    }
+
+    /// How long this attempt may still take.
+    #[must_use]
+    pub fn remaining(&self) -> Duration {
+        self.0.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Says how far the attempt is. The newest word travels with the next heartbeat.
+    ///
+    /// # Errors
+    ///
+    /// A fatal failure when it cannot be written as JSON or is longer than 4 KiB.
+    pub fn progress(&self, progress: impl Serialize) -> Result<(), Failure> {
+        let progress = serde_json::to_value(progress)
+            .map_err(|error| Failure::fatal(format!("progress is not JSON: {error}")))?;
+        output::check(&progress, PROGRESS_MAX)
+            .map_err(|failure| Failure::fatal(format!("progress: {failure}")))?;
+        *self.0.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
+        Ok(())
+    }
+
+    /// Waits until the attempt is no longer wanted: it was cancelled, took too long, or the worker
+    /// is stopping. A handler that waits for this is given five seconds to clean up then; any other
+    /// is dropped at once. Its result does not count any more.
+    pub async fn cancelled(&self) {
+        self.0.listens.store(true, Ordering::Release);
+        self.0.stopped.cancelled().await;
+    }
+
+    /// Whether the attempt is no longer wanted. For handlers that block.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.stopped.is_cancelled()
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("task", &self.task()).field("epoch", &self.epoch()).finish()
+    }
+}

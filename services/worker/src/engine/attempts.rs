@@ -1,0 +1,92 @@
+//! From a delivery to a result.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use futures::FutureExt;
+use kintsugi_core::{Fault, Input, LossCause};
+use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::shared::Shared;
+use crate::{
+    Context, Failure,
+    attempt::{Attempt, Stop, now},
+    handler::{Handler, Outcome, panic_message},
+    output,
+};
+
+/// How long a handler may clean up that waits for [`Context::cancelled`].
+pub(crate) const CLEANUP: Duration = Duration::from_secs(5);
+
+/// Executes an attempt and reports how it ended. Holds its slot until the handler is gone.
+pub(super) async fn execute(
+    shared: Arc<Shared>,
+    attempt: Arc<Attempt>,
+    handler: Handler,
+    input: Value,
+    slot: OwnedSemaphorePermit,
+) {
+    let context = Context::new(Arc::clone(&attempt));
+    // The call itself stands inside: it may panic before it gives a future.
+    let call = async move { handler(context, input).await };
+    let mut work = Box::pin(AssertUnwindSafe(call).catch_unwind());
+    let ended = tokio::select! {
+        biased;
+        ended = &mut work => Some(ended),
+        () = attempt.stopped.cancelled() => None,
+    };
+    if let Some(ended) = ended {
+        let max = shared.settings.output_max;
+        let outcome =
+            ended.unwrap_or_else(|panic| Err(Failure::retryable(panic_message(panic.as_ref()))));
+        let outcome = outcome.and_then(|value| output::check(&value, max).map(|()| value));
+        shared.end(&attempt, || result(&shared, &attempt, outcome));
+    } else if attempt.listens.load(Ordering::Acquire) {
+        let _ = tokio::time::timeout(CLEANUP, &mut work).await;
+    }
+    drop(work);
+    drop(slot);
+}
+
+fn result(shared: &Shared, attempt: &Attempt, outcome: Outcome) -> Input {
+    let (task, epoch) = (attempt.message.number, attempt.message.epoch);
+    let (worker, started_at) = (shared.name.clone(), Some(attempt.since));
+    match outcome {
+        Ok(output) => Input::Completed { task, epoch, output, worker, started_at },
+        Err(failure) => {
+            Input::Failed { task, epoch, fault: failure.into_fault(), worker, started_at }
+        }
+    }
+}
+
+/// Ends an attempt from outside: its handler is told, and the engine gets the reason.
+pub(super) fn stop(shared: &Shared, attempt: &Arc<Attempt>, why: Stop) {
+    attempt.stop(why);
+    shared.end(attempt, || stopped(shared, attempt, why));
+}
+
+fn stopped(shared: &Shared, attempt: &Attempt, why: Stop) -> Input {
+    let (task, epoch) = (attempt.message.number, attempt.message.epoch);
+    let worker = shared.name.clone();
+    match why {
+        Stop::TimedOut => {
+            let limit = attempt.message.start_to_close_ms;
+            let fault = Fault {
+                message: format!("the attempt took longer than its limit of {limit} ms"),
+                kind: Some("timeout".to_owned()),
+                ..Fault::default()
+            };
+            Input::Failed { task, epoch, fault, worker, started_at: Some(attempt.since) }
+        }
+        // For an attempt that the engine really cancelled this changes nothing; for one that
+        // somebody else cancelled, the engine learns that it is nobody's any more.
+        Stop::Cancelled | Stop::Stopping => {
+            let (cause, worker) = (LossCause::LeaseDropped, Some(worker));
+            Input::Lost { task, epoch, cause, worker, seen_at: now() }
+        }
+    }
+}

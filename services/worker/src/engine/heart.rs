@@ -1,0 +1,146 @@
+//! Signs of life, and what is looked after between them: limits, long attempts, held messages.
+
+use std::{
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use futures::StreamExt;
+use kintsugi_core::Input;
+use kintsugi_nats::{Heartbeat, Lease, Served};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::{attempts, report::Report, shared::Shared};
+use crate::attempt::{Stop, now};
+
+/// How often held attempts are looked at, which is how late a limit can be.
+const SWEEP: Duration = Duration::from_millis(50);
+
+/// After this long, the engine is told that an attempt runs.
+const STARTED_AFTER: Duration = Duration::from_secs(1);
+
+/// How often the broker is told that a message is still being worked on; a third of `ack_wait`.
+const IN_PROGRESS: Duration = Duration::from_secs(10);
+
+/// A worker that was silent for this long was thought dead, and its attempts given to others.
+const FROZEN: Duration = Duration::from_secs(3);
+
+/// The pause before listening again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Sends heartbeats and looks after what is held, until `alive` is over.
+pub(super) async fn beat(shared: Arc<Shared>, alive: CancellationToken) {
+    let period = shared.settings.heartbeat;
+    let mut next = Instant::now();
+    let mut last = std::time::SystemTime::now();
+    loop {
+        let wait = next.saturating_duration_since(Instant::now());
+        let wait = if shared.leases.is_empty() { wait } else { wait.min(SWEEP) };
+        if alive.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+            return;
+        }
+        if Instant::now() >= next {
+            next = Instant::now() + period;
+            // The wall clock goes on while a process, or the whole machine, is suspended.
+            let silent = last.elapsed().unwrap_or_default();
+            last = std::time::SystemTime::now();
+            if silent > FROZEN {
+                let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
+                warn!(silent_ms, "this worker was frozen; results of older epochs are refused");
+            }
+            say(&shared, shared.stopping.load(Ordering::Acquire)).await;
+        }
+        sweep(&shared).await;
+    }
+}
+
+/// The last sign of life of a worker that stops in good order.
+pub(super) async fn last(shared: &Shared) {
+    say(shared, true).await;
+    // An answer to a later question: what was said before has arrived.
+    if let Err(error) = shared.bus.ping().await {
+        debug!(
+            error = &error as &dyn std::error::Error,
+            "the last heartbeat may not have gone out"
+        );
+    }
+}
+
+async fn say(shared: &Shared, stopping: bool) {
+    let held = shared.leases.all();
+    let leases = held.iter().map(|attempt| Lease {
+        task: attempt.message.task.clone(),
+        epoch: attempt.message.epoch,
+        since: attempt.since,
+        progress: attempt.progress.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+    });
+    let queue = &shared.settings.queue;
+    let types = shared.types.iter();
+    let beat = Heartbeat {
+        worker: shared.name.clone(),
+        incarnation: shared.incarnation.clone(),
+        pid: std::process::id(),
+        host: shared.host.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        types: types
+            .map(|one| Served { queue: queue.clone(), task_type: one.name.clone() })
+            .collect(),
+        concurrency: shared.slots(),
+        started_at: shared.started_at,
+        at: now(),
+        leases: leases.collect(),
+        stopping,
+    };
+    // A heartbeat that cannot go out now is worth nothing later.
+    let sent = tokio::time::timeout(shared.settings.heartbeat, shared.bus.heartbeat(&beat)).await;
+    if let Ok(Err(error)) = sent {
+        debug!(error = &error as &dyn std::error::Error, "heartbeat not sent");
+    }
+}
+
+/// Looks at everything that is held.
+async fn sweep(shared: &Arc<Shared>) {
+    for attempt in shared.leases.all() {
+        if attempt.deadline <= Instant::now() && attempt.why().is_none() {
+            attempts::stop(shared, &attempt, Stop::TimedOut);
+        }
+        if attempt.started.elapsed() >= STARTED_AFTER
+            && !attempt.announced.swap(true, Ordering::AcqRel)
+        {
+            let (task, epoch) = (attempt.message.number, attempt.message.epoch);
+            let (worker, at) = (shared.name.clone(), attempt.since);
+            let started = Input::Started { task, epoch, worker, at };
+            shared.report(Report::note(&attempt, started));
+        }
+        if let Some(delivery) = attempt.due_in_progress(IN_PROGRESS)
+            && let Err(error) = delivery.in_progress().await
+        {
+            debug!(error = &error as &dyn std::error::Error, "in-progress ack not sent");
+        }
+    }
+}
+
+/// Answers those who ask whether this worker lives, and hears of cancelled attempts.
+pub(super) async fn listen(shared: Arc<Shared>, alive: CancellationToken) {
+    let work = async {
+        loop {
+            if let Err(error) = hear(&shared).await {
+                debug!(error = &error as &dyn std::error::Error, "cannot listen; will try again");
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    alive.run_until_cancelled(work).await;
+}
+
+async fn hear(shared: &Arc<Shared>) -> Result<(), kintsugi_nats::Error> {
+    let _answering = shared.bus.answer_pings(&shared.name).await?;
+    let mut cancels = std::pin::pin!(shared.bus.cancels().await?);
+    while let Some(cancel) = cancels.next().await {
+        if let Some(attempt) = shared.leases.get(&cancel.task, cancel.epoch) {
+            attempts::stop(shared, &attempt, Stop::Cancelled);
+        }
+    }
+    Ok(())
+}

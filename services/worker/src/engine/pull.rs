@@ -1,0 +1,156 @@
+//! Takes tasks: as many as there are free slots, and never one more.
+
+use std::{sync::Arc, time::Duration};
+
+use kintsugi_core::{Input, LossCause};
+use kintsugi_nats::{Rejected, TaskConsumer, TaskDelivery, TaskMessage};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::{
+    attempts,
+    report::Report,
+    shared::{Shared, TaskType},
+};
+use crate::attempt::{Attempt, now};
+
+/// How many tasks are asked for at once at most.
+const BATCH_MAX: usize = 256;
+
+/// The pause after the bus refused.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long what was asked for before the stop may take to come.
+const LATE: Duration = Duration::from_millis(50);
+
+/// Takes tasks of one type until `stop`.
+pub(super) async fn pull(shared: Arc<Shared>, kind: Arc<TaskType>, stop: CancellationToken) {
+    let Some(mut consumer) = stop.run_until_cancelled(consumer(&shared, &kind)).await else {
+        return;
+    };
+    loop {
+        let free = stop.run_until_cancelled(Free::wait(&kind)).await;
+        let Some(mut free) = free.flatten() else { return };
+        let asked = free.count();
+        let Some(taken) = stop.run_until_cancelled(consumer.next(asked)).await else {
+            return give_back_late(&shared, &mut consumer, asked).await;
+        };
+        for delivery in taken {
+            take(&shared, &kind, delivery, &mut free).await;
+        }
+    }
+}
+
+async fn consumer(shared: &Shared, kind: &TaskType) -> TaskConsumer {
+    loop {
+        match shared.bus.task_consumer(&shared.settings.queue, &kind.name).await {
+            Ok(consumer) => return consumer,
+            Err(error) => warn!(
+                error = &error as &dyn std::error::Error,
+                task.kind = kind.name,
+                "no consumer for a task type; will try again"
+            ),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// What was asked for before the stop may still come. Not executed and never acked, it would lie
+/// for the whole `ack_wait`; so the engine is told at once. No more than that is asked for.
+async fn give_back_late(shared: &Shared, consumer: &mut TaskConsumer, asked: usize) {
+    let mut left = asked;
+    while left > 0
+        && let Ok(late) = tokio::time::timeout(LATE, consumer.next(left)).await
+    {
+        left = left.saturating_sub(late.len());
+        for delivery in late {
+            if let Ok(message) = &delivery.message {
+                let (message, cause) = (message.clone(), LossCause::LeaseDropped);
+                not_executed(shared, message, cause, delivery);
+            }
+        }
+    }
+}
+
+/// Slots and room for results, taken before the tasks that will need them.
+struct Free {
+    slots: OwnedSemaphorePermit,
+    room: OwnedSemaphorePermit,
+}
+
+impl Free {
+    /// Waits for one; takes all there are.
+    async fn wait(kind: &TaskType) -> Option<Self> {
+        let mut slots = Arc::clone(&kind.slots).acquire_owned().await.ok()?;
+        let mut room = Arc::clone(&kind.room).acquire_owned().await.ok()?;
+        let more = kind.slots.available_permits().min(kind.room.available_permits());
+        let more = u32::try_from(more.min(BATCH_MAX - 1)).unwrap_or(0);
+        if more > 0
+            && let Ok(slot) = Arc::clone(&kind.slots).try_acquire_many_owned(more)
+            && let Ok(place) = Arc::clone(&kind.room).try_acquire_many_owned(more)
+        {
+            slots.merge(slot);
+            room.merge(place);
+        }
+        Some(Self { slots, room })
+    }
+
+    fn count(&self) -> usize {
+        self.slots.num_permits().min(self.room.num_permits())
+    }
+
+    fn split(&mut self) -> Option<Self> {
+        Some(Self { slots: self.slots.split(1)?, room: self.room.split(1)? })
+    }
+}
+
+async fn take(shared: &Arc<Shared>, kind: &TaskType, mut delivery: TaskDelivery, free: &mut Free) {
+    // The delivery is kept until the end, the message is not: it may be large.
+    let gone = Rejected { reason: String::new(), raw: Vec::new() };
+    let mut message = match std::mem::replace(&mut delivery.message, Err(gone)) {
+        Ok(message) => message,
+        Err(rejected) => return reject(shared, delivery, &rejected).await,
+    };
+    if let Some(held) = shared.leases.get(&message.task, message.epoch) {
+        // Our own message again: the broker had not heard of us in time. We are still at it.
+        return held.replace_delivery(delivery);
+    }
+    if delivery.delivered > 1 {
+        // Somebody may be executing this epoch, or have died of it: it is never executed again.
+        debug!(task.id = message.task, task.epoch = message.epoch, "redelivered; not executed");
+        return not_executed(shared, message, LossCause::Redelivered, delivery);
+    }
+    let Some(Free { slots, room }) = free.split() else {
+        warn!(task.id = message.task, "more tasks came than were asked for");
+        return not_executed(shared, message, LossCause::LeaseDropped, delivery);
+    };
+    let input = std::mem::take(&mut message.input);
+    let attempt = Arc::new(Attempt::new(message, delivery, room));
+    shared.leases.insert(Arc::clone(&attempt));
+    let handler = Arc::clone(&kind.handler);
+    let work = attempts::execute(Arc::clone(shared), attempt, handler, input, slots);
+    shared.user.spawn(work);
+}
+
+/// Tells the engine that an attempt will not be made here, so that it gives out another.
+fn not_executed(shared: &Shared, message: TaskMessage, cause: LossCause, delivery: TaskDelivery) {
+    let (task, epoch, seen_at) = (message.number, message.epoch, now());
+    // Who held it before is not known here; who drops it now is.
+    let worker = (cause == LossCause::LeaseDropped).then(|| shared.name.clone());
+    let input = Input::Lost { task, epoch, cause, worker, seen_at };
+    shared.report(Report::refusal(message.run, message.reply, input, delivery));
+}
+
+/// A message that cannot be read goes to the stream for such messages, and is not delivered again.
+async fn reject(shared: &Shared, delivery: TaskDelivery, rejected: &Rejected) {
+    warn!(reason = rejected.reason, "a task message cannot be read");
+    let kept = shared.bus.reject("worker", &rejected.reason, &rejected.raw).await;
+    let ended = match kept {
+        Ok(()) => delivery.term("it cannot be read").await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ended {
+        warn!(error = &error as &dyn std::error::Error, "a bad task message was not put aside");
+    }
+}

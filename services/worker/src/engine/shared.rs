@@ -1,0 +1,107 @@
+//! What the parts of a worker's engine share.
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use kintsugi_core::{Input, Timestamp};
+use kintsugi_nats::Bus;
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, mpsc},
+};
+
+use super::report::Report;
+use crate::{
+    Settings,
+    attempt::{Attempt, now},
+    handler::Handler,
+    leases::Leases,
+    settings::{host_name, worker_name},
+};
+
+/// Results that may wait to be sent, over those of the slots. When as many wait, nothing more is
+/// pulled: a worker that cannot report must not go on taking work.
+const UNSENT_MAX: usize = 1_024;
+
+/// What a worker is to do.
+pub(crate) struct Plan {
+    pub(crate) settings: Settings,
+    pub(crate) handlers: Vec<(String, Handler)>,
+    /// Where handlers run.
+    pub(crate) user: Handle,
+}
+
+/// One task type that the worker serves.
+pub(crate) struct TaskType {
+    pub(crate) name: String,
+    pub(crate) handler: Handler,
+    /// How many of its tasks may be executed at the same time.
+    pub(crate) slots: Arc<Semaphore>,
+    /// How many of its results may be unsent.
+    pub(crate) room: Arc<Semaphore>,
+}
+
+/// What the parts of a worker's engine share.
+pub(crate) struct Shared {
+    pub(crate) bus: Bus,
+    pub(crate) settings: Settings,
+    pub(crate) user: Handle,
+    pub(crate) types: Vec<Arc<TaskType>>,
+    pub(crate) leases: Leases,
+    /// The worker's name.
+    pub(crate) name: String,
+    pub(crate) host: String,
+    /// Tells this start of the worker from an earlier one under the same name.
+    pub(crate) incarnation: String,
+    pub(crate) started_at: Timestamp,
+    /// It takes no more work.
+    pub(crate) stopping: AtomicBool,
+    reports: mpsc::UnboundedSender<Report>,
+}
+
+impl Shared {
+    pub(crate) fn new(bus: Bus, plan: Plan, reports: mpsc::UnboundedSender<Report>) -> Self {
+        let concurrency = plan.settings.concurrency;
+        let types = plan.handlers.into_iter().map(|(name, handler)| {
+            let slots = Arc::new(Semaphore::new(concurrency));
+            let room = Arc::new(Semaphore::new(concurrency + UNSENT_MAX));
+            Arc::new(TaskType { name, handler, slots, room })
+        });
+        let host = host_name();
+        Self {
+            name: worker_name(plan.settings.name.as_deref(), &host),
+            types: types.collect(),
+            settings: plan.settings,
+            user: plan.user,
+            leases: Leases::default(),
+            incarnation: uuid::Uuid::new_v4().simple().to_string(),
+            started_at: now(),
+            stopping: AtomicBool::new(false),
+            bus,
+            host,
+            reports,
+        }
+    }
+
+    pub(crate) fn type_names(&self) -> Vec<&str> {
+        self.types.iter().map(|one| one.name.as_str()).collect()
+    }
+
+    /// How many tasks are executed at the same time at most, over all types.
+    pub(crate) fn slots(&self) -> u32 {
+        u32::try_from(self.settings.concurrency * self.types.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Hands a report to the sender. Unbounded, for there is at most one per held attempt and
+    /// those are bounded by their type's `room`.
+    pub(crate) fn report(&self, report: Report) {
+        // The sender ends after everyone who reports.
+        let _ = self.reports.send(report);
+    }
+
+    /// Reports how an attempt ended, unless that was done already.
+    pub(crate) fn end(&self, attempt: &Arc<Attempt>, input: impl FnOnce() -> Input) {
+        if attempt.claim_end() {
+            self.report(Report::last(Arc::clone(attempt), input()));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! How a handler says that it failed.
+
+use std::{fmt, time::Duration};
+
+use kintsugi_core::Fault;
+
+/// The longest message in characters; the engine keeps no more.
+const MESSAGE_MAX: usize = 8_192;
+
+/// Why a handler failed, and whether trying again can help.
+///
+/// Any [`std::error::Error`] becomes a retryable failure through `?`, with its chain of causes as
+/// the message. For that reason a `Failure` is not an `Error` itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure(Fault);
+
+impl Failure {
+    /// Trying again may help: the task's retry policy decides when.
+    pub fn retryable(message: impl Into<String>) -> Self {
+        Self(Fault { message: message.into(), ..Fault::default() })
+    }
+
+    /// Trying again will not help.
+    pub fn fatal(message: impl Into<String>) -> Self {
+        Self(Fault { message: message.into(), fatal: true, ..Fault::default() })
+    }
+
+    /// No attempt before `delay` has passed. The policy's `maximum_interval` caps it.
+    #[must_use]
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        self.0.retry_after_ms = Some(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+
+    /// The error type that a workflow's `catch` sees: a URI, or the last segment of one of the
+    /// specification's types (`communication`, `timeout`, `validation` …). Default: `runtime`.
+    #[must_use]
+    pub fn kind(mut self, kind: impl Into<String>) -> Self {
+        self.0.kind = Some(kind.into());
+        self
+    }
+
+    /// The error's status, as in HTTP. Default: that of the type.
+    #[must_use]
+    pub fn status(mut self, status: u16) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
+    /// Whether trying again will not help.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        self.0.fatal
+    }
+
+    /// What went wrong, for people.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// When trying again makes sense, where the handler knows.
+    #[must_use]
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        self.0.retry_after_ms
+    }
+
+    /// The failure as the engine gets it.
+    #[must_use]
+    pub fn into_fault(mut self) -> Fault {
+        if let Some((cut, _)) = self.0.message.char_indices().nth(MESSAGE_MAX) {
+            self.0.message.truncate(cut);
+        }
+        self.0
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            message = format!("{message}: {cause}");
+            source = cause.source();
+        }
+        Self::retryable(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_becomes_a_retryable_failure_with_its_causes() {
+        let failure = (|| -> Result<(), Failure> {
+            Err(crate::Error::System {
+                action: "read the order",
+                source: std::io::Error::other("disk on fire"),
+            })?;
+            Ok(())
+        })()
+        .unwrap_err();
+        assert!(!failure.is_fatal());
+        assert_eq!(failure.message(), "cannot read the order: disk on fire");
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        let fault = Failure::fatal("ü".repeat(10_000)).into_fault();
+        assert_eq!(fault.message.chars().count(), MESSAGE_MAX);
+    }
+}
