@@ -202,6 +202,8 @@ await check('a definition with problems is refused with their places, and a good
   await page.getByText(/greeting:0\.1\.0 is registered\./).waitFor()
   await page.getByRole('status').getByRole('link', { name: /^default\/greeting/ }).click()
   await page.getByRole('heading', { name: 'default/greeting:0.1.0' }).waitFor()
+  await page.reload()
+  await page.getByRole('figure').getByText('greeting', { exact: false }).first().waitFor()
   await shot('definition')
   await accessible('the definition')
 })

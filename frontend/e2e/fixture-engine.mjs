@@ -106,7 +106,7 @@ export class Engine {
       this.#pid += 1
       task.crashes += 1
       this.#note(id, { kind: 'lost' }, { event: 'task_lost', task: number, epoch, cause: 'worker_dead', worker: attempt.worker, seen_at: now - 40 })
-      this.#recoveries.unshift({ id: `${task.task}:${epoch}`, at: iso(now), kind: 'worker_dead', run: id, task: task.task, epoch, worker: attempt.worker, seen_at: iso(now - 40), decided: 'give the task a new attempt', outcome: 'taken over', duration_ms: 640, by: 'failure-detector' })
+      this.#recoveries.unshift({ id: `${task.task}:${epoch}`, at: iso(now), kind: 'worker_dead', run: id, task: task.task, epoch, worker: attempt.worker, seen_at: iso(now - 40), decided: 'gave the task out again as attempt 2', outcome: 'taken over', duration_ms: 391, by: 'orchestrator' })
       return sleep(350)
     }
     task.failures += 1

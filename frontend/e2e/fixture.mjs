@@ -104,6 +104,7 @@ const routes = [
 
 function file(response, path) {
   const wanted = join(dist, normalize(path))
+  if (path.split('/').at(-1).includes('.') && !existsSync(wanted)) return problem(response, 404, 'not_found', 'there is no such file')
   const name = path !== '/' && wanted.startsWith(dist) && existsSync(wanted) ? wanted : join(dist, 'index.html')
   response.writeHead(200, { 'content-type': TYPES[extname(name)] ?? 'text/plain', 'content-security-policy': CSP, 'x-content-type-options': 'nosniff' })
   response.end(readFileSync(name))

@@ -19,7 +19,7 @@ export function App() {
         <Route path="runs/:id" element={<RunPage />} />
         <Route path="start" element={<StartPage />} />
         <Route path="definitions" element={<DefinitionsPage />} />
-        <Route path="definitions/:namespace/:name/:version" element={<DefinitionPage />} />
+        <Route path="definitions/:namespace/:name" element={<DefinitionPage />} />
         <Route path="dead-letters" element={<DeadLettersPage />} />
         <Route path="dead-letters/:id" element={<DeadLetterPage />} />
         <Route path="workers" element={<WorkersPage />} />

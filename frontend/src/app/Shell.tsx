@@ -26,7 +26,7 @@ export function Shell() {
         </NavLink>
         <nav aria-label="Pages">
           {PAGES.map(([to, name]) => (
-            <NavLink key={to} to={to} end={to === paths.runs()}>{name}</NavLink>
+            <NavLink key={to} to={to} end={to === paths.runs()} className={({ isActive }) => (isActive || (to === paths.runs() && pathname.startsWith('/runs/')) ? 'active' : '')}>{name}</NavLink>
           ))}
           <a href="/docs">API</a>
         </nav>

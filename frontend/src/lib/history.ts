@@ -58,6 +58,11 @@ export function faultText(fault: Fault | null | undefined): string {
   return fault.detail ?? fault.title ?? fault.type?.split('/').at(-1) ?? 'no reason was given'
 }
 
+/** `worker w-1`; a name that begins so is not told twice. */
+function called(worker: string): string {
+  return /^worker/i.test(worker) ? worker : `worker ${worker}`
+}
+
 /** Why an attempt will give no result. */
 const LOSS: Readonly<Record<string, (worker: string) => string>> = {
   worker_dead: (worker) => `${worker} died`,
@@ -69,7 +74,7 @@ const LOSS: Readonly<Record<string, (worker: string) => string>> = {
 }
 
 export function lossText(cause: string | undefined, worker: string | null | undefined): string {
-  const who = worker ? `worker ${worker}` : 'its worker'
+  const who = worker ? called(worker) : 'its worker'
   return (cause && LOSS[cause]?.(who)) ?? `it was lost (${cause ?? 'cause unknown'})`
 }
 
@@ -81,7 +86,7 @@ function within(at: number, then: Instant | null | undefined): string {
   return ms === undefined ? '' : ` in ${duration(Math.max(0, ms - at))}`
 }
 
-const by = (fact: Fact) => (fact.worker ? ` by worker ${fact.worker}` : '')
+const by = (fact: Fact) => (fact.worker ? ` by ${called(fact.worker)}` : '')
 
 const TELL: Readonly<Record<string, Teller>> = {
   run_started: () => ['live', 'The run began.'],
@@ -95,7 +100,7 @@ const TELL: Readonly<Record<string, Teller>> = {
     'live',
     `Attempt ${fact.epoch ?? '?'} of ${name} was given out to workers for “${fact.task_type ?? '?'}” on queue “${fact.queue ?? '?'}”.`,
   ],
-  task_started: (fact, name) => ['live', `Worker ${fact.worker ?? '?'} took up attempt ${fact.epoch ?? '?'} of ${name}.`],
+  task_started: (fact, name) => ['live', `${capital(called(fact.worker ?? '?'))} took up attempt ${fact.epoch ?? '?'} of ${name}.`],
   task_completed: (fact, name) => ['good', `${capital(name)} completed with attempt ${fact.epoch ?? '?'}${by(fact)}.`],
   task_failed: (fact, name) => ['bad', `Attempt ${fact.epoch ?? '?'} of ${name} failed: ${faultText(fact.error)}`],
   task_timed_out: (fact, name) => ['bad', `Attempt ${fact.epoch ?? '?'} of ${name} took longer than it may.`],
@@ -144,7 +149,7 @@ export function tell(steps: readonly Step[]): Sentence[] {
       if (fact.task !== undefined && fact.pointer !== undefined) names.set(fact.task, taskName(fact.pointer))
       const name = fact.task === undefined ? 'a task' : (names.get(fact.task) ?? `task ${fact.task}`)
       const [tone, text] = TELL[fact.event]?.(fact, name, at) ?? ['quiet', `${fact.event.replaceAll('_', ' ')}.`]
-      if (fact.task !== undefined && BROKEN.has(fact.event)) broken.set(fact.task, at)
+      if (fact.task !== undefined && BROKEN.has(fact.event)) broken.set(fact.task, toMs(fact.seen_at) ?? at)
       const since = fact.task === undefined ? undefined : broken.get(fact.task)
       if (fact.event !== 'task_dispatched' || since === undefined || fact.task === undefined) return { at, tone, text }
       broken.delete(fact.task)

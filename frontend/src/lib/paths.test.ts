@@ -16,5 +16,5 @@ test('a reference is split, and what is none leads to the list', () => {
   expect(splitReference('demo/order:1.0.0-rc.1')).toEqual({ namespace: 'demo', name: 'order', version: '1.0.0-rc.1' })
   expect(splitReference('order')).toBeUndefined()
   expect(definitionPath('nonsense')).toBe('/definitions')
-  expect(definitionPath('demo/order:1.0.0')).toBe('/definitions/demo/order/1.0.0')
+  expect(definitionPath('demo/order:1.0.0')).toBe('/definitions/demo/order?version=1.0.0')
 })

@@ -23,8 +23,9 @@ export const paths = {
     `/runs/${part(id)}${query({ section: section === 'timeline' ? undefined : section })}`,
   start: (definition?: string) => `/start${query({ definition })}`,
   definitions: () => '/definitions',
+  // A version has dots, and the gateway takes a last segment with a dot for a file.
   definition: (namespace: string, name: string, version: string) =>
-    `/definitions/${part(namespace)}/${part(name)}/${part(version)}`,
+    `/definitions/${part(namespace)}/${part(name)}${query({ version })}`,
   deadLetters: (status?: string) => `/dead-letters${query({ status })}`,
   deadLetter: (id: string) => `/dead-letters/${part(id)}`,
   workers: () => '/workers',

@@ -34,11 +34,16 @@ export function ProblemList({ problems, onGo }: ListProps) {
             </button>
           )}
           <div>
-            {one.message} <code>{one.code}</code>
-            {one.hint && <div className="fine">{one.hint}</div>}
+            <Prose text={one.message} /> <code>{one.code}</code>
+            {one.hint && <div className="fine"><Prose text={one.hint} /></div>}
           </div>
         </li>
       ))}
     </ol>
   )
+}
+
+/** A sentence in which `words` stand for themselves. */
+function Prose({ text }: { text: string }) {
+  return text.split(/`([^`]+)`/).map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))
 }

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { Link, useParams } from 'react-router'
+import { Link, useParams, useSearchParams } from 'react-router'
 import { definitionQuery } from '../../api/queries'
 import { paths } from '../../lib/paths'
 import { Copy } from '../../ui/Copy'
@@ -10,9 +10,11 @@ import { Fact, Facts } from '../../ui/Table'
 import { Time } from '../../ui/Time'
 
 export function DefinitionPage() {
-  const { namespace = '', name = '', version = '' } = useParams()
+  const { namespace = '', name = '' } = useParams()
+  const [search] = useSearchParams()
+  const version = search.get('version') ?? 'latest'
   const definition = useQuery(definitionQuery(namespace, name, version))
-  const reference = `${namespace}/${name}:${version}`
+  const reference = definition.data?.definition ?? `${namespace}/${name}:${version}`
   return (
     <Page
       title={reference}

@@ -17,7 +17,7 @@ export function MendList({ run, tasks }: { run: string; tasks: readonly Task[] }
       <ol className="mends">
         {all.map((mend) => (
           <li key={`${mend.task}:${mend.broken}`} className={mend.mended ? 'mended' : undefined}>
-            <MendText mend={mend} entry={log.data?.items.find((one) => one.task === mend.task && one.epoch === mend.broken)} />
+            <MendText mend={mend} entry={log.data?.items.find((one) => one.task === mend.task && one.epoch === mend.broken && one.kind !== 'result_fenced')} />
           </li>
         ))}
       </ol>
@@ -40,8 +40,8 @@ function MendText({ mend, entry }: { mend: Mend; entry: Recovery | undefined }) 
       )}
       {entry && (
         <div className="fine">
-          Recovery log: {entry.by} saw it at <Time at={entry.seen_at} exact />, decided “{entry.decided}”: {entry.outcome}
-          {entry.duration_ms !== undefined && ` (${duration(entry.duration_ms)} from break to mend)`}.
+          Recovery log: seen at <Time at={entry.seen_at} exact />; {entry.by} {entry.decided}: {entry.outcome}
+          {entry.duration_ms !== undefined && ` within ${duration(entry.duration_ms)}`}.
         </div>
       )}
     </>

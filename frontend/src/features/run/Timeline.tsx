@@ -5,7 +5,10 @@ import { Card } from '../../ui/Page'
 import { Empty } from '../../ui/States'
 import { useNow } from '../../ui/Time'
 
-const LABEL = 168
+const LABEL_WIDE = 168
+const LABEL_NARROW = 92
+/** The clock at the left end of the axis needs so much before the next mark. */
+const CLOCK = 96
 const ROW = 40
 const BAR = 20
 const AXIS = 28
@@ -19,7 +22,8 @@ export function Timeline({ tasks, over }: { tasks: readonly Task[]; over: boolea
   const { ref, width } = useWidth()
   const now = useNow(over ? undefined : 250)
   const shown = all ? tasks : tasks.slice(0, ROWS_MAX)
-  const inner = Math.max(120, width - LABEL - PAD)
+  const label = width < 560 ? LABEL_NARROW : LABEL_WIDE
+  const inner = Math.max(120, width - label - PAD)
   const chart = layout(shown, inner, now)
   const end = Math.max(inner, ...chart.rows.flatMap((row) => row.pieces.map((piece) => piece.x + piece.width)))
   if (tasks.length === 0) {
@@ -28,11 +32,11 @@ export function Timeline({ tasks, over }: { tasks: readonly Task[]; over: boolea
   return (
     <Card title="Timeline" aside={<Legend />}>
       <div className="chart" ref={ref}>
-        <svg width={LABEL + end + PAD} height={AXIS + ROW * chart.rows.length + 4} role="img" aria-label="Attempts over time. The tasks section has the same as a table.">
-          <Axis chart={chart} width={inner} />
+        <svg width={label + end + PAD} height={AXIS + ROW * chart.rows.length + 4} role="img" aria-label="Attempts over time. The tasks section has the same as a table.">
+          <Axis chart={chart} width={inner} label={label} />
           {chart.rows.map((row, index) => (
             <g key={row.task.key} transform={`translate(0,${AXIS + index * ROW})`}>
-              <Lane row={row} width={LABEL + end + PAD} />
+              <Lane row={row} width={label + end + PAD} label={label} />
             </g>
           ))}
         </svg>
@@ -49,21 +53,22 @@ function Legend() {
     <span className="legend">
       <span><i className="swatch wait" aria-hidden="true" />waiting</span>
       <span><i className="swatch work" aria-hidden="true" />working</span>
+      <span><i className="swatch done" aria-hidden="true" />done</span>
       <span><i className="swatch broken" aria-hidden="true" />broken</span>
       <span><i className="swatch gold" aria-hidden="true" />mended</span>
     </span>
   )
 }
 
-function Axis({ chart, width }: { chart: Chart; width: number }) {
+function Axis({ chart, width, label }: { chart: Chart; width: number; label: number }) {
   return (
-    <g className="axis" transform={`translate(${LABEL},0)`}>
+    <g className="axis" transform={`translate(${label},0)`}>
       {ticks(chart.span, Math.max(2, Math.floor(width / 110))).map((at) => {
         const x = (at / chart.span) * width
         return (
           <g key={at}>
             <line x1={x} x2={x} y1={AXIS - 6} y2={AXIS + ROW * chart.rows.length} />
-            <text x={x} y={AXIS - 11}>{at === 0 ? clock(chart.start) : `+${duration(at)}`}</text>
+            {(at === 0 || x >= CLOCK) && <text x={x} y={AXIS - 11}>{at === 0 ? clock(chart.start) : `+${duration(at)}`}</text>}
           </g>
         )
       })}
@@ -71,13 +76,14 @@ function Axis({ chart, width }: { chart: Chart; width: number }) {
   )
 }
 
-function Lane({ row, width }: { row: Row; width: number }) {
-  const name = row.task.name.length > 21 ? `${row.task.name.slice(0, 20)}…` : row.task.name
+function Lane({ row, width, label }: { row: Row; width: number; label: number }) {
+  const room = Math.floor(label / 8)
+  const name = row.task.name.length > room ? `${row.task.name.slice(0, room - 1)}…` : row.task.name
   return (
     <>
       <line className="lane" x1={0} x2={width} y1={ROW} y2={ROW} />
       <text className="name" x={0} y={ROW / 2 + 4}><title>{row.task.pointer}</title>{name}</text>
-      <g transform={`translate(${LABEL},${(ROW - BAR) / 2})`}>
+      <g transform={`translate(${label},${(ROW - BAR) / 2})`}>
         {row.pieces.map((piece) => <Bar key={piece.attempt.epoch} piece={piece} name={row.task.name} />)}
         {row.seams.map((seam) => <Gold key={seam.mend.broken} seam={seam} />)}
       </g>
@@ -109,6 +115,7 @@ function Gold({ seam }: { seam: Seam }) {
     <g className="seam">
       <title>{`${mend.name}: ${mend.why}. Mended by attempt ${mend.mended?.epoch ?? '?'} in ${time}`}</title>
       <rect className="hit" x={from - 4} y={-4} width={to - from + 8} height={BAR + 8} />
+      <rect className="wash" x={from} y={3} width={to - from} height={BAR - 6} />
       <path className="glow" d={crack(from, to, BAR)} />
       <path className="gold" d={crack(from, to, BAR)} />
       {to - from > 64 && <text x={middle} y={-1} textAnchor="middle">{time}</text>}

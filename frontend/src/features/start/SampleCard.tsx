@@ -13,6 +13,11 @@ export function SampleCard() {
   const navigate = useNavigate()
   const [mode, setMode] = useState<Mode>('crash')
   const [key, setKey] = useState(() => crypto.randomUUID())
+  const choose = (next: Mode) => {
+    // Another request, so no repeat of the last one.
+    setKey(crypto.randomUUID())
+    setMode(next)
+  }
   const started = useMutation({
     mutationFn: async () => {
       // Registering what is registered already changes nothing.
@@ -38,7 +43,7 @@ export function SampleCard() {
           <legend>Simulate failure while the card is charged</legend>
           {MODES.map((one) => (
             <label key={one.mode} className="choice">
-              <input type="radio" name="mode" value={one.mode} checked={mode === one.mode} onChange={() => { setMode(one.mode) }} />
+              <input type="radio" name="mode" value={one.mode} checked={mode === one.mode} onChange={() => { choose(one.mode) }} />
               <span>
                 <b>{one.name}</b>
                 <small>{one.then}</small>

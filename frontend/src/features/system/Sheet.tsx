@@ -7,7 +7,7 @@ import { Time } from '../../ui/Time'
 
 /** `last_seen` reads `last seen`. */
 export function words(name: string): string {
-  return name.replaceAll('_', ' ')
+  return name.replace(/_(ms|bytes)$/, '').replaceAll('_', ' ')
 }
 
 const INSTANT = /(_at|_seen|^time|^since|^at)$/
@@ -20,7 +20,7 @@ export function Value({ column, value }: { column: string; value: Cell }) {
   if (typeof value === 'string') return <>{value}</>
   if (/bytes/.test(column)) return <>{bytes(value)}</>
   if (/_ms$/.test(column)) return <>{duration(value)}</>
-  return <>{value.toLocaleString()}</>
+  return <>{/pid|partition|port|seq/.test(column) ? String(value) : value.toLocaleString()}</>
 }
 
 export function SheetTable({ sheet }: { sheet: Sheet }) {

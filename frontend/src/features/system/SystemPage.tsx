@@ -3,7 +3,7 @@ import { Link } from 'react-router'
 import { recoveriesQuery, systemQuery } from '../../api/queries'
 import type { Recovery } from '../../api/types'
 import { paths } from '../../lib/paths'
-import { jaegerUrl, readSummary } from '../../lib/system'
+import { jaegerUrl, readSummary, type Cell } from '../../lib/system'
 import { duration } from '../../lib/time'
 import { Card, Page } from '../../ui/Page'
 import { Answer } from '../../ui/States'
@@ -18,23 +18,19 @@ export function SystemPage() {
   return (
     <Page title="System" lead="The engine’s own organs, and what it mended." actions={jaeger && <a className="button" href={jaeger} rel="noreferrer" target="_blank">Jaeger</a>}>
       <Health />
+      <Answer of={system} what="the system summary">{(data) => <Glance facts={readSummary(data).facts} />}</Answer>
       <Recoveries />
-      <Answer of={system} what="the system summary">
-        {(data) => {
-          const { facts, sheets } = readSummary(data)
-          return (
-            <>
-              {facts.length > 0 && (
-                <Card title="At a glance">
-                  <Facts>{facts.map(([name, value]) => <Fact key={name} name={words(name)}><Value column={name} value={value} /></Fact>)}</Facts>
-                </Card>
-              )}
-              {sheets.map((sheet) => <SheetTable key={sheet.name} sheet={sheet} />)}
-            </>
-          )
-        }}
-      </Answer>
+      {system.data !== undefined && readSummary(system.data).sheets.map((sheet) => <SheetTable key={sheet.name} sheet={sheet} />)}
     </Page>
+  )
+}
+
+function Glance({ facts }: { facts: readonly [string, Cell][] }) {
+  if (facts.length === 0) return null
+  return (
+    <Card title="At a glance">
+      <Facts>{facts.map(([name, value]) => <Fact key={name} name={words(name)}><Value column={name} value={value} /></Fact>)}</Facts>
+    </Card>
   )
 }
 
