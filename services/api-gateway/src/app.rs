@@ -1,3 +1,121 @@
-pub(crate) struct App { pub config: crate::Config, pub beats: Beats }
-pub(crate) struct Beats;
-impl Beats { pub(crate) fn workers(&self) -> Vec<crate::types::Worker> { vec![] } }
+//! What the gateway holds: handles to the outside, and its own few parts.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kintsugi_core::{DefinitionRef, Timestamp};
+use kintsugi_entities::Store;
+use kintsugi_nats::Bus;
+use kintsugi_runtime::{Deps, Shutdown};
+use tokio::sync::Semaphore;
+
+use crate::{
+    beats::Beats, config::Config, definitions::Definitions, life::Life, problem::Problem,
+    starts::Starts,
+};
+
+/// What every request works with.
+pub(crate) struct App {
+    /// The settings.
+    pub(crate) config: Config,
+    /// The store.
+    pub(crate) store: Store,
+    /// The bus.
+    pub(crate) bus: Bus,
+    /// How many partitions runs are shared out to.
+    pub(crate) partitions: u16,
+    /// Batches starts.
+    pub(crate) starts: Starts,
+    /// Definitions that were asked for lately.
+    pub(crate) definitions: Definitions,
+    /// Tells of life events.
+    pub(crate) life: Life,
+    /// Workers and services by their signs of life.
+    pub(crate) beats: Arc<Beats>,
+    /// Event streams that may still be opened.
+    pub(crate) streams: Arc<Semaphore>,
+    /// Fires when the gateway stops: waiting requests end then.
+    pub(crate) shutdown: Shutdown,
+    /// When the process last said what is wrong with the store or the bus.
+    warned: Mutex<Option<Timestamp>>,
+}
+
+impl App {
+    /// Puts the parts together and starts them. They stop with `shutdown`, starts apart, which
+    /// stop when the last request is answered.
+    pub(crate) fn new(config: Config, deps: Deps, shutdown: Shutdown) -> Arc<Self> {
+        let Deps { store, bus, partitions, .. } = deps;
+        let starts = Starts::spawn(store.clone(), bus.clone(), partitions, &config);
+        let life = Life::spawn(bus.clone(), shutdown.clone());
+        let beats = Beats::spawn(bus.clone(), shutdown.clone());
+        let streams = Arc::new(Semaphore::new(config.streams_max));
+        let (definitions, warned) = (Definitions::default(), Mutex::default());
+        Arc::new(Self {
+            config,
+            store,
+            bus,
+            partitions,
+            starts,
+            definitions,
+            life,
+            beats,
+            streams,
+            shutdown,
+            warned,
+        })
+    }
+
+    /// The definition that `wanted` names, with `latest` resolved.
+    ///
+    /// # Errors
+    ///
+    /// 404 when there is none.
+    pub(crate) async fn definition(
+        &self,
+        wanted: &DefinitionRef,
+    ) -> Result<DefinitionRef, Problem> {
+        if let Some(known) = self.definitions.get(wanted) {
+            return Ok(known);
+        }
+        let found = self.store.definition_get(wanted).await.map_err(|e| self.store_problem(e))?;
+        let Some(found) = found else {
+            let title = format!("there is no definition {wanted}");
+            return Err(Problem::not_found("definition_not_found", title));
+        };
+        self.definitions.put(wanted, &found.reference);
+        Ok(found.reference)
+    }
+
+    /// What a client is told when the store fails.
+    pub(crate) fn store_problem(&self, error: kintsugi_entities::Error) -> Problem {
+        if let kintsugi_entities::Error::Invalid { what } = error {
+            return Problem::bad_request("invalid_parameter", what);
+        }
+        let transient = error.is_transient();
+        self.warn("the store failed", transient, &error);
+        if transient {
+            Problem::unavailable("store_unavailable", "the database does not answer")
+        } else {
+            Problem::internal()
+        }
+    }
+
+    /// What a client is told when the bus fails.
+    pub(crate) fn bus_problem(&self, error: &kintsugi_nats::Error) -> Problem {
+        self.warn("the bus failed", true, error);
+        Problem::unavailable("bus_unavailable", "the message broker does not answer")
+    }
+
+    /// Logs an outage once a second at most: every request of it meets the same.
+    fn warn(&self, what: &'static str, transient: bool, error: &(dyn std::error::Error + 'static)) {
+        if !transient {
+            tracing::error!(error, what, "a request failed");
+            return;
+        }
+        let now = kintsugi_runtime::now();
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_none_or(|last| now.since(last) >= 1_000) {
+            *warned = Some(now);
+            tracing::warn!(error, what, "a request failed");
+        }
+    }
+}

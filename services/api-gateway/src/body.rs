@@ -23,15 +23,10 @@ const READ_MAX: Duration = Duration::from_secs(30);
 /// What an envelope may add to the payload in it.
 const ENVELOPE_BYTES: usize = 16 << 10;
 
-/// A JSON body of type `T`; an absent body is taken for `T`'s default where `T` is optional.
-pub(crate) struct JsonBody<T> {
-    /// The value.
-    pub(crate) value: T,
-    /// The text that it was read from.
-    pub(crate) bytes: Vec<u8>,
-}
+/// A JSON body.
+pub(crate) struct JsonBody<T>(pub(crate) T);
 
-/// As [`JsonBody`], but the body may be absent.
+/// A JSON body that may be absent.
 pub(crate) struct OptionalJsonBody<T>(pub(crate) T);
 
 /// A workflow document, YAML or JSON, as it came.
@@ -56,8 +51,7 @@ impl<'a, T: DeserializeOwned + Type + Send> ApiExtractor<'a> for JsonBody<T> {
         _options: ExtractParamOptions<()>,
     ) -> Result<Self> {
         let bytes = read_json(request, body).await?;
-        let value = json::from_slice(&bytes)?;
-        Ok(Self { value, bytes })
+        Ok(Self(json::from_slice(&bytes)?))
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Config {
     pub also_http: Option<SocketAddr>,
     /// Who sends it as `Authorization: Bearer` may do everything; nobody else anything. Needed for
     /// an address that is not loopback. Default: none.
-    pub token: Option<String>,
+    pub token: Option<kintsugi_runtime::Secret>,
     /// Serve an address that is not loopback to everyone who reaches it. Only where something in
     /// front of it keeps others out. Default: false.
     pub allow_unauthenticated_network: bool,

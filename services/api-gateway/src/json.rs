@@ -91,7 +91,9 @@ fn string_end(bytes: &[u8], start: usize) -> usize {
 
 fn number_end(bytes: &[u8], start: usize) -> usize {
     let rest = &bytes[start..];
-    let length = rest.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+    let length = rest
+        .iter()
+        .position(|byte| !matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
     start + length.unwrap_or(rest.len())
 }
 
@@ -123,7 +125,8 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_told_apart_from_what_we_cannot_keep() {
-        for bad in ["", " ", "{", "[1,]", "{\"a\":1,}", "nul", "01", "-", "'a'", "\"\u{1}\"", "1 2"] {
+        for bad in ["", " ", "{", "[1,]", "{\"a\":1,}", "nul", "01", "-", "'a'", "\"\u{1}\"", "1 2"]
+        {
             assert_eq!(code(bad), (400, "malformed_json".into()), "{bad:?}");
         }
         for bad in [r#""\ud800""#, r#"["\udc00"]"#, r#""\ud800\ud800""#, r#""\ud800x""#] {

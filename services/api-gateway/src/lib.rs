@@ -5,12 +5,21 @@
 
 mod api;
 mod app;
+mod beats;
 mod body;
 mod config;
+mod definitions;
+mod door;
 mod json;
+mod life;
 mod ops;
 pub mod problem;
+mod service;
+mod starts;
+mod tasks;
 pub mod types;
+mod web;
 
 pub use api::document as openapi;
 pub use config::Config;
+pub use service::{ApiGateway, Error};

@@ -49,8 +49,17 @@ impl Definitions {
     /// Register a definition
     ///
     /// The body is an Open Workflow document, YAML or JSON. A version is immutable once registered.
-    #[oai(path = "/v1/definitions", method = "post", operation_id = "define", tag = "Tag::Definitions")]
-    async fn define(&self, app: Shared<'_>, body: DocumentBody) -> Result<Register, RegisterFailure> {
+    #[oai(
+        path = "/v1/definitions",
+        method = "post",
+        operation_id = "define",
+        tag = "Tag::Definitions"
+    )]
+    async fn define(
+        &self,
+        app: Shared<'_>,
+        body: DocumentBody,
+    ) -> Result<Register, RegisterFailure> {
         let (registered, is_new) = ops::definitions::define(app.0, body.0).await?;
         Ok(if is_new {
             let location = format!(
@@ -64,7 +73,12 @@ impl Definitions {
     }
 
     /// List definitions
-    #[oai(path = "/v1/definitions", method = "get", operation_id = "listDefinitions", tag = "Tag::Definitions")]
+    #[oai(
+        path = "/v1/definitions",
+        method = "get",
+        operation_id = "listDefinitions",
+        tag = "Tag::Definitions"
+    )]
     async fn list(
         &self,
         app: Shared<'_>,

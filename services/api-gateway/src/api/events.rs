@@ -36,7 +36,12 @@ impl Events {
     /// Server-sent events. `entry`: an entry of the history, with its `seq` as the event's id.
     /// `status`: where the run stands, whenever that changes. `end`: the run has ended and the
     /// stream ends with it; who comes back with the id of the last entry gets 204.
-    #[oai(path = "/v1/runs/:id/events", method = "get", operation_id = "followRun", tag = "Tag::Events")]
+    #[oai(
+        path = "/v1/runs/:id/events",
+        method = "get",
+        operation_id = "followRun",
+        tag = "Tag::Events"
+    )]
     async fn run(
         &self,
         app: Shared<'_>,
@@ -114,4 +119,3 @@ impl poem::IntoResponse for LifeStream {
         self.0.into_response()
     }
 }
-

@@ -39,7 +39,12 @@ impl Healths {
     ///
     /// It does when the store answers, the bus is connected, and an orchestrator was heard of
     /// lately.
-    #[oai(path = "/health/ready", method = "get", operation_id = "getReadiness", tag = "Tag::System")]
+    #[oai(
+        path = "/health/ready",
+        method = "get",
+        operation_id = "getReadiness",
+        tag = "Tag::System"
+    )]
     async fn ready(&self, app: Shared<'_>) -> Readiness {
         let health = ops::system::health(app.0).await;
         if health.checks.iter().all(|check| check.ok) {

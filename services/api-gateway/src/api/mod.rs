@@ -16,8 +16,6 @@ use poem_openapi::{OpenApiService, Tags};
 
 use crate::app::App;
 
-pub(crate) use health::Liveness;
-
 /// How handlers get at what the gateway holds.
 pub(crate) type Shared<'a> = Data<&'a Arc<App>>;
 

@@ -12,7 +12,7 @@ use super::{Shared, Tag};
 use crate::{
     body::{JsonBody, OptionalJsonBody},
     ops,
-    problem::{Problem, failure},
+    problem::failure,
     types::{Accepted, CancelRequest, HistoryPage, Run, RunPage, RunResult, StartRequest, Started},
 };
 
@@ -94,8 +94,7 @@ impl Runs {
         /// W3C trace context; the run's trace continues it.
         traceparent: Header<Option<String>>,
     ) -> Result<Start, StartFailure> {
-        let JsonBody { value, bytes } = body;
-        let wanted = ops::start::Wanted::from_request(value, bytes.len(), key.0, traceparent.0)?;
+        let wanted = ops::start::Wanted::from_request(body.0, key.0, traceparent.0)?;
         let (started, is_new) = ops::start::start(app.0, wanted).await?;
         Ok(if is_new {
             let location = format!("/v1/runs/{}", started.id);
@@ -112,7 +111,7 @@ impl Runs {
     async fn list(
         &self,
         app: Shared<'_>,
-        /// Only those that stand so; several with `,`.
+        /// Only those that stand so.
         status: Query<Option<String>>,
         /// Only those of this definition: `namespace/name:version`, or `namespace/name` for all
         /// versions.
@@ -143,7 +142,12 @@ impl Runs {
     /// Show a run's history
     ///
     /// Oldest first, gapless by `seq`.
-    #[oai(path = "/v1/runs/:id/history", method = "get", operation_id = "getHistory", tag = "Tag::Runs")]
+    #[oai(
+        path = "/v1/runs/:id/history",
+        method = "get",
+        operation_id = "getHistory",
+        tag = "Tag::Runs"
+    )]
     async fn history(
         &self,
         app: Shared<'_>,
@@ -160,7 +164,12 @@ impl Runs {
     }
 
     /// Wait for a run's result
-    #[oai(path = "/v1/runs/:id/result", method = "get", operation_id = "getResult", tag = "Tag::Runs")]
+    #[oai(
+        path = "/v1/runs/:id/result",
+        method = "get",
+        operation_id = "getResult",
+        tag = "Tag::Runs"
+    )]
     async fn result(
         &self,
         app: Shared<'_>,
@@ -175,7 +184,12 @@ impl Runs {
     }
 
     /// Cancel a run
-    #[oai(path = "/v1/runs/:id/cancel", method = "post", operation_id = "cancelRun", tag = "Tag::Runs")]
+    #[oai(
+        path = "/v1/runs/:id/cancel",
+        method = "post",
+        operation_id = "cancelRun",
+        tag = "Tag::Runs"
+    )]
     async fn cancel(
         &self,
         app: Shared<'_>,
@@ -183,7 +197,7 @@ impl Runs {
         id: Path<String>,
         body: OptionalJsonBody<CancelRequest>,
     ) -> Result<Cancel, CancelFailure> {
-        let id = ops::run_id(&id.0).map_err(Problem::from)?;
+        let id = ops::run_id(&id.0)?;
         let (accepted, open) = ops::runs::cancel(app.0, &id, body.0.reason).await?;
         Ok(if open { Cancel::Accepted(Json(accepted)) } else { Cancel::Ended(Json(accepted)) })
     }

@@ -37,7 +37,12 @@ impl System {
     /// Show the recovery log
     ///
     /// Every break and how it was mended, newest first.
-    #[oai(path = "/v1/recoveries", method = "get", operation_id = "listRecoveries", tag = "Tag::System")]
+    #[oai(
+        path = "/v1/recoveries",
+        method = "get",
+        operation_id = "listRecoveries",
+        tag = "Tag::System"
+    )]
     async fn recoveries(
         &self,
         app: Shared<'_>,

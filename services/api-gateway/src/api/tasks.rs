@@ -26,7 +26,12 @@ impl Tasks {
     /// List a run's tasks
     ///
     /// Those that workers execute, in the order of their numbers, with every attempt.
-    #[oai(path = "/v1/runs/:id/tasks", method = "get", operation_id = "listTasks", tag = "Tag::Tasks")]
+    #[oai(
+        path = "/v1/runs/:id/tasks",
+        method = "get",
+        operation_id = "listTasks",
+        tag = "Tag::Tasks"
+    )]
     async fn list(
         &self,
         app: Shared<'_>,

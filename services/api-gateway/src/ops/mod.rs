@@ -1,42 +1,105 @@
-use crate::{problem::Problem, app::App, types::*};
-use std::{sync::Arc, time::Duration};
-use kintsugi_core::{RunId, DefinitionRef};
-use serde_json::Value;
-type R<T> = Result<T, Problem>;
-pub(crate) struct Page;
-fn no<T>() -> R<T> { Err(Problem::unavailable("starting", "not there yet")) }
-pub(crate) fn page(_l: Option<u32>, _c: Option<String>) -> R<Page> { no() }
-pub(crate) fn limit(_l: Option<u32>, _d: u32, _m: u32) -> R<u32> { no() }
-pub(crate) fn run_id(_l: &str) -> R<RunId> { no() }
-pub(crate) fn wait(_l: &str) -> R<Duration> { no() }
-pub(crate) mod definitions { use super::*;
- pub(crate) async fn define(_a: &Arc<App>, _b: Vec<u8>) -> R<(Registered,bool)> { no() }
- pub(crate) async fn list(_a: &Arc<App>, _b: Option<&str>, _p: Page) -> R<DefinitionPage> { no() }
- pub(crate) async fn get(_a: &Arc<App>, _b: &DefinitionRef) -> R<Definition> { no() } }
-pub(crate) mod start { use super::*;
- pub(crate) struct Wanted; impl Wanted { pub(crate) fn from_request(_a: StartRequest, _b: usize, _c: Option<String>, _d: Option<String>) -> R<Self> { no() } }
- pub(crate) async fn start(_a: &Arc<App>, _b: Wanted) -> R<(Started,bool)> { no() } }
-pub(crate) mod runs { use super::*; pub(crate) struct F;
- pub(crate) fn filter(_a: Option<&str>, _b: Option<String>, _c: Option<String>) -> R<F> { no() }
- pub(crate) async fn list(_a: &Arc<App>, _b: &F, _p: Page) -> R<RunPage> { no() }
- pub(crate) async fn get(_a: &Arc<App>, _b: &RunId) -> R<Run> { no() }
- pub(crate) async fn history(_a: &Arc<App>, _b: &RunId, _c: i64, _d: u32) -> R<HistoryPage> { no() }
- pub(crate) async fn result(_a: &Arc<App>, _b: &RunId, _c: Duration) -> R<(RunResult,bool)> { no() }
- pub(crate) async fn cancel(_a: &Arc<App>, _b: &RunId, _c: Option<String>) -> R<(Accepted,bool)> { no() } }
-pub(crate) mod tasks { use super::*;
- pub(crate) async fn list(_a: &Arc<App>, _b: &RunId, _c: u64, _d: u32) -> R<TaskPage> { no() }
- pub(crate) async fn get(_a: &Arc<App>, _b: &str) -> R<Task> { no() } }
-pub(crate) mod dead_letters { use super::*;
- pub(crate) struct Filter { pub status: Option<String>, pub run: Option<String>, pub kind: Option<String>, pub queue: Option<String> }
- pub(crate) async fn list(_a: &Arc<App>, _b: Filter, _p: Page) -> R<DeadLetterPage> { no() }
- pub(crate) async fn get(_a: &Arc<App>, _b: &str) -> R<DeadLetter> { no() }
- pub(crate) async fn redrive(_a: &Arc<App>, _b: &str, _i: Option<Value>) -> R<Redriven> { no() } }
-pub(crate) mod system { use super::*;
- pub(crate) async fn recoveries(_a: &Arc<App>, _b: Option<&str>, _p: Page) -> R<RecoveryPage> { no() }
- pub(crate) async fn summary(_a: &Arc<App>) -> R<Value> { no() }
- pub(crate) async fn metrics(_a: &Arc<App>) -> R<String> { no() }
- pub(crate) async fn health(_a: &Arc<App>) -> Health { Health { status: String::new(), checks: vec![] } } }
-pub(crate) mod events { use super::*; use poem::web::sse::SSE;
- pub(crate) fn position(_a: Option<&str>, _b: Option<i64>) -> R<i64> { no() }
- pub(crate) async fn run(_a: &Arc<App>, _b: RunId, _c: i64) -> R<Option<SSE>> { no() }
- pub(crate) fn all(_a: &Arc<App>) -> R<SSE> { no() } }
+//! What is done, whichever door it was asked at.
+
+pub(crate) mod dead_letters;
+pub(crate) mod definitions;
+pub(crate) mod events;
+pub(crate) mod runs;
+pub(crate) mod start;
+pub(crate) mod system;
+pub(crate) mod tasks;
+
+use std::time::Duration;
+
+use kintsugi_core::{RunId, Timestamp};
+use kintsugi_entities::Page;
+
+use crate::problem::Problem;
+
+/// Rows on a page unless asked for otherwise, and at most.
+const PAGE: (u32, u32) = (50, 200);
+
+/// The page that a request asks for.
+///
+/// # Errors
+///
+/// 400 when the limit is out of range.
+pub(crate) fn page(wanted: Option<u32>, cursor: Option<String>) -> Result<Page, Problem> {
+    let (usual, max) = PAGE;
+    Ok(Page { limit: limit(wanted, usual, max)?, cursor })
+}
+
+/// How many are wanted.
+///
+/// # Errors
+///
+/// 400 when it is 0 or above `max`.
+pub(crate) fn limit(wanted: Option<u32>, usual: u32, max: u32) -> Result<u32, Problem> {
+    let wanted = wanted.unwrap_or(usual);
+    if (1..=max).contains(&wanted) {
+        return Ok(wanted);
+    }
+    Err(Problem::bad_request("invalid_parameter", format!("`limit` must be 1 to {max}")))
+}
+
+/// The run that a path names. What is no id names no run.
+///
+/// # Errors
+///
+/// 404.
+pub(crate) fn run_id(text: &str) -> Result<RunId, Problem> {
+    RunId::parse(text).map_err(|error| no_run(text).detail(error.to_string()))
+}
+
+/// There is no such run.
+pub(crate) fn no_run(id: &str) -> Problem {
+    let shown: String = id.chars().take(80).collect();
+    Problem::not_found("run_not_found", format!("there is no run {shown}"))
+}
+
+/// How long to wait: `30s`, `500ms`, `1m`, or seconds without a unit.
+///
+/// # Errors
+///
+/// 400 when the text has another form.
+pub(crate) fn wait(text: &str) -> Result<Duration, Problem> {
+    let refused = || {
+        let title = "`wait` must be like `30s`, `500ms` or `1m`";
+        Problem::bad_request("invalid_parameter", title)
+    };
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u32 = number.parse().map_err(|_| refused())?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" | "" => 1_000,
+        "m" => 60_000,
+        _ => return Err(refused()),
+    };
+    Ok(Duration::from_millis(u64::from(number) * millis))
+}
+
+/// Milliseconds as the API writes a time.
+pub(crate) fn time(millis: i64) -> String {
+    Timestamp(millis).to_rfc3339()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_has_a_unit_or_is_in_seconds() {
+        assert_eq!(wait("30s").unwrap(), Duration::from_secs(30));
+        assert_eq!(wait("250ms").unwrap(), Duration::from_millis(250));
+        assert_eq!(wait("2").unwrap(), Duration::from_secs(2));
+        for bad in ["", "s", "-1s", "1h", "1.5s", "99999999999s", "1 s"] {
+            assert_eq!(wait(bad).unwrap_err().status, 400, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_in_range() {
+        assert_eq!(limit(None, 50, 200).unwrap(), 50);
+        assert!(limit(Some(0), 50, 200).is_err() && limit(Some(201), 50, 200).is_err());
+    }
+}

@@ -54,6 +54,8 @@ pub struct DeadLetter {
     pub crashes: u32,
     /// When it was dead-lettered.
     pub at: String,
+    /// When it was redriven.
+    pub redriven_at: Option<String>,
     /// What became of the run: `fault` or `park`.
     pub outcome: String,
     /// Its attempts, where known.

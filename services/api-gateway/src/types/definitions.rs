@@ -65,8 +65,6 @@ pub struct DefinitionSummary {
     pub name: String,
     /// The version.
     pub version: String,
-    /// Its title, where the document has one.
-    pub title: Option<String>,
     /// SHA-256 of the document's canonical JSON, in lower-case hex.
     pub digest: String,
     /// When it was registered.
@@ -91,6 +89,8 @@ pub struct Definition {
     pub digest: String,
     /// When it was registered.
     pub created_at: String,
+    /// Format of the source: `yaml` or `json`.
+    pub format: String,
     /// The text as it was registered.
     pub source: String,
     /// The document as JSON.

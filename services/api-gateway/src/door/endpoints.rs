@@ -1,0 +1,156 @@
+//! Requests that are answered, by the NATS services API: `nats micro info kintsugi-api-gateway`
+//! shows them.
+
+use std::{sync::Arc, time::Duration};
+
+use kintsugi_core::{DefinitionRef, RunId};
+use kintsugi_nats::{ApiError, ApiRequest, ApiService, Endpoint, Headers, ServiceInfo};
+use poem_openapi::types::ToJSON;
+
+use super::payload;
+use crate::{app::App, json, ops, problem::Problem};
+
+/// Starts that are handled at once: they share commits, so many together are what is fast.
+const STARTS_MAX: usize = 1_024;
+
+/// Requests that may wait for a result at once.
+const RUNS_MAX: usize = 4_096;
+
+/// How long a result is waited for unless the request says.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// Says how long to wait for a result, e.g. `10s`.
+const TIMEOUT_HEADER: &str = "Kintsugi-Timeout";
+
+/// Name, subject, concurrency, and what it is for.
+const ENDPOINTS: [(&str, &str, usize, &str); 9] = [
+    ("define", "kintsugi.api.define", 16, "register a definition; payload: YAML or JSON"),
+    ("start", "kintsugi.api.start.*.*", STARTS_MAX, "start a run; payload: its input as JSON"),
+    ("run", "kintsugi.api.run.*.*", RUNS_MAX, "start a run and wait for its result"),
+    ("get", "kintsugi.api.get", 64, "show a run; payload: its id"),
+    ("signal", "kintsugi.api.signal", 64, "refused: no construct of this release takes signals"),
+    ("cancel", "kintsugi.api.cancel", 64, "cancel a run; payload: its id"),
+    ("redrive", "kintsugi.api.redrive", 64, "redrive a dead letter; payload: its id"),
+    ("list", "kintsugi.api.list", 64, "list runs; payload: nothing, or JSON that restricts it"),
+    ("definitions", "kintsugi.api.definitions", 64, "list definitions; payload as for list"),
+];
+
+/// Registers the gateway and its endpoints.
+///
+/// # Errors
+///
+/// When the bus is not connected.
+pub(super) async fn register(app: &Arc<App>) -> Result<ApiService, kintsugi_nats::Error> {
+    let info = ServiceInfo {
+        name: "kintsugi-api-gateway".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        description: "Kintsugi's front door on NATS".to_owned(),
+    };
+    let endpoints = ENDPOINTS.into_iter().map(|(name, subject, concurrency, what)| {
+        Endpoint::new(name, subject).concurrency(concurrency).metadata("description", what)
+    });
+    let (app, bus) = (Arc::clone(app), app.bus.clone());
+    let handler = move |request: ApiRequest| {
+        let app = Arc::clone(&app);
+        async move { answer(&app, request).await.map_err(refusal) }
+    };
+    bus.serve_api(&info, endpoints.collect(), handler).await
+}
+
+fn refusal(problem: Problem) -> ApiError {
+    let body = problem.to_json_bytes();
+    ApiError { status: problem.status, title: problem.title, body }
+}
+
+async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
+    let ApiRequest { endpoint, subject, payload: bytes, headers } = request;
+    let text = match endpoint.as_str() {
+        "define" => ops::definitions::define(app, bytes.to_vec()).await?.0.to_json_string(),
+        "start" => {
+            let wanted = wanted(&subject, &bytes, &headers)?;
+            ops::start::start(app, wanted).await?.0.to_json_string()
+        }
+        "run" => run(app, &subject, &bytes, &headers).await?,
+        "get" => {
+            let payload::Named { id } = payload::with_id(&bytes)?;
+            ops::runs::get(app, &ops::run_id(&id)?).await?.to_json_string()
+        }
+        "signal" => {
+            let title = "no run listens: signals need `listen`, which this release does not have";
+            return Err(Problem::conflict("no_listener", title));
+        }
+        "cancel" => {
+            let payload::Cancel { id, reason } = payload::with_id(&bytes)?;
+            ops::runs::cancel(app, &ops::run_id(&id)?, reason).await?.0.to_json_string()
+        }
+        "redrive" => {
+            let payload::Redrive { id, input } = payload::with_id(&bytes)?;
+            ops::dead_letters::redrive(app, &id, input).await?.to_json_string()
+        }
+        "list" => {
+            let list = payload::list(&bytes)?;
+            let filter =
+                ops::runs::filter(list.status.as_deref(), list.definition, list.namespace)?;
+            let page = ops::page(list.limit, list.cursor)?;
+            ops::runs::list(app, &filter, page).await?.to_json_string()
+        }
+        "definitions" => definitions(app, &bytes).await?,
+        other => {
+            let title = format!("there is no endpoint {other}");
+            return Err(Problem::not_found("not_found", title));
+        }
+    };
+    Ok(text.into_bytes())
+}
+
+async fn run(app: &App, subject: &str, bytes: &[u8], headers: &Headers) -> Result<String, Problem> {
+    let wait = headers.get(TIMEOUT_HEADER).map_or(Ok(WAIT), ops::wait)?;
+    let (started, _) = ops::start::start(app, wanted(subject, bytes, headers)?).await?;
+    let (result, _) = ops::runs::result(app, &ops::run_id(&started.id)?, wait).await?;
+    Ok(result.to_json_string())
+}
+
+async fn definitions(app: &App, bytes: &[u8]) -> Result<String, Problem> {
+    let list = payload::list(bytes)?;
+    for (name, given) in [("status", &list.status), ("definition", &list.definition)] {
+        if given.is_some() {
+            let title = format!("a list of definitions has no `{name}`");
+            return Err(Problem::unprocessable("invalid_body", title));
+        }
+    }
+    let page = ops::page(list.limit, list.cursor)?;
+    let page = ops::definitions::list(app, list.namespace.as_deref(), page).await?;
+    Ok(page.to_json_string())
+}
+
+/// Reads a start: the definition stands in the subject, the rest in headers.
+fn wanted(subject: &str, bytes: &[u8], headers: &Headers) -> Result<ops::start::Wanted, Problem> {
+    let tokens: Vec<&str> = subject.split('.').collect();
+    let [.., namespace, name] = tokens.as_slice() else {
+        return Err(Problem::bad_request("malformed_subject", "the subject names no definition"));
+    };
+    Ok(ops::start::Wanted {
+        definition: reference(namespace, name, headers)?,
+        input: json::payload(bytes)?,
+        id: headers.get("Kintsugi-Run-Id").map(RunId::parse).transpose()?,
+        key: headers
+            .get("Kintsugi-Idempotency-Key")
+            .map(|key| ops::start::checked_key(key.to_owned()))
+            .transpose()?,
+        trace_parent: headers.get("traceparent").map(str::to_owned),
+    })
+}
+
+/// The definition that a subject names, in the version that a header names.
+///
+/// # Errors
+///
+/// 422 when they could not name one.
+pub(super) fn reference(
+    namespace: &str,
+    name: &str,
+    headers: &Headers,
+) -> Result<DefinitionRef, Problem> {
+    let version = headers.get("Kintsugi-Version").unwrap_or("latest");
+    Ok(DefinitionRef::parse(&format!("{namespace}/{name}:{version}"))?)
+}

@@ -1,0 +1,37 @@
+//! NATS as a front door: requests that are answered, and starts that were published to the intake
+//! stream, which works while the engine is down.
+
+mod endpoints;
+mod intake;
+mod payload;
+
+use std::{sync::Arc, time::Duration};
+
+use kintsugi_nats::ApiService;
+use tracing::debug;
+
+use crate::app::App;
+
+/// Before the next attempt at what failed.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Serves both until the app stops.
+pub(crate) async fn serve(app: Arc<App>) {
+    let shutdown = app.shutdown.clone();
+    let both = async { tokio::join!(answer(&app), intake::take_up(&app)) };
+    shutdown.run_until_cancelled(both).await;
+}
+
+/// Registers with the services API, as often as it takes; a registration stays over reconnects.
+async fn answer(app: &Arc<App>) {
+    let _registered: ApiService = loop {
+        match endpoints::register(app).await {
+            Ok(registered) => break registered,
+            Err(error) => {
+                debug!(error = &error as &dyn std::error::Error, "not registered on the bus");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    };
+    std::future::pending().await
+}

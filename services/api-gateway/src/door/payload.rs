@@ -1,0 +1,106 @@
+//! What requests on the bus carry: JSON, or where only an id is needed, the id itself, so that
+//! `nats request kintsugi.api.get <id>` does.
+
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{json, problem::Problem};
+
+/// Names one thing.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Named {
+    /// Which.
+    pub(super) id: String,
+}
+
+/// Cancels a run.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cancel {
+    /// Which.
+    pub(super) id: String,
+    /// Why.
+    #[serde(default)]
+    pub(super) reason: Option<String>,
+}
+
+/// Redrives a dead letter.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Redrive {
+    /// Which.
+    pub(super) id: String,
+    /// In place of the task's input.
+    #[serde(default, deserialize_with = "present")]
+    pub(super) input: Option<Value>,
+}
+
+/// Restricts a list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct List {
+    /// A status.
+    pub(super) status: Option<String>,
+    /// A definition.
+    pub(super) definition: Option<String>,
+    /// A namespace.
+    pub(super) namespace: Option<String>,
+    /// How many at most.
+    pub(super) limit: Option<u32>,
+    /// `next` of the page before.
+    pub(super) cursor: Option<String>,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// Reads `{"id": …}`, or the id itself.
+///
+/// # Errors
+///
+/// 400 when there is none, 422 for another form.
+pub(super) fn with_id<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| Problem::bad_request("malformed_payload", "the payload is not UTF-8"))?;
+    let text = text.trim();
+    if text.is_empty() {
+        let title = "the payload must be an id, or JSON with an `id`";
+        return Err(Problem::bad_request("malformed_payload", title));
+    }
+    if text.starts_with('{') {
+        return json::from_slice(text.as_bytes());
+    }
+    let id = text.trim_matches('"');
+    let named = serde_json::json!({ "id": id }).to_string();
+    json::from_slice(named.as_bytes())
+}
+
+/// Reads what restricts a list; nothing restricts nothing.
+///
+/// # Errors
+///
+/// 400 and 422 as for any JSON.
+pub(super) fn list(bytes: &[u8]) -> Result<List, Problem> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(List::default());
+    }
+    json::from_slice(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_may_stand_alone() {
+        let id = |text: &str| with_id::<Named>(text.as_bytes()).map(|named| named.id);
+        for good in ["r-1", " r-1\n", "\"r-1\"", "{\"id\":\"r-1\"}"] {
+            assert_eq!(id(good).unwrap(), "r-1", "{good}");
+        }
+        assert_eq!(id("").unwrap_err().status, 400);
+        assert_eq!(id("{\"id\":\"r\",\"x\":1}").unwrap_err().status, 422);
+        assert!(with_id::<Named>(b"\xff\xfe").is_err());
+    }
+}

@@ -1,0 +1,140 @@
+//! Dead letters: list, show, redrive.
+
+use kintsugi_core::{Input, RunId, TaskKey};
+use kintsugi_entities::{DeadLetterFilter, DeadLetterRow, DeadLetterStatus, Page};
+use kintsugi_nats::{DeadAttempt, RunInput};
+use kintsugi_observability::trace_id;
+use serde_json::Value;
+
+use super::time;
+use crate::{
+    app::App,
+    problem::Problem,
+    types::{DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven},
+};
+
+/// What a list is restricted to.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    /// `open` or `redriven`.
+    pub(crate) status: Option<String>,
+    /// A run.
+    pub(crate) run: Option<String>,
+    /// A task type.
+    pub(crate) kind: Option<String>,
+    /// A queue.
+    pub(crate) queue: Option<String>,
+}
+
+/// A page of dead letters.
+///
+/// # Errors
+///
+/// 400 for an unknown status or a foreign cursor, 503.
+pub(crate) async fn list(app: &App, filter: Filter, page: Page) -> Result<DeadLetterPage, Problem> {
+    let unknown = |text: &str| {
+        let shown: String = text.chars().take(80).collect();
+        let title = format!("`{shown}` is no status of a dead letter");
+        Problem::bad_request("invalid_parameter", title).detail("one of open, redriven")
+    };
+    let status = filter
+        .status
+        .map(|text| DeadLetterStatus::parse(&text).ok_or_else(|| unknown(&text)))
+        .transpose()?;
+    let run = filter.run.as_deref().map(RunId::parse).transpose();
+    let run = run.map_err(|e| Problem::bad_request("invalid_parameter", e.to_string()))?;
+    let filter = DeadLetterFilter {
+        status,
+        run,
+        queue: filter.queue,
+        task_type: filter.kind,
+        ..DeadLetterFilter::default()
+    };
+    let found = app.store.dead_letters_list(&filter, page).await;
+    let found = found.map_err(|e| app.store_problem(e))?;
+    let items = found.items.into_iter().map(shown).collect::<Result<_, _>>()?;
+    Ok(DeadLetterPage { items, next: found.next })
+}
+
+/// One dead letter.
+///
+/// # Errors
+///
+/// 404, 503.
+pub(crate) async fn get(app: &App, id: &str) -> Result<DeadLetter, Problem> {
+    shown(row(app, id).await?)
+}
+
+/// Asks for new attempts; with `input` in place of the task's own, if given.
+///
+/// # Errors
+///
+/// 404, 409 when it is not open, 413, 503.
+pub(crate) async fn redrive(
+    app: &App,
+    id: &str,
+    input: Option<Value>,
+) -> Result<Redriven, Problem> {
+    let limit = app.config.input_bytes_max;
+    if input.as_ref().is_some_and(|input| input.to_string().len() > limit) {
+        return Err(Problem::too_large("the input", limit));
+    }
+    let row = row(app, id).await?;
+    if row.status != DeadLetterStatus::Open {
+        let title = format!("the dead letter {} was redriven already", row.id);
+        return Err(Problem::conflict("not_open", title));
+    }
+    let edited = input.is_some();
+    let told = Input::Redrive { task: row.task, epoch: row.epoch, input };
+    let told = RunInput { run: row.run.clone(), input: told };
+    let sent = app.bus.publish_inputs(vec![told], app.partitions).await;
+    sent.map_err(|error| app.bus_problem(&error))?;
+    let task = TaskKey { run: row.run.clone(), task: row.task }.to_string();
+    Ok(Redriven { id: row.id, run: row.run.to_string(), task, edited })
+}
+
+async fn row(app: &App, id: &str) -> Result<DeadLetterRow, Problem> {
+    let found = app.store.dead_letter_get(id).await.map_err(|e| app.store_problem(e))?;
+    found.ok_or_else(|| {
+        let shown: String = id.chars().take(120).collect();
+        Problem::not_found("dead_letter_not_found", format!("there is no dead letter {shown}"))
+    })
+}
+
+fn shown(row: DeadLetterRow) -> Result<DeadLetter, Problem> {
+    let unreadable = |_| Problem::internal();
+    let error: Option<kintsugi_core::Error> =
+        serde_json::from_slice(&row.error).map_err(unreadable)?;
+    let attempts: Vec<DeadAttempt> = serde_json::from_slice(&row.attempts).unwrap_or_default();
+    Ok(DeadLetter {
+        status: row.status.as_str().to_owned(),
+        run: row.run.to_string(),
+        task: TaskKey { run: row.run.clone(), task: row.task }.to_string(),
+        epoch: row.epoch,
+        definition: row.definition,
+        pointer: row.pointer,
+        kind: row.task_type,
+        queue: row.queue,
+        input: serde_json::from_slice(&row.input).map_err(unreadable)?,
+        error: error.as_ref().map(Into::into),
+        failures: row.failures,
+        crashes: row.crashes,
+        at: time(row.created_at),
+        redriven_at: row.redriven_at.map(time),
+        outcome: row.outcome,
+        attempts: attempts.iter().map(attempt).collect(),
+        trace_id: trace_id(&row.run, row.trace_parent.as_deref()).to_string(),
+        id: row.id,
+    })
+}
+
+fn attempt(attempt: &DeadAttempt) -> DeadLetterAttempt {
+    let lost = attempt.lost.and_then(|cause| serde_json::to_value(cause).ok());
+    DeadLetterAttempt {
+        epoch: attempt.epoch,
+        worker: attempt.worker.clone(),
+        started_at: attempt.started_at.map(|at| at.to_rfc3339()),
+        error: attempt.error.as_ref().map(Into::into),
+        lost: lost.as_ref().and_then(Value::as_str).map(str::to_owned),
+    }
+}

@@ -1,0 +1,142 @@
+//! Definitions: register, list, show.
+
+use kintsugi_core::DefinitionRef;
+use kintsugi_definition::{Compiled, Format, Settings, compile};
+use kintsugi_entities::{NewDefinition, Page, Put};
+use serde_json::Value;
+
+use super::time;
+use crate::{
+    app::App,
+    problem::Problem,
+    types::{Definition, DefinitionPage, DefinitionProblem, DefinitionSummary, Registered},
+};
+
+/// Registers the document in `source`; whether it is new.
+///
+/// # Errors
+///
+/// 413, 422 with everything that is wrong with it, 409 when its version is taken, 503.
+pub(crate) async fn define(app: &App, source: Vec<u8>) -> Result<(Registered, bool), Problem> {
+    let limit = app.config.definition_bytes_max;
+    if source.len() > limit {
+        return Err(Problem::too_large("the document", limit));
+    }
+    let (source, compiled) = compile_apart(source, limit).await?;
+    let reference = compiled.program.definition.clone();
+    let document = serde_json::to_vec(&compiled.document).map_err(|_| Problem::internal())?;
+    let new = NewDefinition {
+        reference: reference.clone(),
+        digest: compiled.digest.clone(),
+        format: format_name(compiled.source_format).to_owned(),
+        source,
+        document,
+        created_at: kintsugi_runtime::now().0,
+    };
+    let put = app.store.definition_put(new).await.map_err(|e| app.store_problem(e))?;
+    let registered = Registered {
+        definition: reference.to_string(),
+        namespace: reference.namespace.clone(),
+        name: reference.name.clone(),
+        version: reference.version.clone(),
+        digest: compiled.digest,
+        warnings: compiled.warnings.iter().map(DefinitionProblem::from).collect(),
+    };
+    match put {
+        Put::Created => {
+            app.definitions.registered(&reference);
+            Ok((registered, true))
+        }
+        Put::Identical => Ok((registered, false)),
+        Put::Conflict { digest } => {
+            let title = format!("{reference} is registered with other content");
+            let detail = format!(
+                "a version is immutable: register another one (registered {digest}, given {})",
+                registered.digest
+            );
+            Err(Problem::conflict("definition_conflict", title).detail(detail))
+        }
+    }
+}
+
+/// Compiles on a thread of its own: a hostile document may take as long as its limits allow.
+async fn compile_apart(source: Vec<u8>, bytes_max: usize) -> Result<(Vec<u8>, Compiled), Problem> {
+    let work = move || {
+        let mut settings = Settings::default();
+        settings.limits.bytes_max = bytes_max;
+        let compiled = compile(&source, &settings);
+        (source, compiled)
+    };
+    let (source, compiled) =
+        tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal())?;
+    match compiled {
+        Ok(compiled) => Ok((source, compiled)),
+        Err(found) => {
+            let problems: Vec<_> = found.0.iter().map(DefinitionProblem::from).collect();
+            let title = match problems.as_slice() {
+                [one] => format!("the document has a problem: {}", one.message),
+                many => format!("the document has {} problems", many.len()),
+            };
+            let problem = Problem::unprocessable("invalid_definition", title);
+            Err(Problem { problems: Some(problems), ..problem })
+        }
+    }
+}
+
+fn format_name(format: Format) -> &'static str {
+    match format {
+        Format::Yaml => "yaml",
+        Format::Json => "json",
+    }
+}
+
+/// A page of definitions.
+///
+/// # Errors
+///
+/// 400 for a foreign cursor, 503.
+pub(crate) async fn list(
+    app: &App,
+    namespace: Option<&str>,
+    page: Page,
+) -> Result<DefinitionPage, Problem> {
+    let found = app.store.definitions_list(namespace, page).await;
+    let found = found.map_err(|e| app.store_problem(e))?;
+    let items = found.items.into_iter().map(|one| DefinitionSummary {
+        definition: one.id,
+        namespace: one.reference.namespace,
+        name: one.reference.name,
+        version: one.reference.version,
+        digest: one.digest,
+        created_at: time(one.created_at),
+    });
+    Ok(DefinitionPage { items: items.collect(), next: found.next })
+}
+
+/// A definition, with its source.
+///
+/// # Errors
+///
+/// 404, 503.
+pub(crate) async fn get(app: &App, wanted: &DefinitionRef) -> Result<Definition, Problem> {
+    let found = app.store.definition_get(wanted).await.map_err(|e| app.store_problem(e))?;
+    let Some(found) = found else {
+        let title = format!("there is no definition {wanted}");
+        return Err(Problem::not_found("definition_not_found", title));
+    };
+    let document: Value =
+        serde_json::from_slice(&found.document).map_err(|_| Problem::internal())?;
+    let title = document.pointer("/document/title").and_then(Value::as_str).map(str::to_owned);
+    Ok(Definition {
+        definition: found.id,
+        namespace: found.reference.namespace,
+        name: found.reference.name,
+        version: found.reference.version,
+        title,
+        digest: found.digest,
+        created_at: time(found.created_at),
+        format: found.format,
+        source: String::from_utf8_lossy(&found.source).into_owned(),
+        document,
+    })
+}

@@ -1,0 +1,219 @@
+//! Runs: show, list, cancel, wait for the result.
+
+use std::time::Duration;
+
+use kintsugi_core::{DefinitionRef, Input, RunId, RunState, Status};
+use kintsugi_entities::{Page, RunFilter, RunRow};
+use kintsugi_nats::RunInput;
+use kintsugi_observability::trace_id;
+use tokio::time::Instant;
+
+use super::{no_run, tasks, time};
+use crate::{
+    app::App,
+    problem::Problem,
+    types::{Accepted, HistoryEntry, HistoryPage, Run, RunPage, RunResult, RunSummary},
+};
+
+/// Who waits for a result looks again after this time, whatever it was told.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Tasks that are shown with a run.
+const TASKS_SHOWN: usize = 1_000;
+
+/// The run's row.
+///
+/// # Errors
+///
+/// 404, 503.
+pub(crate) async fn row(app: &App, id: &RunId) -> Result<RunRow, Problem> {
+    let row = app.store.run_get(id).await.map_err(|e| app.store_problem(e))?;
+    row.ok_or_else(|| no_run(id.as_str()))
+}
+
+/// The state within a row.
+///
+/// # Errors
+///
+/// 500 when it is not readable.
+pub(crate) fn state(row: &RunRow) -> Result<RunState, Problem> {
+    serde_json::from_slice(&row.state).map_err(|error| {
+        tracing::error!(run = %row.id, error = &error as &dyn std::error::Error, "state unreadable");
+        Problem::internal()
+    })
+}
+
+/// Shows a run with its tasks.
+///
+/// # Errors
+///
+/// 404, 503.
+pub(crate) async fn get(app: &App, id: &RunId) -> Result<Run, Problem> {
+    let row = row(app, id).await?;
+    let state = state(&row)?;
+    let mut tasks: Vec<_> = tasks::of(app, id, &state).await?.into_values().collect();
+    let tasks_truncated = tasks.len() > TASKS_SHOWN;
+    tasks.truncate(TASKS_SHOWN);
+    Ok(Run {
+        id: row.id.to_string(),
+        definition: row.definition,
+        status: row.status.into(),
+        input: state.raw_input,
+        output: state.output,
+        error: state.error.as_ref().map(Into::into),
+        created_at: time(row.created_at),
+        started_at: state.started_at.map(|at| at.to_rfc3339()),
+        updated_at: time(row.updated_at),
+        ended_at: row.ended_at.map(time),
+        wake_at: row.wake_at.map(time),
+        history_length: row.version,
+        trace_id: trace_id(&row.id, row.trace_parent.as_deref()).to_string(),
+        tasks,
+        tasks_truncated,
+    })
+}
+
+/// Which runs are wanted.
+///
+/// # Errors
+///
+/// 400 for an unknown status or a malformed definition.
+pub(crate) fn filter(
+    status: Option<&str>,
+    definition: Option<String>,
+    namespace: Option<String>,
+) -> Result<RunFilter, Problem> {
+    let unknown = |text: &str| {
+        let shown: String = text.chars().take(80).collect();
+        let title = format!("`{shown}` is no status of a run");
+        let all = "pending, running, waiting, suspended, cancelled, faulted, completed";
+        Problem::bad_request("invalid_parameter", title).detail(format!("one of {all}"))
+    };
+    let status = status.map(|text| Status::parse(text).ok_or_else(|| unknown(text))).transpose()?;
+    if let Some(text) = &definition {
+        DefinitionRef::parse(text)
+            .map_err(|error| Problem::bad_request("invalid_parameter", error.to_string()))?;
+    }
+    // `namespace/name` stands for all versions of that name, not for all names that begin with it.
+    let definition =
+        definition.map(|text| if text.contains(':') { text } else { format!("{text}:") });
+    Ok(RunFilter { status, definition, namespace, ..RunFilter::default() })
+}
+
+/// A page of runs.
+///
+/// # Errors
+///
+/// 400 for a foreign cursor, 503.
+pub(crate) async fn list(app: &App, filter: &RunFilter, page: Page) -> Result<RunPage, Problem> {
+    let found = app.store.runs_list(filter, page).await.map_err(|e| app.store_problem(e))?;
+    let items = found.items.into_iter().map(|run| RunSummary {
+        id: run.id.to_string(),
+        definition: run.definition,
+        status: run.status.into(),
+        created_at: time(run.created_at),
+        updated_at: time(run.updated_at),
+        ended_at: run.ended_at.map(time),
+    });
+    Ok(RunPage { items: items.collect(), next: found.next })
+}
+
+/// A page of a run's history.
+///
+/// # Errors
+///
+/// 400 for a negative position, 404, 503.
+pub(crate) async fn history(
+    app: &App,
+    id: &RunId,
+    after: i64,
+    limit: u32,
+) -> Result<HistoryPage, Problem> {
+    if after < 0 {
+        return Err(Problem::bad_request("invalid_parameter", "`after` must not be negative"));
+    }
+    let rows = app.store.history(id, after, limit).await.map_err(|e| app.store_problem(e))?;
+    if rows.is_empty() {
+        // No history is told from no run.
+        row(app, id).await?;
+    }
+    let items = rows.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+    let full = items.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = items.last().filter(|_| full).map(|last| last.seq);
+    Ok(HistoryPage { items, next })
+}
+
+/// An entry as the API shows it.
+///
+/// # Errors
+///
+/// 500 when it is not readable.
+pub(crate) fn entry(row: &kintsugi_entities::HistoryRow) -> Result<HistoryEntry, Problem> {
+    let steps = serde_json::from_slice(&row.steps).map_err(|_| Problem::internal())?;
+    Ok(HistoryEntry { seq: row.seq, at: time(row.at), steps })
+}
+
+/// How the run ended, after waiting for it for up to `wait`; whether it did.
+///
+/// # Errors
+///
+/// 404, 503.
+pub(crate) async fn result(
+    app: &App,
+    id: &RunId,
+    wait: Duration,
+) -> Result<(RunResult, bool), Problem> {
+    let until = Instant::now() + wait.min(app.config.wait_max);
+    let first = look(app, id).await?;
+    if first.1 || wait.is_zero() {
+        return Ok(first);
+    }
+    let watch = app.life.watch(id).await;
+    loop {
+        let next = watch.next();
+        let found = look(app, id).await?;
+        let now = Instant::now();
+        if found.1 || now >= until {
+            return Ok(found);
+        }
+        tokio::select! {
+            () = next => {}
+            () = tokio::time::sleep_until(until.min(now + LOOK_AGAIN)) => {}
+            () = app.shutdown.cancelled() => return Ok(found),
+        }
+    }
+}
+
+async fn look(app: &App, id: &RunId) -> Result<(RunResult, bool), Problem> {
+    let row = row(app, id).await?;
+    let ended = row.status.is_terminal();
+    let (output, error) = if ended {
+        let state = state(&row)?;
+        (state.output, state.error.as_ref().map(Into::into))
+    } else {
+        (None, None)
+    };
+    let result = RunResult { id: row.id.to_string(), status: row.status.into(), output, error };
+    Ok((result, ended))
+}
+
+/// Asks for a run to be cancelled; whether it was open.
+///
+/// # Errors
+///
+/// 404, 503.
+pub(crate) async fn cancel(
+    app: &App,
+    id: &RunId,
+    reason: Option<String>,
+) -> Result<(Accepted, bool), Problem> {
+    let row = row(app, id).await?;
+    let open = !row.status.is_terminal();
+    if open {
+        let reason = reason.map(|text| text.chars().take(1_000).collect());
+        let input = RunInput { run: id.clone(), input: Input::Cancel { reason } };
+        let sent = app.bus.publish_inputs(vec![input], app.partitions).await;
+        sent.map_err(|error| app.bus_problem(&error))?;
+    }
+    Ok((Accepted { id: row.id.to_string(), status: row.status.into() }, open))
+}
