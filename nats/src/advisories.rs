@@ -135,11 +135,16 @@ impl Bus {
     pub async fn delete_message(&self, stream_seq: u64) -> Result<(), Error> {
         let request = json!({ "seq": stream_seq, "no_erase": true });
         let subject = format!("STREAM.MSG.DELETE.{}", stream::TASKS);
-        // The broker says "sequence not found" for what is gone already.
-        let gone = ErrorCode::SEQUENCE_NOT_FOUND;
-        let deleted: Result<Option<Value>, Error> =
-            self.api_or_none("delete a message", stream::TASKS, subject, &request, gone).await;
-        deleted.map(drop)
+        let deleted: Result<Value, Error> =
+            self.api("delete a message", stream::TASKS, subject, &request).await;
+        match deleted {
+            Ok(_) => Ok(()),
+            // The broker has one code for all that can go wrong here.
+            Err(error) => match self.message_at(stream_seq).await? {
+                None => Ok(()),
+                Some(_) => Err(error),
+            },
+        }
     }
 
     pub(crate) async fn stored(

@@ -207,7 +207,12 @@ impl Bus {
         subject: impl Into<String>,
         request: &(impl Serialize + ?Sized),
     ) -> Result<Result<T, jetstream::Error>, Error> {
-        let answer = self.js.request(subject.into(), request).await;
+        let body = serde_json::to_vec(request).map_err(|error| Error::refused(action, error))?;
+        // Some calls want nothing at all where there is nothing to say.
+        let body = if body == b"null" { Vec::new() } else { body };
+        let asked = self.client.request(format!("$JS.API.{}", subject.into()), body.into()).await;
+        let answer = asked.map_err(|error| Error::unavailable(action, error))?;
+        let answer = serde_json::from_slice(&answer.payload);
         match answer.map_err(|error| Error::unavailable(action, error))? {
             jetstream::response::Response::Ok(answer) => Ok(Ok(answer)),
             jetstream::response::Response::Err { error } => Ok(Err(error)),

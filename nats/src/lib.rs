@@ -39,7 +39,7 @@ pub use message::{
     Cancel, DeadAttempt, DeadLetterMessage, Heartbeat, Lease, LifeEvent, RunInput, Served,
     ServiceBeat, TaskMessage, Verify, WakeHint,
 };
-pub use names::{consumer_name, is_token, stream};
+pub use names::{consumer_name, events as events_subject, is_token, stream};
 pub use queues::QueueState;
 pub use rejected::Rejected;
 pub use server::{Server, ServerError, ServerOptions};

@@ -44,7 +44,9 @@ pub(crate) fn token<'a>(what: &'static str, text: &'a str) -> Result<&'a str, Er
     Err(Error::Invalid { what, value, rule: "[A-Za-z0-9_-]{1,64}" })
 }
 
-pub(crate) fn events(partition: u16) -> String {
+/// The subject of a partition's events.
+#[must_use]
+pub fn events(partition: u16) -> String {
     format!("{EVENTS_PREFIX}{partition}")
 }
 

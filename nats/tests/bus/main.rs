@@ -1,0 +1,8 @@
+//! The bus against a real nats-server.
+
+mod api;
+mod events;
+mod live;
+mod server;
+mod support;
+mod tasks;
