@@ -1,0 +1,92 @@
+//! The events of a run, from its history, exactly as the lifecycle stream has them: same ids, so
+//! that whichever comes second adds nothing.
+
+use kintsugi_core::{DefinitionRef, Event, RunId, Step, Timestamp};
+use kintsugi_entities::{HistoryRow, Store};
+use kintsugi_nats::LifeEvent;
+use kintsugi_observability::traceparent;
+use serde_json::{Value, json};
+
+use crate::{Error, EventKind};
+
+/// What is looked for stands at the end of a history, most of the time.
+const TAIL: i64 = 50;
+
+/// Rows of history read by one statement.
+const PAGE: u32 = 200;
+
+/// The run whose events are wanted.
+pub(crate) struct Subject<'a> {
+    pub(crate) run: &'a RunId,
+    pub(crate) definition: &'a str,
+    pub(crate) trace_parent: Option<&'a str>,
+    pub(crate) version: i64,
+}
+
+/// Faults and dead letters of a run, from `since` on.
+pub(crate) async fn events(
+    store: &Store,
+    subject: &Subject<'_>,
+    since: Timestamp,
+) -> Result<Vec<LifeEvent>, Error> {
+    let tail = read(store, subject, (subject.version - TAIL).max(0), since).await?;
+    if !tail.is_empty() || subject.version <= TAIL {
+        return Ok(tail);
+    }
+    read(store, subject, 0, since).await
+}
+
+async fn read(
+    store: &Store,
+    subject: &Subject<'_>,
+    mut after: i64,
+    since: Timestamp,
+) -> Result<Vec<LifeEvent>, Error> {
+    let mut found = Vec::new();
+    loop {
+        let rows = store.history(subject.run, after, PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(found) };
+        after = last.seq;
+        found.extend(rows.iter().flat_map(|row| of_row(subject, row, since)));
+    }
+}
+
+fn of_row(subject: &Subject<'_>, row: &HistoryRow, since: Timestamp) -> Vec<LifeEvent> {
+    let Ok(definition) = DefinitionRef::parse(subject.definition) else { return Vec::new() };
+    let steps: Vec<Step> = serde_json::from_slice(&row.steps).unwrap_or_default();
+    let mut found = Vec::new();
+    for (position, step) in steps.iter().enumerate().filter(|(_, step)| step.at >= since) {
+        for (index, event) in step.events.iter().enumerate() {
+            let Some((kind, data)) = told(event, step.at, subject, &definition) else { continue };
+            let id = format!("{}:{}:{position}:{index}", subject.run, row.seq);
+            let mut event =
+                LifeEvent::new(&definition, subject.run, kind.as_str(), id, step.at, data);
+            event.traceparent = Some(traceparent(subject.run, subject.trace_parent));
+            event.sequence = Some(format!("{:010}.{position}.{index}", row.seq));
+            found.push(event);
+        }
+    }
+    found
+}
+
+fn told(
+    event: &Event,
+    at: Timestamp,
+    subject: &Subject<'_>,
+    definition: &DefinitionRef,
+) -> Option<(EventKind, Value)> {
+    let name = format!("{}-{}.{}", definition.name, subject.run, definition.namespace);
+    let at = at.to_rfc3339();
+    match event {
+        Event::RunFaulted { error } => {
+            let data = json!({ "name": name, "faultedAt": at, "error": error });
+            Some((EventKind::RunFaulted, data))
+        }
+        Event::TaskDeadLettered { task, error, .. } => {
+            let data =
+                json!({ "workflow": name, "task": task, "deadLetteredAt": at, "error": error });
+            Some((EventKind::TaskDeadLettered, data))
+        }
+        _ => None,
+    }
+}
