@@ -152,6 +152,8 @@ await check('a run that starts elsewhere appears by itself', async () => {
 await check('a dead letter is shown with its context, and redriven with an edited input', async () => {
   const run = await startSample('Cannot be done')
   await status('waiting')
+  await page.getByRole('list', { name: 'What it waits for' }).getByText('charge is a dead letter').waitFor()
+  await shot('run-waiting')
   await page.getByRole('link', { name: 'Tasks', exact: true }).click()
   await page.getByRole('link', { name: 'Look and redrive' }).click()
   await page.getByRole('heading', { name: 'Dead letter: charge' }).waitFor()

@@ -130,7 +130,7 @@ const TELL: Readonly<Record<string, Teller>> = {
   ],
 }
 
-function capital(text: string): string {
+export function capital(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1)
 }
 

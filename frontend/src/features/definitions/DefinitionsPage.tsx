@@ -20,11 +20,11 @@ export function DefinitionsPage() {
           }
           return (
             <>
-              <Table caption="Definitions" head={['Definition', 'Title', 'Registered', '']}>
+              <Table caption="Definitions" head={['Definition', 'Digest', 'Registered', '']}>
                 {items.map((one) => (
                   <tr key={one.definition}>
                     <th scope="row"><Link to={definitionPath(one.definition)}>{one.definition}</Link></th>
-                    <td className="wide">{one.title}</td>
+                    <td><code title={one.digest}>{one.digest.slice(0, 12)}</code></td>
                     <td><Time at={one.created_at} /></td>
                     <td className="inline-list">
                       <Link to={paths.start(one.definition)}>Start</Link>

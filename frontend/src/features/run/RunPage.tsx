@@ -24,6 +24,7 @@ import { drawn } from './model'
 import { Tasks } from './Tasks'
 import { Timeline } from './Timeline'
 import { Trace } from './Trace'
+import { Waiting } from './Waiting'
 
 const NAMES: Record<RunSection, string> = {
   timeline: 'Timeline',
@@ -72,6 +73,7 @@ function Sections({ run }: { run: Run }) {
     <>
       <Summary run={run} />
       {run.error && <p className="quote bad" role="status">{faultText(run.error)} <code>{run.error.instance}</code></p>}
+      {!isOver(run.status) && <Waiting run={run} />}
       <nav className="tabs" aria-label="Sections of the run">
         {RUN_SECTIONS.map((one) => (
           <Link key={one} to={paths.run(run.id, one)} replace aria-current={one === current ? 'page' : undefined}>{NAMES[one]}</Link>

@@ -1,6 +1,6 @@
 import { Link } from 'react-router'
 import type { Attempt, Task } from '../../api/types'
-import { faultText, lossText } from '../../lib/history'
+import { capital, faultText, lossText } from '../../lib/history'
 import { paths } from '../../lib/paths'
 import { duration, toMs } from '../../lib/time'
 import { Badge } from '../../ui/Badge'
@@ -63,7 +63,7 @@ function AttemptRow({ attempt }: { attempt: Attempt }) {
 
 function what(attempt: Attempt): string {
   const refused = attempt.refused > 0 ? ` ${attempt.refused} late result${attempt.refused > 1 ? 's' : ''} refused.` : ''
-  if (attempt.status === 'lost') return `${lossText(attempt.cause, attempt.worker)}.${refused}`
+  if (attempt.status === 'lost') return `${capital(lossText(attempt.cause, attempt.worker))}.${refused}`
   if (attempt.status === 'timed_out') return `It took longer than it may.${refused}`
   return attempt.error ? `${faultText(attempt.error)}${refused}` : refused.trim()
 }

@@ -42,7 +42,7 @@ export function StartAny({ definition }: { definition: string }) {
           onChange={(event) => { change(setChosen)(event.target.value) }}
         />
         <datalist id="definitions">
-          {known.map((one) => <option key={one.definition} value={one.definition}>{one.title}</option>)}
+          {known.map((one) => <option key={one.definition} value={one.definition} />)}
         </datalist>
         <p className="note">
           Without a version, the latest. <Link to={paths.definitions()}>Register another</Link>
