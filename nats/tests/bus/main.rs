@@ -3,6 +3,7 @@
 mod api;
 mod events;
 mod live;
+mod protocol;
 mod server;
 mod support;
 mod tasks;
