@@ -24,6 +24,7 @@ test('nonsense is an empty summary', () => {
 
 test('only web addresses become links', () => {
   expect(jaegerUrl({ jaeger: 'http://127.0.0.1:16686/' })).toBe('http://127.0.0.1:16686')
+  expect(jaegerUrl({ traces_url: 'http://127.0.0.1:16686' })).toBe('http://127.0.0.1:16686')
   expect(jaegerUrl({ links: { jaeger: 'https://j' } })).toBe('https://j')
   expect(jaegerUrl({ jaeger_url: 'javascript:alert(1)' })).toBeUndefined()
   expect(jaegerUrl(undefined)).toBeUndefined()

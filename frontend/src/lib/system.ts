@@ -57,7 +57,7 @@ export function jaegerUrl(data: unknown): string | undefined {
   if (!isBag(data)) return undefined
   const links = isBag(data['links']) ? data['links'] : {}
   const jaeger = isBag(data['jaeger']) ? data['jaeger']['url'] : data['jaeger']
-  const url = [data['jaeger_url'], jaeger, links['jaeger']].find((one) => typeof one === 'string')
+  const url = [data['traces_url'], data['jaeger_url'], jaeger, links['jaeger']].find((one) => typeof one === 'string')
   return typeof url === 'string' && /^https?:\/\//.test(url) ? url.replace(/\/+$/, '') : undefined
 }
 
