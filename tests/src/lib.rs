@@ -1,1 +1,15 @@
-//! Tests that need servers, processes, a browser or the whole engine.
+//! What tests of the whole engine share: processes, servers, requests, and the check of the
+//! promises over everything that is stored.
+
+#![allow(clippy::missing_panics_doc, clippy::missing_errors_doc, reason = "tests panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests panic")]
+
+mod engine;
+mod http;
+mod promises;
+mod tools;
+
+pub use engine::{Engine, Role, Shape};
+pub use http::Client;
+pub use promises::check_promises;
+pub use tools::{Tool, eventually, free_port, signal, tool};

@@ -76,10 +76,8 @@ impl Reconciler for Watch {
         if suspects.is_empty() {
             return Ok(());
         }
-        let pings = suspects.iter().map(|worker| {
-            let timeout = self.config.ping_timeout;
-            async move { self.deps.bus.ping_worker(worker, timeout).await }
-        });
+        let (bus, timeout) = (&self.deps.bus, self.config.ping_timeout);
+        let pings = suspects.iter().map(|worker| bus.ping_worker(worker, timeout));
         let answers = join_all(pings).await;
         let mut failed = None;
         for (worker, liveness) in suspects.into_iter().zip(answers) {

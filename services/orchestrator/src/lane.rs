@@ -116,15 +116,14 @@ impl Lane {
         shutdown: &Shutdown,
     ) -> Again {
         loop {
-            let batch = if self.unfinished.is_empty() {
-                tokio::select! {
-                    biased;
-                    () = shutdown.cancelled() => return Again::Stop,
-                    _ = shares.changed() => return Again::Claim,
-                    batch = reader.next_batch(self.config.batch_max as usize) => batch,
-                }
-            } else {
-                reader.ready_batch(self.config.batch_max as usize)
+            // What was cut off goes on at once, together with whatever else waits.
+            let goes_on = !self.unfinished.is_empty();
+            let batch = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return Again::Stop,
+                _ = shares.changed() => return Again::Claim,
+                batch = reader.next_batch(self.config.batch_max as usize) => batch,
+                () = tokio::task::yield_now(), if goes_on => Ok(Vec::new()),
             };
             let batch = match batch {
                 Ok(batch) => batch,

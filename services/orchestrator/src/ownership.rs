@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures::StreamExt;
+use kintsugi_nats::stream;
 use kintsugi_runtime::{Deps, Shutdown};
 use tokio::{sync::watch, time::Instant};
 use tracing::{info, warn};
@@ -82,14 +83,17 @@ impl Owned {
     pub(crate) async fn claim(deps: &Deps, share: &BTreeSet<u16>) -> Result<Self, Error> {
         let ids: Vec<u16> = share.iter().copied().collect();
         let rows = deps.store.partitions_claim(&ids, &deps.instance).await?;
-        let events = deps.bus.events_state().await?;
+        let states = deps.bus.ensure_streams(&deps.stream_limits).await?;
+        let events = states.into_iter().find(|state| state.name == stream::EVENTS);
+        let (created, last_seq) =
+            events.map_or((String::new(), 0), |state| (state.created.unwrap_or_default(), state.last_seq));
         let mut stale = Vec::new();
         let mut owned = Self::default();
         for row in rows {
             // A stream that was made anew, or set back behind what was dealt with, counts anew.
             // Reading an input twice is harmless; missing one is not.
-            let known = row.stream == events.created;
-            let ahead = row.position > i64::try_from(events.last_seq).unwrap_or(i64::MAX);
+            let known = row.stream == created;
+            let ahead = row.position > i64::try_from(last_seq).unwrap_or(i64::MAX);
             if !known || ahead {
                 stale.push((row.id, row.owner_epoch));
             }
@@ -97,8 +101,8 @@ impl Owned {
             owned.positions.insert(row.id, if known && !ahead { row.position } else { 0 });
         }
         if !stale.is_empty() {
-            warn!(partitions = stale.len(), stream = events.created, "reading events from the start");
-            deps.store.partitions_rewind(&stale, &events.created, 0).await?;
+            warn!(partitions = stale.len(), stream = created, "reading events from the start");
+            deps.store.partitions_rewind(&stale, &created, 0).await?;
         }
         Ok(owned)
     }

@@ -65,12 +65,13 @@ impl Outbox {
         if !self.tasks.is_empty() {
             let give_up = tokio::time::Instant::now() + PATIENCE;
             while let Err(error) = bus.publish_tasks(&self.tasks).await {
-                let error = &error as &dyn std::error::Error;
+                let tasks = self.tasks.len();
                 if shutdown.is_cancelled() || tokio::time::Instant::now() > give_up {
-                    warn!(error, tasks = self.tasks.len(), "tasks not published; left to their checks");
+                    let error = &error as &dyn std::error::Error;
+                    warn!(error, tasks, "tasks not published; left to their checks");
                     break;
                 }
-                warn!(error, tasks = self.tasks.len(), "tasks not published; trying again");
+                warn!(error = &error as &dyn std::error::Error, tasks, "tasks not published yet");
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -83,7 +84,7 @@ impl Outbox {
                 bus.verify(&self.verifies).await?;
             }
             if let Some(at) = hint {
-                bus.wake_hint(&WakeHint { at }).await?;
+                bus.wake_hint(WakeHint { at }).await?;
             }
             Ok::<_, kintsugi_nats::Error>(())
         };

@@ -87,7 +87,7 @@ impl Due {
         if full {
             return Ok(Duration::from_millis(1));
         }
-        let next = self.deps.store.next_wake_after(time.0).await?;
+        let next = self.deps.store.next_wake(time.0).await?;
         let pause = next.map_or(i64::MAX, |at| at - now().0);
         Ok(Duration::from_millis(u64::try_from(pause).unwrap_or(1).max(1)))
     }

@@ -1,0 +1,78 @@
+//! What people and systems outside hear of a run.
+
+use kintsugi_core::{DefinitionRef, Event, RunId, Step};
+use kintsugi_nats::LifeEvent;
+use kintsugi_observability::traceparent;
+use serde_json::{Value, json};
+
+use crate::runs::Run;
+
+/// Adds the lifecycle events of the specification that follow from steps. Tasks that the engine does
+/// by itself, and the giving out of attempts, are in the history only: nobody waits for them.
+pub(crate) fn events(id: &RunId, run: &Run, steps: &[Step], all: &mut Vec<LifeEvent>) {
+    let Ok(definition) = DefinitionRef::parse(&run.definition) else { return };
+    let trace = traceparent(id, run.trace_parent.as_deref());
+    let name = format!("{}-{id}.{}", definition.name, definition.namespace);
+    for (position, step) in steps.iter().enumerate() {
+        for (index, event) in step.events.iter().enumerate() {
+            let Some((kind, data)) = life(event, step, run, &name) else { continue };
+            let event_id = format!("{id}:{}:{position}:{index}", run.version);
+            let mut event = LifeEvent::new(&definition, id, kind, event_id, step.at, data);
+            event.traceparent = Some(trace.clone());
+            event.sequence = Some(format!("{:010}.{position}.{index}", run.version));
+            all.push(event);
+        }
+    }
+}
+
+fn life(event: &Event, step: &Step, run: &Run, name: &str) -> Option<(&'static str, Value)> {
+    let at = step.at.to_rfc3339();
+    let task = |task: &u64| json!({ "workflow": name, "task": task });
+    let with = |mut data: Value, field: &str, value: Value| {
+        data[field] = value;
+        data
+    };
+    Some(match event {
+        Event::RunStarted => ("workflow.started", {
+            json!({ "name": name, "definition": run.definition, "startedAt": at })
+        }),
+        Event::RunCompleted => {
+            ("workflow.completed", json!({ "name": name, "completedAt": at }))
+        }
+        Event::RunFaulted { error } => {
+            ("workflow.faulted", json!({ "name": name, "faultedAt": at, "error": error }))
+        }
+        Event::RunCancelled { .. } => {
+            ("workflow.cancelled", json!({ "name": name, "cancelledAt": at }))
+        }
+        Event::TaskStarted { task: of, worker, .. } => (
+            "task.started",
+            with(with(task(of), "startedAt", at.into()), "worker", worker.as_str().into()),
+        ),
+        Event::TaskCompleted { task: of, .. } => {
+            ("task.completed", with(task(of), "completedAt", at.into()))
+        }
+        Event::TaskFailed { task: of, error, .. } => (
+            "task.faulted",
+            with(with(task(of), "faultedAt", at.into()), "error", json!(error)),
+        ),
+        Event::TaskLost { task: of, cause, worker, .. } => (
+            "task.lost",
+            with(with(task(of), "cause", json!(cause)), "worker", json!(worker)),
+        ),
+        Event::RetryScheduled { task: of, at: due, .. } => {
+            ("task.retried", with(task(of), "retriedAt", due.to_rfc3339().into()))
+        }
+        Event::TaskDeadLettered { task: of, error, .. } => (
+            "task.dead-lettered",
+            with(with(task(of), "deadLetteredAt", at.into()), "error", json!(error)),
+        ),
+        Event::TaskCancelled { task: of, .. } => {
+            ("task.cancelled", with(task(of), "cancelledAt", at.into()))
+        }
+        Event::TaskRedriven { task: of, .. } => {
+            ("task.redriven", with(task(of), "redrivenAt", at.into()))
+        }
+        _ => return None,
+    })
+}

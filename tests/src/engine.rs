@@ -1,0 +1,290 @@
+//! Engines: one process on `SQLite`, or seven on Postgres.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use kintsugi_entities::testing::Postgres;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{Client, Tool, eventually, free_port, signal, tool};
+
+/// The two shapes that every suite runs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// One process, `SQLite`, a nats-server child.
+    Dev,
+    /// A process per service, Postgres, nats-server.
+    Services,
+}
+
+/// A process that can be killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// `kintsugi gateway`.
+    Gateway,
+    /// `kintsugi orchestrator`.
+    Orchestrator,
+    /// `kintsugi worker`.
+    Worker,
+    /// `kintsugi detector`.
+    Detector,
+    /// `kintsugi retry`.
+    Retry,
+    /// `kintsugi notifier`.
+    Notifier,
+    /// `kintsugi monitor`.
+    Monitor,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 7] = [
+        Self::Gateway,
+        Self::Orchestrator,
+        Self::Worker,
+        Self::Detector,
+        Self::Retry,
+        Self::Notifier,
+        Self::Monitor,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Orchestrator => "orchestrator",
+            Self::Worker => "worker",
+            Self::Detector => "detector",
+            Self::Retry => "retry",
+            Self::Notifier => "notifier",
+            Self::Monitor => "monitor",
+        }
+    }
+}
+
+/// A running engine. Everything ends with it.
+pub struct Engine {
+    binary: PathBuf,
+    dir: TempDir,
+    processes: BTreeMap<String, Child>,
+    flags: Vec<String>,
+    ports: (u16, u16),
+    /// The database's own server, in the shape of services.
+    pub postgres: Option<Postgres>,
+    /// Where it listens.
+    pub client: Client,
+    /// The shape.
+    pub shape: Shape,
+}
+
+impl Engine {
+    /// Starts an engine with further flags (for each process); none where a tool is absent.
+    pub async fn start(shape: Shape, flags: &[&str]) -> Option<Self> {
+        let (binary, nats) = (tool(Tool::Kintsugi)?, tool(Tool::NatsServer)?);
+        let postgres = match shape {
+            Shape::Dev => None,
+            Shape::Services => Some(Postgres::start()?),
+        };
+        let ports = (free_port(), free_port());
+        let mut flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        flags.extend(["--set".to_owned(), format!("nats.server_binary={}", nats.display())]);
+        let mut engine = Self {
+            binary,
+            dir: tempfile::tempdir().unwrap(),
+            processes: BTreeMap::new(),
+            flags,
+            ports,
+            postgres,
+            client: Client::new(&format!("http://127.0.0.1:{}", ports.0)),
+            shape,
+        };
+        match shape {
+            Shape::Dev => engine.spawn_dev(),
+            Shape::Services => {
+                engine.spawn_nats(&nats);
+                engine.spawn_services();
+            }
+        }
+        engine.ready().await;
+        Some(engine)
+    }
+
+    /// URL of the broker.
+    #[must_use]
+    pub fn nats_url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.ports.1)
+    }
+
+    /// URL of the database.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        match &self.postgres {
+            Some(postgres) => postgres.url().to_owned(),
+            None => format!("sqlite://{}?mode=rwc", self.dir.path().join("data/kintsugi.db").display()),
+        }
+    }
+
+    /// Where logs and data are.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Waits until the gateway says that it is ready.
+    pub async fn ready(&self) {
+        eventually("the engine is ready", Duration::from_secs(60), || async {
+            let (status, _) = self.client.try_get("/health/ready").await?;
+            (status == 200).then_some(())
+        })
+        .await;
+    }
+
+    fn spawn_dev(&mut self) {
+        let (http, nats) = self.ports;
+        let data = self.path("data").display().to_string();
+        let ready = self.path("ready.json").display().to_string();
+        let (http, nats) = (format!("127.0.0.1:{http}"), format!("127.0.0.1:{nats}"));
+        let args =
+            ["dev", "--data", &data, "--http", &http, "--nats", &nats, "--ready-file", &ready];
+        self.spawn("dev", &args.map(str::to_owned));
+    }
+
+    fn spawn_nats(&mut self, binary: &std::path::Path) {
+        let data = self.path("nats").display().to_string();
+        let port = self.ports.1.to_string();
+        let log = std::fs::File::create(self.path("nats.log")).unwrap();
+        let child = Command::new(binary)
+            .args(["-js", "-sd", &data, "-a", "127.0.0.1", "-p", &port])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.processes.insert("nats".to_owned(), child);
+    }
+
+    fn spawn_services(&mut self) {
+        for role in Role::ALL {
+            self.spawn_role(role.name(), role);
+        }
+        // A second one of what must be able to take over.
+        self.spawn_role("worker-2", Role::Worker);
+        self.spawn_role("orchestrator-2", Role::Orchestrator);
+    }
+
+    /// Starts a process of a role under a name of its own.
+    pub fn spawn_role(&mut self, name: &str, role: Role) {
+        let mut args = vec![role.name().to_owned(), "--nats-url".to_owned(), self.nats_url()];
+        if role != Role::Worker {
+            args.extend(["--database-url".to_owned(), self.database_url()]);
+        }
+        if role == Role::Gateway {
+            args.extend(["--http".to_owned(), format!("127.0.0.1:{}", self.ports.0)]);
+        }
+        self.spawn(name, &args);
+    }
+
+    fn spawn(&mut self, name: &str, args: &[String]) {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.path(&format!("{name}.log")))
+            .unwrap();
+        let child = Command::new(&self.binary)
+            .args(args)
+            .args(&self.flags)
+            .env_remove("KINTSUGI_BIN")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.processes.insert(name.to_owned(), child);
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub fn kill(&mut self, name: &str) {
+        let mut child = self.processes.remove(name).unwrap_or_else(|| panic!("no process {name}"));
+        signal(child.id(), "KILL");
+        let _ = child.wait();
+    }
+
+    /// `kill -9` of one process and a new one in its place.
+    pub fn kill_and_restart(&mut self, name: &str) {
+        self.kill(name);
+        match (name, self.shape) {
+            ("dev", _) => self.spawn_dev(),
+            ("nats", _) => {
+                let binary = tool(Tool::NatsServer).unwrap();
+                self.spawn_nats(&binary);
+            }
+            (name, _) => {
+                let role = Role::ALL.into_iter().find(|role| name.starts_with(role.name()));
+                self.spawn_role(name, role.unwrap());
+            }
+        }
+    }
+
+    /// The ready file of the one process.
+    #[must_use]
+    pub fn ready_file(&self) -> Value {
+        let text = std::fs::read(self.path("ready.json")).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    }
+
+    /// Process id of a process by its name.
+    #[must_use]
+    pub fn pid(&self, name: &str) -> u32 {
+        self.processes[name].id()
+    }
+
+    /// Process ids of the workers that are alive now.
+    pub async fn worker_pids(&self) -> Vec<u32> {
+        let (_, body) = self.client.get("/v1/workers").await;
+        let workers = body["items"].as_array().cloned().unwrap_or_default();
+        let alive = workers.iter().filter(|worker| worker["alive"] == true);
+        alive.filter_map(|worker| u32::try_from(worker["pid"].as_u64()?).ok()).collect()
+    }
+
+    /// The end of each log, for a failing test.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        let mut text = String::new();
+        for entry in std::fs::read_dir(self.dir.path()).unwrap().flatten() {
+            if entry.path().extension().is_some_and(|ending| ending == "log") {
+                let log = std::fs::read_to_string(entry.path()).unwrap_or_default();
+                let lines: Vec<&str> = log.lines().rev().take(15).collect();
+                let lines: Vec<&str> = lines.into_iter().rev().collect();
+                text.push_str(&format!("--- {:?}\n{}\n", entry.file_name(), lines.join("\n")));
+            }
+        }
+        text
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.logs());
+        }
+        // nats-server last: services that stop in good order still need it.
+        let (nats, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.processes).into_iter().partition(|(name, _)| name == "nats");
+        for group in [others, nats] {
+            for (_, child) in &group {
+                let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+            }
+            for (_, mut child) in group {
+                let deadline = std::time::Instant::now() + Duration::from_secs(10);
+                while matches!(child.try_wait(), Ok(None)) && std::time::Instant::now() < deadline {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+        }
+    }
+}

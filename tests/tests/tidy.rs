@@ -1,0 +1,120 @@
+//! The rules of the house that no compiler checks.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Each technology has one home. `("sea-orm", &["entities"])`: only `entities` may depend on it.
+const HOMES: &[(&str, &[&str])] = &[
+    ("sea-orm", &["entities", "migration"]),
+    ("sqlx", &["entities"]),
+    ("async-nats", &["nats"]),
+    ("backoff", &["nats"]),
+    ("opentelemetry", &["observability"]),
+    ("poem", &["services/api-gateway"]),
+    ("jaq", &["services/definition"]),
+    ("saphyr", &["services/definition"]),
+    ("prometheus", &["services/monitoring"]),
+];
+
+/// The seven services. They meet on the bus and in the store only.
+const SERVICES: &[&str] = &[
+    "api-gateway",
+    "orchestrator",
+    "task-worker",
+    "failure-detector",
+    "retry-engine",
+    "notification",
+    "monitoring",
+];
+
+/// The longest a source file may be, in lines.
+const FILE_LINES_MAX: usize = 400;
+
+#[test]
+fn each_technology_stays_in_its_home() {
+    for manifest in files("Cargo.toml") {
+        let crate_dir = relative(manifest.parent().unwrap());
+        for dependency in dependencies(&manifest) {
+            for (technology, homes) in HOMES {
+                let allowed = homes.iter().any(|home| crate_dir.starts_with(home));
+                let found =
+                    dependency == *technology || dependency.starts_with(&format!("{technology}-"));
+                assert!(
+                    allowed || !found,
+                    "{crate_dir} depends on {dependency}; its home is {homes:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn no_service_imports_another() {
+    for service in SERVICES {
+        let manifest = root().join("services").join(service).join("Cargo.toml");
+        for dependency in dependencies(&manifest) {
+            let other = SERVICES.iter().find(|other| dependency == format!("kintsugi-{other}"));
+            assert!(other.is_none(), "{service} depends on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn the_core_depends_on_nothing_that_does_io() {
+    let allowed = ["serde", "serde_json", "thiserror"];
+    for dependency in dependencies(&root().join("services/core/Cargo.toml")) {
+        assert!(allowed.contains(&dependency.as_str()), "services/core depends on {dependency}");
+    }
+}
+
+#[test]
+fn the_worker_has_no_way_to_the_store() {
+    for name in ["worker", "task-worker"] {
+        let manifest = root().join("services").join(name).join("Cargo.toml");
+        let found = dependencies(&manifest).into_iter().find(|d| d == "kintsugi-entities");
+        assert_eq!(found, None, "services/{name}");
+    }
+}
+
+#[test]
+fn files_are_short() {
+    for file in files("rs") {
+        let lines = fs::read_to_string(&file).unwrap().lines().count();
+        assert!(lines <= FILE_LINES_MAX, "{} has {lines} lines; split it", relative(&file));
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn relative(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned()
+}
+
+fn dependencies(manifest: &Path) -> Vec<String> {
+    let text = fs::read_to_string(manifest).unwrap();
+    let table: toml::Table = text.parse().unwrap();
+    let names = table.get("dependencies").and_then(toml::Value::as_table);
+    names.map(|names| names.keys().cloned().collect()).unwrap_or_default()
+}
+
+/// Every file below a crate whose name ends so, but for the root manifest.
+fn files(ending: &str) -> Vec<PathBuf> {
+    let (mut open, mut found) = (vec![root()], Vec::new());
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() && !["target", ".git", ".cache", ".kintsugi", "node_modules"].contains(&name) {
+                open.push(path);
+            } else if name.ends_with(ending) && path != root().join("Cargo.toml") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
