@@ -1,0 +1,10 @@
+//! The gateway over real sockets, against a real nats-server and a real SQLite store. A few lines
+//! stand in for the orchestrator: the machine is the real one.
+
+mod door;
+mod engine;
+mod http;
+mod rig;
+mod runs;
+mod security;
+mod streams;
