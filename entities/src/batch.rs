@@ -103,7 +103,7 @@ fn check(batch: &Batch) -> Result<(), Error> {
         if !ids.insert(&run.id) {
             return Err(Error::invalid(format!("run {} stands twice in a batch", run.id)));
         }
-        if run.version <= run.version_before || run.history.seq != run.version {
+        if run.version != run.version_before + 1 || run.history.seq != run.version {
             return Err(Error::invalid(format!(
                 "run {} goes from version {} to {} with history {}",
                 run.id, run.version_before, run.version, run.history.seq

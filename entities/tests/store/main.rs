@@ -45,6 +45,7 @@ cases![
     runs::payloads_may_hold_anything,
     batch::history_is_gapless,
     batch::a_version_conflict_rolls_everything_back,
+    batch::a_version_ahead_of_the_stored_one_changes_nothing,
     batch::a_lost_partition_fences,
     batch::a_failed_batch_leaves_no_dead_letter,
     batch::a_thousand_runs_go_in_one_batch,
