@@ -158,11 +158,14 @@ export class Engine {
     const services = ['gateway', 'orchestrator', 'task-worker', 'failure-detector', 'retry-engine', 'notification', 'monitoring']
     const runs = Object.fromEntries(Object.entries(Object.groupBy ? Object.groupBy([...this.#runs.values()], (run) => run.status) : {}).map(([status, all]) => [status, all.length]))
     return {
-      version: '0.1.0', runs, dead_letters: this.#letters.filter((one) => one.status === 'open').length,
+      at: iso(Date.now()), version: '0.1.0', database: 'sqlite', problems: [], runs, definitions: this.#definitions.size,
+      dead_letters_open: this.#letters.filter((one) => one.status === 'open').length,
       services: services.map((service) => ({ service, instance: `${service}-1`, pid: 4000, ready: true, last_seen: iso(Date.now() - 300) })),
-      streams: ['KINTSUGI_EVENTS', 'KINTSUGI_TASKS', 'KINTSUGI_INTAKE', 'KINTSUGI_DEAD'].map((name, index) => ({ name, messages: index * 12, bytes: index * 45_678, first_seq: 1, last_seq: index * 12 })),
-      queues: [{ queue: 'default', type: 'simulate', pending: 0, ack_pending: 1, oldest_ms: 120 }],
-      partitions: [{ partition: 0, owner: 'orchestrator-1', lag: 0 }],
+      workers: [],
+      streams: ['KINTSUGI_EVENTS', 'KINTSUGI_TASKS', 'KINTSUGI_INTAKE', 'KINTSUGI_DEAD'].map((stream, index) => ({ stream, exists: true, messages: index * 12, bytes: index * 45_678, first_seq: 1, last_seq: index * 12 })),
+      queues: [{ queue: 'default', task_type: 'simulate', pending: 0, ack_pending: 1, oldest_age_ms: 120, redelivered: 0, waiting: 4 }],
+      partitions: Array.from({ length: 16 }, (_, partition) => ({ partition, owner: 'orchestrator-1', owner_epoch: 1, position: partition * 7, lag: 0 })),
+      recoveries: [{ kind: 'worker_dead', count: this.#recoveries.length }],
     }
   }
 }

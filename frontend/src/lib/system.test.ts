@@ -8,7 +8,9 @@ test('a summary becomes facts and tables, whatever is in it', () => {
     services: [{ service: 'gateway', ready: true }, { service: 'orchestrator', partitions: [1, 2] }],
     streams: { EVENTS: { messages: 4 }, TASKS: { messages: 0 } },
     empty: [],
+    problems: ['the store is slow'],
   })
+  expect(summary.problems).toEqual(['the store is slow'])
   expect(summary.facts).toEqual([['version', '0.1.0'], ['runs: running', 2], ['runs: completed', 5]])
   expect(summary.sheets.map(({ name, columns }) => [name, columns])).toEqual([
     ['services', ['service', 'ready', 'partitions']],
@@ -19,7 +21,7 @@ test('a summary becomes facts and tables, whatever is in it', () => {
 })
 
 test('nonsense is an empty summary', () => {
-  for (const data of [null, 3, 'x', []]) expect(readSummary(data)).toEqual({ facts: [], sheets: [] })
+  for (const data of [null, 3, 'x', []]) expect(readSummary(data)).toEqual({ facts: [], problems: [], sheets: [] })
 })
 
 test('only web addresses become links', () => {

@@ -11,6 +11,8 @@ export interface Sheet {
 
 export interface Summary {
   facts: [string, Cell][]
+  /** What the engine itself says is wrong. */
+  problems: string[]
   sheets: Sheet[]
 }
 
@@ -36,9 +38,10 @@ function sheet(name: string, items: readonly Bag[]): Sheet {
 
 /** Splits a summary in facts and tables. A map of objects is a table whose first column is the key. */
 export function readSummary(data: unknown): Summary {
-  const summary: Summary = { facts: [], sheets: [] }
+  const summary: Summary = { facts: [], problems: [], sheets: [] }
   for (const [name, value] of Object.entries(isBag(data) ? data : {})) {
-    if (Array.isArray(value)) {
+    if (name === 'problems' && Array.isArray(value)) summary.problems.push(...value.map(String))
+    else if (Array.isArray(value)) {
       const items = value.filter(isBag)
       if (items.length > 0 || value.length === 0) summary.sheets.push(sheet(name, items))
       else summary.facts.push([name, cell(value)])

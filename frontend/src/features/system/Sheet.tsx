@@ -24,7 +24,7 @@ export function Value({ column, value }: { column: string; value: Cell }) {
 }
 
 export function SheetTable({ sheet }: { sheet: Sheet }) {
-  const title = words(sheet.name).replace(/^./, (first) => first.toUpperCase())
+  const title = (sheet.name === 'recoveries' ? 'recoveries by kind' : words(sheet.name)).replace(/^./, (first) => first.toUpperCase())
   return (
     <Card title={title}>
       {sheet.rows.length === 0 ? (

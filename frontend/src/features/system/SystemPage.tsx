@@ -3,7 +3,7 @@ import { Link } from 'react-router'
 import { recoveriesQuery, systemQuery } from '../../api/queries'
 import type { Recovery } from '../../api/types'
 import { paths } from '../../lib/paths'
-import { jaegerUrl, readSummary, type Cell } from '../../lib/system'
+import { jaegerUrl, readSummary, type Summary } from '../../lib/system'
 import { duration } from '../../lib/time'
 import { Card, Page } from '../../ui/Page'
 import { Answer } from '../../ui/States'
@@ -18,17 +18,22 @@ export function SystemPage() {
   return (
     <Page title="System" lead="The engine’s own organs, and what it mended." actions={jaeger && <a className="button" href={jaeger} rel="noreferrer" target="_blank">Jaeger</a>}>
       <Health />
-      <Answer of={system} what="the system summary">{(data) => <Glance facts={readSummary(data).facts} />}</Answer>
+      <Answer of={system} what="the system summary">{(data) => <Glance summary={readSummary(data)} />}</Answer>
       <Recoveries />
-      {system.data !== undefined && readSummary(system.data).sheets.map((sheet) => <SheetTable key={sheet.name} sheet={sheet} />)}
+      {system.data !== undefined && readSummary(system.data).sheets.filter((sheet) => !ELSEWHERE.has(sheet.name)).map((sheet) => <SheetTable key={sheet.name} sheet={sheet} />)}
     </Page>
   )
 }
 
-function Glance({ facts }: { facts: readonly [string, Cell][] }) {
-  if (facts.length === 0) return null
+/** Said elsewhere on this page or on its own, so not among the facts or tables. */
+const ELSEWHERE = new Set(['workers', 'traces_url'])
+
+function Glance({ summary }: { summary: Summary }) {
+  const facts = summary.facts.filter(([name]) => !ELSEWHERE.has(name))
+  if (facts.length + summary.problems.length === 0) return null
   return (
     <Card title="At a glance">
+      {summary.problems.map((problem) => <p key={problem} className="quote" role="alert">{problem}</p>)}
       <Facts>{facts.map(([name, value]) => <Fact key={name} name={words(name)}><Value column={name} value={value} /></Fact>)}</Facts>
     </Card>
   )
