@@ -44,7 +44,7 @@ impl Context {
     /// The number of the attempt, from 1. The same number as the epoch.
     #[must_use]
     pub fn attempt(&self) -> u64 {
-        self.0.message.epoch
+        self.0.message.attempt
     }
 
     /// How many attempts have failed before this one. An attempt that was lost with its worker is

@@ -62,7 +62,7 @@ async fn a_program_is_a_worker() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_ends_with_its_attempt_and_all_it_started() {
     let Some(mut engine) = Engine::start().await else { return };
-    let pids = engine.folder.join("pids");
+    let pids = engine.folder.0.join("pids");
     // The first process ignores SIGTERM; its child does not know of it.
     let script = format!(
         "trap '' TERM; sleep 600 & echo $$ $! > {0}.new; mv {0}.new {0}; wait; sleep 600",

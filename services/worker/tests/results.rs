@@ -129,3 +129,20 @@ async fn results_wait_for_a_broker_that_is_away() {
     }
     worker.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_cannot_be_read_is_put_aside_and_the_next_one_is_done() {
+    let Some(mut engine) = Engine::start().await else { return };
+    let echo = |_, input: Value| async move { Ok(input) };
+    let worker = run(engine.worker().await.task("echo", echo).concurrency(1));
+    let subject = "kintsugi.tasks.default.echo";
+    let patience = std::time::Duration::from_secs(5);
+    for bad in ["{", "[]", "{\"task\": 7}", "\0"] {
+        engine.bus.request(subject, bad.as_bytes().to_vec(), patience).await.unwrap();
+    }
+    assert_eq!(output(engine.ask("echo", json!(1)).await), json!(1));
+    let streams = engine.bus.stream_states().await.unwrap();
+    let rejected = streams.iter().find(|one| one.name.ends_with("REJECTED")).unwrap();
+    assert_eq!(rejected.messages, 4);
+    worker.stop().await;
+}

@@ -30,11 +30,20 @@ pub(super) async fn pull(shared: Arc<Shared>, kind: Arc<TaskType>, stop: Cancell
         return;
     };
     loop {
-        let free = stop.run_until_cancelled(Free::wait(&kind)).await;
-        let Some(mut free) = free.flatten() else { return };
+        // The stop comes first: a full queue always has something, and would never let it through.
+        let mut free = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            free = Free::wait(&kind) => match free {
+                Some(free) => free,
+                None => return,
+            },
+        };
         let asked = free.count();
-        let Some(taken) = stop.run_until_cancelled(consumer.next(asked)).await else {
-            return give_back_late(&shared, &mut consumer, asked).await;
+        let taken = tokio::select! {
+            biased;
+            () = stop.cancelled() => return give_back_late(&shared, &mut consumer, asked).await,
+            taken = consumer.next(asked) => taken,
         };
         for delivery in taken {
             take(&shared, &kind, delivery, &mut free).await;

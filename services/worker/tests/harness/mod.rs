@@ -23,10 +23,20 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Engine {
     pub(crate) server: Server,
     pub(crate) bus: Bus,
-    pub(crate) folder: PathBuf,
+    /// Removed after the server is gone, which is dropped before it.
+    pub(crate) folder: Folder,
     reader: EventReader,
     waiting: std::collections::VecDeque<RunInput>,
     next: AtomicU64,
+}
+
+/// A folder for the time of a test.
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// A worker that runs beside the test.
@@ -63,13 +73,13 @@ impl Engine {
     /// None, loudly, where there is no nats-server; a failure in CI.
     pub(crate) async fn start() -> Option<Self> {
         let name = format!("kintsugi-worker-{}", uuid::Uuid::new_v4().simple());
-        let folder = std::env::temp_dir().join(name);
+        let folder = Folder(std::env::temp_dir().join(name));
         let Some(binary) = nats_server() else {
             assert!(std::env::var_os("CI").is_none(), "nats-server is missing");
             eprintln!("SKIPPED: no nats-server (set NATS_SERVER_BIN)");
             return None;
         };
-        let server = Server::spawn(ServerOptions::new(binary, &folder)).await.expect("a broker");
+        let server = Server::spawn(ServerOptions::new(binary, &folder.0)).await.expect("a broker");
         let options = Options { url: server.url(), ..Options::default() };
         let bus = Bus::connect(&options).await.expect("a connection");
         bus.ensure_streams(&Limits::default()).await.expect("streams");
