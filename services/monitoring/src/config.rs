@@ -1,0 +1,53 @@
+//! Settings of the monitoring service.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Settings in the table `[monitoring]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How old an answer may be: whoever asks sooner gets the same. Default: `1s`.
+    #[serde(with = "humantime_serde")]
+    pub cache: Duration,
+    /// How long the store and the broker may take to give their figures. Default: `2s`.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+    /// A service or worker that is silent for longer counts as gone. Default: `3s`.
+    #[serde(with = "humantime_serde")]
+    pub silence_max: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            cache: Duration::from_secs(1),
+            timeout: Duration::from_secs(2),
+            silence_max: Duration::from_secs(3),
+        }
+    }
+}
+
+/// Settings that cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Nobody can answer in no time.
+    #[error("monitoring.timeout must be at least 100ms")]
+    Timeout,
+    /// Services send signs of life twice a second.
+    #[error("monitoring.silence_max must be at least 1s")]
+    Silence,
+}
+
+impl Config {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if self.timeout < Duration::from_millis(100) {
+            return Err(ConfigError::Timeout);
+        }
+        if self.silence_max < Duration::from_secs(1) {
+            return Err(ConfigError::Silence);
+        }
+        Ok(())
+    }
+}

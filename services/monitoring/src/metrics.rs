@@ -1,0 +1,288 @@
+//! Metrics as Prometheus reads them. Labels never hold ids of runs or tasks.
+
+use std::collections::BTreeMap;
+
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::Summary;
+
+/// Bounds for the time to recover, in seconds: from a takeover to someone's coming back from lunch.
+const RECOVERY_BUCKETS: [f64; 14] =
+    [0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 300.0, 3600.0];
+
+/// Every metric, in a registry of its own: two engines fit in one process.
+pub(crate) struct Metrics {
+    registry: Registry,
+    runs: IntGaugeVec,
+    definitions: IntGauge,
+    dead_letters: IntGaugeVec,
+    notifications: IntGaugeVec,
+    services: IntGaugeVec,
+    workers: IntGaugeVec,
+    worker_slots: IntGauge,
+    worker_leases: IntGauge,
+    stream_messages: IntGaugeVec,
+    stream_bytes: IntGaugeVec,
+    stream_published: IntCounterVec,
+    queue_pending: IntGaugeVec,
+    queue_ack_pending: IntGaugeVec,
+    queue_redelivered: IntGaugeVec,
+    queue_oldest_age_ms: IntGaugeVec,
+    events_lag: IntGaugeVec,
+    recoveries: IntCounterVec,
+    recovery_seconds: HistogramVec,
+    problems: IntGauge,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let gauges = |name: &str, help: &str, labels: &[&str]| {
+            let made = IntGaugeVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(made.clone())).map(|()| made)
+        };
+        let gauge = |name: &str, help: &str| {
+            let made = IntGauge::new(name, help)?;
+            registry.register(Box::new(made.clone())).map(|()| made)
+        };
+        let counters = |name: &str, help: &str, labels: &[&str]| {
+            let made = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(made.clone())).map(|()| made)
+        };
+        let queue = &["queue", "type"];
+        let recovery = HistogramOpts::new(
+            "kintsugi_recovery_seconds",
+            "From a break's being seen to its mending, since this process started.",
+        )
+        .buckets(RECOVERY_BUCKETS.to_vec());
+        let recovery_seconds = HistogramVec::new(recovery, &["kind"])?;
+        registry.register(Box::new(recovery_seconds.clone()))?;
+        let info = gauges("kintsugi_build_info", "1; the version is in its label.", &["version"])?;
+        info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        Ok(Self {
+            runs: gauges("kintsugi_runs", "Runs that are kept, by status.", &["status"])?,
+            definitions: gauge("kintsugi_definitions", "Registered definitions.")?,
+            dead_letters: gauges(
+                "kintsugi_dead_letters",
+                "Dead letters: open (nobody redrove them), unpublished (not in the stream yet).",
+                &["state"],
+            )?,
+            notifications: gauges(
+                "kintsugi_notifications",
+                "Notifications: pending (to be delivered), dead (given up).",
+                &["state"],
+            )?,
+            services: gauges("kintsugi_services", "Instances that are ready.", &["service"])?,
+            workers: gauges("kintsugi_workers", "Workers: alive, stopping, silent.", &["state"])?,
+            worker_slots: gauge(
+                "kintsugi_worker_slots",
+                "Tasks that the workers alive can execute at the same time.",
+            )?,
+            worker_leases: gauge("kintsugi_worker_leases", "Attempts that workers hold.")?,
+            stream_messages: gauges(
+                "kintsugi_stream_messages",
+                "Messages that a stream holds.",
+                &["stream"],
+            )?,
+            stream_bytes: gauges("kintsugi_stream_bytes", "Bytes of a stream.", &["stream"])?,
+            stream_published: counters(
+                "kintsugi_stream_published_total",
+                "Messages that were ever published to a stream; of tasks: attempts given out.",
+                &["stream"],
+            )?,
+            queue_pending: gauges(
+                "kintsugi_queue_pending",
+                "Tasks that no worker was given.",
+                queue,
+            )?,
+            queue_ack_pending: gauges(
+                "kintsugi_queue_ack_pending",
+                "Tasks that a worker was given and that are not done.",
+                queue,
+            )?,
+            queue_redelivered: gauges(
+                "kintsugi_queue_redelivered",
+                "Tasks that were delivered more than once and are not done.",
+                queue,
+            )?,
+            queue_oldest_age_ms: gauges(
+                "kintsugi_queue_oldest_age_milliseconds",
+                "Age of the oldest task that no worker was given; 0 when there is none.",
+                queue,
+            )?,
+            events_lag: gauges(
+                "kintsugi_events_lag",
+                "At most so many events wait to be dealt with by the owner of the partition.",
+                &["partition"],
+            )?,
+            recoveries: counters(
+                "kintsugi_recoveries_total",
+                "Entries of the recovery log, by what broke.",
+                &["kind"],
+            )?,
+            recovery_seconds,
+            problems: gauge(
+                "kintsugi_monitoring_problems",
+                "Parts of the system that could not be looked at; their metrics are missing.",
+            )?,
+            registry,
+        })
+    }
+
+    /// Something was mended.
+    pub(crate) fn recovered(&self, kind: &str, duration_ms: i64) {
+        let millis = u32::try_from(duration_ms.max(0)).unwrap_or(u32::MAX);
+        self.recovery_seconds.with_label_values(&[kind]).observe(f64::from(millis) / 1000.0);
+    }
+
+    /// Everything, with the figures of `summary`.
+    pub(crate) fn text(&self, summary: &Summary) -> Result<String, prometheus::Error> {
+        self.counts(summary);
+        self.life(summary);
+        self.broker(summary);
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+
+    fn counts(&self, summary: &Summary) {
+        self.problems.set(number(summary.problems.len() as u64));
+        self.runs.reset();
+        for (status, count) in &summary.runs {
+            self.runs.with_label_values(&[status]).set(number(*count));
+        }
+        self.definitions.set(number(summary.definitions));
+        let letters = [
+            ("open", summary.dead_letters_open),
+            ("unpublished", summary.dead_letters_unpublished),
+        ];
+        let notifications =
+            [("pending", summary.notifications_pending), ("dead", summary.notifications_dead)];
+        for (gauges, states) in
+            [(&self.dead_letters, letters), (&self.notifications, notifications)]
+        {
+            for (state, count) in states {
+                gauges.with_label_values(&[state]).set(number(count));
+            }
+        }
+        self.recoveries.reset();
+        for recovery in &summary.recoveries {
+            self.recoveries.with_label_values(&[&recovery.kind]).inc_by(recovery.count);
+        }
+    }
+
+    fn life(&self, summary: &Summary) {
+        let mut ready = BTreeMap::<&str, i64>::new();
+        for service in &summary.services {
+            *ready.entry(&service.service).or_default() += i64::from(service.ready);
+        }
+        self.services.reset();
+        for (service, count) in ready {
+            self.services.with_label_values(&[service]).set(count);
+        }
+        let mut states = BTreeMap::from([("alive", 0), ("stopping", 0), ("silent", 0)]);
+        let (mut slots, mut leases) = (0, 0);
+        for worker in &summary.workers {
+            let state = match (worker.alive, worker.stopping) {
+                (false, _) => "silent",
+                (true, true) => "stopping",
+                (true, false) => "alive",
+            };
+            *states.entry(state).or_default() += 1;
+            if worker.alive {
+                slots += i64::from(worker.concurrency);
+                leases += number(worker.leases as u64);
+            }
+        }
+        for (state, count) in states {
+            self.workers.with_label_values(&[state]).set(count);
+        }
+        self.worker_slots.set(slots);
+        self.worker_leases.set(leases);
+    }
+
+    fn broker(&self, summary: &Summary) {
+        self.stream_published.reset();
+        for gauges in [
+            &self.stream_messages,
+            &self.stream_bytes,
+            &self.queue_pending,
+            &self.queue_ack_pending,
+            &self.queue_redelivered,
+            &self.queue_oldest_age_ms,
+            &self.events_lag,
+        ] {
+            gauges.reset();
+        }
+        for stream in summary.streams.iter().filter(|stream| stream.exists) {
+            let name = [stream.stream.as_str()];
+            self.stream_messages.with_label_values(&name).set(number(stream.messages));
+            self.stream_bytes.with_label_values(&name).set(number(stream.bytes));
+            self.stream_published.with_label_values(&name).inc_by(stream.last_seq);
+        }
+        for queue in &summary.queues {
+            let name = [queue.queue.as_str(), queue.task_type.as_str()];
+            self.queue_pending.with_label_values(&name).set(number(queue.pending));
+            self.queue_ack_pending.with_label_values(&name).set(number(queue.ack_pending));
+            self.queue_redelivered.with_label_values(&name).set(number(queue.redelivered));
+            let age = number(queue.oldest_age_ms.unwrap_or(0));
+            self.queue_oldest_age_ms.with_label_values(&name).set(age);
+        }
+        for partition in &summary.partitions {
+            let name = [partition.partition.to_string()];
+            self.events_lag.with_label_values(&name).set(number(partition.lag));
+        }
+    }
+}
+
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RecoveryView, WorkerView};
+
+    #[test]
+    fn what_is_gone_leaves_the_metrics() {
+        let metrics = Metrics::new().unwrap();
+        let recoveries = vec![RecoveryView { kind: "worker_dead".to_owned(), count: 3 }];
+        let runs = BTreeMap::from([("running".to_owned(), 2)]);
+        let full = Summary { runs, recoveries, ..Summary::default() };
+        metrics.recovered("worker_dead", 420);
+        let text = metrics.text(&full).unwrap();
+        for line in [
+            "kintsugi_runs{status=\"running\"} 2",
+            "kintsugi_recoveries_total{kind=\"worker_dead\"} 3",
+            "kintsugi_recovery_seconds_bucket{kind=\"worker_dead\",le=\"0.5\"} 1",
+            "kintsugi_recovery_seconds_bucket{kind=\"worker_dead\",le=\"0.25\"} 0",
+            "kintsugi_workers{state=\"alive\"} 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "no `{line}` in\n{text}");
+        }
+        let text = metrics.text(&Summary::default()).unwrap();
+        assert!(!text.contains("kintsugi_runs{"), "{text}");
+    }
+
+    #[test]
+    fn a_silent_worker_has_no_slots() {
+        let metrics = Metrics::new().unwrap();
+        let worker = |alive| WorkerView {
+            worker: "w".to_owned(),
+            host: String::new(),
+            pid: 1,
+            version: String::new(),
+            types: Vec::new(),
+            concurrency: 8,
+            leases: 1,
+            alive,
+            stopping: false,
+            last_seen: String::new(),
+        };
+        let workers = vec![worker(true), worker(false)];
+        let text = metrics.text(&Summary { workers, ..Summary::default() }).unwrap();
+        assert!(text.contains("kintsugi_worker_slots 8"), "{text}");
+        assert!(text.contains("kintsugi_workers{state=\"silent\"} 1"), "{text}");
+    }
+}
