@@ -68,7 +68,7 @@ function Axis({ chart, width, label }: { chart: Chart; width: number; label: num
         return (
           <g key={at}>
             <line x1={x} x2={x} y1={AXIS - 6} y2={AXIS + ROW * chart.rows.length} />
-            {(at === 0 || x >= CLOCK) && <text x={x} y={AXIS - 11}>{at === 0 ? clock(chart.start) : `+${duration(at)}`}</text>}
+            {(at === 0 || (x >= CLOCK && x <= width - 24)) && <text x={x} y={AXIS - 11}>{at === 0 ? clock(chart.start) : `+${duration(at)}`}</text>}
           </g>
         )
       })}
