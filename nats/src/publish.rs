@@ -70,7 +70,7 @@ impl Bus {
         let mut grouped = Vec::new();
         for (reply, inputs) in by_reply {
             let partition = reply.strip_prefix(names::EVENTS_PREFIX);
-            if !partition.is_some_and(|number| number.parse::<u16>().is_ok()) {
+            if partition.is_none_or(|number| number.parse::<u16>().is_err()) {
                 let (what, value) = ("reply subject", reply.chars().take(80).collect());
                 return Err(Error::Invalid { what, value, rule: "kintsugi.events.<partition>" });
             }

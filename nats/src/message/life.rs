@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::{Error, names};
 
-/// A CloudEvent about a run, with the types of the Open Workflow specification where it has one.
+/// A `CloudEvent` about a run, with the types of the Open Workflow specification where it has one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LifeEvent {
-    /// Version of CloudEvents: `1.0`.
+    /// Version of the form: `1.0`.
     pub specversion: String,
     /// Names the event; a repeat has the same.
     pub id: String,

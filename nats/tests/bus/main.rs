@@ -1,4 +1,5 @@
 //! The bus against a real nats-server.
+#![expect(clippy::unwrap_used, reason = "what helpers of tests cannot do fails the test")]
 
 mod api;
 mod events;

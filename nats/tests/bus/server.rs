@@ -98,3 +98,40 @@ async fn a_broker_that_is_not_there_is_an_error_after_a_while() {
     assert!(matches!(Bus::connect(&both).await, Err(Error::Refused { .. })));
     assert!(!format!("{both:?}").contains("geheim"));
 }
+
+/// Not a test: the parent that [`a_server_ends_with_its_parent`] kills.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "runs within another test"]
+#[expect(clippy::disallowed_methods, reason = "the test that starts this says where")]
+async fn parent() {
+    let Ok(dir) = std::env::var("KINTSUGI_TEST_DIR") else { return };
+    let server = Server::spawn(ServerOptions::new(binary().unwrap(), dir)).await.unwrap();
+    server.run(std::future::pending()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_ends_with_its_parent() {
+    let Some(binary) = binary() else { return };
+    let dir = Dir::new();
+    let mut parent = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["server::parent", "--exact", "--ignored"])
+        .env("KINTSUGI_TEST_DIR", &dir.0)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let options = ServerOptions::new(binary, &dir.0);
+    let greets = || async {
+        let ports = std::fs::read_dir(&dir.0).unwrap().flatten();
+        ports.into_iter().any(|entry| entry.file_name().to_string_lossy().ends_with(".ports"))
+    };
+    eventually("the child runs", greets).await;
+    let pid = std::fs::read_to_string(dir.0.join("nats-server.pid")).unwrap();
+    let alive = || {
+        let command = std::fs::read(format!("/proc/{}/cmdline", pid.trim())).unwrap_or_default();
+        command.windows(11).any(|part| part == b"nats-server")
+    };
+    assert!(alive());
+    parent.kill().await.unwrap();
+    eventually("it ended", || async { !alive() }).await;
+    Server::spawn(options).await.unwrap();
+}
