@@ -87,7 +87,7 @@ impl Engine {
         let (binary, nats) = (tool(Tool::Kintsugi)?, tool(Tool::NatsServer)?);
         let postgres = match shape {
             Shape::Dev => None,
-            Shape::Services => Some(Postgres::start()?),
+            Shape::Services => Some(Postgres::start_or_skip()?),
         };
         let ports = (free_port(), free_port());
         let mut flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();

@@ -62,7 +62,7 @@ pub async fn check_promises(store: &Store, accepted: &[String], attempts_max: us
     let mut letters = BTreeSet::new();
     let mut page = Page::default();
     loop {
-        let found = store.dead_letters_list(&DeadLetterFilter::default(), &page).await.unwrap();
+        let found = store.dead_letters_list(&DeadLetterFilter::default(), page.clone()).await.unwrap();
         letters.extend(found.items.into_iter().map(|letter| letter.id));
         let Some(cursor) = found.next else { break };
         page.cursor = Some(cursor);

@@ -64,7 +64,7 @@ fn note(pids: &Pids, change: impl FnOnce(&mut Vec<u32>)) {
 
 fn start(spec: &Spec) -> std::io::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("worker").args(["--nats-url", &spec.nats_url]);
+    command.args(["worker", "--stop-with-stdin", "--nats-url", &spec.nats_url]);
     if let Some(config) = &spec.config {
         command.arg("--config").arg(config);
     }

@@ -59,6 +59,9 @@ pub(crate) enum Command {
     Worker {
         #[command(subcommand)]
         what: Option<WorkerCommand>,
+        /// Stop when stdin ends: for a parent that may be killed.
+        #[arg(long, hide = true)]
+        stop_with_stdin: bool,
     },
     /// Finds what broke, and has it mended.
     Detector,

@@ -46,15 +46,14 @@ pub(crate) async fn run(
     let (shutdown, broker_shutdown) = (Shutdown::new(), Shutdown::new());
     tokio::spawn(cancel_on_signal(shutdown.clone()));
 
-    let server = Server::spawn(ServerOptions {
-        binary: settings.nats.server_binary.clone(),
-        store_dir: data.join("nats"),
-        listen: dev.nats,
-    })
-    .await
-    .map_err(|error| Failure::because("cannot start nats-server", error))?;
-    let (url, broker) = (server.url(), server.pid_watch());
-    let supervised = tokio::spawn(server.run(broker_shutdown.clone()));
+    let binary = settings.nats.server_binary.clone().unwrap_or_else(|| "nats-server".into());
+    let server = Server::spawn(ServerOptions::new(binary, data.join("nats")).listen(dev.nats))
+        .await
+        .map_err(|error| Failure::because("cannot start nats-server", error))?;
+    let (url, broker) = (server.url(), server.clone());
+    let stop_broker = broker_shutdown.clone();
+    let supervised =
+        tokio::spawn(async move { server.run(stop_broker.cancelled_owned()).await });
 
     settings.nats.url = Some(Secret::new(url.clone()));
     let database = format!("sqlite://{}?mode=rwc", data.join("kintsugi.db").display());
@@ -77,7 +76,7 @@ pub(crate) async fn run(
         let http = deps.announce.all().get("http").map(|address| format!("http://{address}"));
         let mut all = services.pids();
         all.insert("worker".to_owned(), wait_for(&pids, settings.engine.workers).await);
-        all.insert("nats".to_owned(), broker.borrow().iter().copied().collect());
+        all.insert("nats".to_owned(), broker.pid().into_iter().collect());
         info!(http, nats = url, "ready");
         let otlp = settings.trace.otlp_endpoint.clone();
         write(file, &Ready::new(http, url, all, otlp));

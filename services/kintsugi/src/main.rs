@@ -118,8 +118,10 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
             let config = settings.monitoring.clone();
             roles::one::<kintsugi_monitoring::Monitoring>("monitor", config, settings, file).await?
         }
-        Command::Worker { what: None } => roles::worker(settings, file).await?,
-        Command::Worker { what: Some(WorkerCommand::Exec(exec)) } => {
+        Command::Worker { what: None, stop_with_stdin } => {
+            roles::worker(settings, file, stop_with_stdin).await?
+        }
+        Command::Worker { what: Some(WorkerCommand::Exec(exec)), .. } => {
             tools::exec(exec, &settings).await?
         }
         Command::Config | Command::Validate { .. } | Command::Health { .. } => true,

@@ -41,13 +41,21 @@ pub(crate) async fn one<S: Service<Deps = Deps>>(
         let pids = BTreeMap::from([(role.to_owned(), vec![std::process::id()])]);
         write(file, &Ready::new(http, nats.unwrap_or_default(), pids, otlp));
     };
-    let ok = hosted::<S>(config, deps, file, ready).await;
+    let ok = hosted::<S>(config, deps, file, Shutdown::new(), ready).await;
     tracer.shutdown();
     Ok(ok)
 }
 
 /// Hosts the worker alone: it gets no way to the store.
-pub(crate) async fn worker(settings: Settings, file: Option<PathBuf>) -> Result<bool, Failure> {
+pub(crate) async fn worker(
+    settings: Settings,
+    file: Option<PathBuf>,
+    stop_with_stdin: bool,
+) -> Result<bool, Failure> {
+    let shutdown = Shutdown::new();
+    if stop_with_stdin {
+        tokio::spawn(cancel_with_stdin(shutdown.clone()));
+    }
     let deps: WorkerDeps = wire::worker_deps(&settings).await?;
     let nats = settings.nats.url.as_ref().map(|url| url.expose().to_owned());
     let ready = move |file: Option<PathBuf>| {
@@ -55,17 +63,24 @@ pub(crate) async fn worker(settings: Settings, file: Option<PathBuf>) -> Result<
         write(file, &Ready::new(None, nats.unwrap_or_default(), pids, None));
     };
     let config = settings.worker.clone();
-    Ok(hosted::<kintsugi_task_worker::TaskWorker>(config, deps, file, ready).await)
+    Ok(hosted::<kintsugi_task_worker::TaskWorker>(config, deps, file, shutdown, ready).await)
+}
+
+/// Cancels when stdin ends, which it does however the parent ends.
+async fn cancel_with_stdin(shutdown: Shutdown) {
+    let mut stdin = tokio::io::stdin();
+    let _ = tokio::io::copy(&mut stdin, &mut tokio::io::sink()).await;
+    shutdown.cancel();
 }
 
 async fn hosted<S: Service>(
     config: S::Config,
     deps: S::Deps,
     file: Option<PathBuf>,
+    shutdown: Shutdown,
     ready: impl FnOnce(Option<PathBuf>) + Send,
 ) -> bool {
     let _guard = Guard(file.clone());
-    let shutdown = Shutdown::new();
     tokio::spawn(cancel_on_signal(shutdown.clone()));
     info!(service = S::NAME, instance = deps.instance(), "starting");
     host::<S>(config, deps, shutdown, || ready(file)).await

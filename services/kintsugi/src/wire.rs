@@ -17,8 +17,8 @@ pub(crate) fn logs(settings: &Settings) -> Result<(), Failure> {
 /// A name for this process that no other has.
 pub(crate) fn instance(settings: &Settings) -> String {
     let own = || {
-        let random = kintsugi_nats::unique_id();
-        format!("{}-{}", std::process::id(), &random[random.len() - 8..])
+        let random = uuid::Uuid::new_v4().simple().to_string();
+        format!("{}-{}", std::process::id(), &random[..8])
     };
     settings.engine.instance.clone().unwrap_or_else(own)
 }
@@ -52,7 +52,7 @@ pub(crate) async fn store(settings: &Settings) -> Result<Store, Failure> {
     };
     let mut options = kintsugi_entities::Options::default();
     if let Some(max) = settings.database.connections_max {
-        options.connections_max = max;
+        options.pool_max = max;
     }
     Store::connect(url.expose(), &options)
         .await
