@@ -37,6 +37,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
+    #[expect(clippy::too_many_lines, reason = "a list of metrics, each with its help")]
     pub(crate) fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let gauges = |name: &str, help: &str, labels: &[&str]| {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{Error, EventKind};
 
-/// What is looked for stands at the end of a history, most of the time.
+/// Rows that are read first: what is new stands at the end.
 const TAIL: i64 = 50;
 
 /// Rows of history read by one statement.
@@ -29,23 +29,27 @@ pub(crate) async fn events(
     subject: &Subject<'_>,
     since: Timestamp,
 ) -> Result<Vec<LifeEvent>, Error> {
-    let tail = read(store, subject, (subject.version - TAIL).max(0), since).await?;
-    if !tail.is_empty() || subject.version <= TAIL {
+    let (tail, begins_at) = read(store, subject, (subject.version - TAIL).max(0), since).await?;
+    if subject.version <= TAIL || begins_at.is_some_and(|at| at < since) {
         return Ok(tail);
     }
-    read(store, subject, 0, since).await
+    Ok(read(store, subject, 0, since).await?.0)
 }
 
+/// The events behind `after`, and when the first row there was written.
 async fn read(
     store: &Store,
     subject: &Subject<'_>,
     mut after: i64,
     since: Timestamp,
-) -> Result<Vec<LifeEvent>, Error> {
-    let mut found = Vec::new();
+) -> Result<(Vec<LifeEvent>, Option<Timestamp>), Error> {
+    let (mut found, mut begins_at) = (Vec::new(), None);
     loop {
         let rows = store.history(subject.run, after, PAGE).await?;
-        let Some(last) = rows.last() else { return Ok(found) };
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
+            return Ok((found, begins_at));
+        };
+        begins_at.get_or_insert(Timestamp(first.at));
         after = last.seq;
         found.extend(rows.iter().flat_map(|row| of_row(subject, row, since)));
     }

@@ -17,9 +17,9 @@ const BATCH_MAX: usize = 256;
 /// The pause after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Events older than this when they come were there before any webhook: a new durable consumer
-/// begins with the oldest event that is kept.
-const AGE_MAX_MS: u64 = 3_600_000;
+/// Events older than this when they come are left to the sweep, which knows whether they are news: a
+/// new durable consumer begins with the oldest event that is kept.
+const AGE_MAX_MS: i64 = 3_600_000;
 
 pub(crate) async fn run(deps: Deps, targets: Targets, waker: Waker, shutdown: Shutdown) {
     while !shutdown.is_cancelled() {
@@ -66,7 +66,7 @@ async fn take(
     batch: &[LifeDelivery],
 ) -> Result<(), Error> {
     let now = now();
-    let oldest = kintsugi_core::Timestamp(now.0.saturating_sub(AGE_MAX_MS as i64)).to_rfc3339();
+    let oldest = kintsugi_core::Timestamp(now.0.saturating_sub(AGE_MAX_MS)).to_rfc3339();
     // RFC 3339 in UTC with a fixed width: texts compare as times do. What came instead of an event
     // is acknowledged: nothing can be made of it.
     let events = batch.iter().filter_map(|delivery| delivery.event.as_ref().ok());
