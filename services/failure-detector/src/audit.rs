@@ -16,6 +16,9 @@ const PAGE: u32 = 500;
 /// An attempt younger than this is not judged: its message or its worker's word is on the way.
 const YOUNG_MS: u64 = 2_000;
 
+/// The same where a worker of its queue died lately: it may have died of this.
+const YOUNG_AFTER_DEATH_MS: u64 = 300;
+
 /// An attempt that nobody holds: run, task, epoch.
 type Orphan = (RunId, u64, u64);
 
@@ -96,7 +99,13 @@ impl Audit {
                 }
                 // Checks of its own have grown rare for one that waits for long: this is the
                 // question that they would ask.
-                Phase::Dispatched { at, .. } if time.since(*at) > YOUNG_MS => {
+                Phase::Dispatched { at, .. } => {
+                    let (queue, task_type) = (&open.state.queue, &open.state.task_type);
+                    let (ghosts, _) = fleet.ghosts(queue, task_type, Instant::now());
+                    let young = if ghosts > 0 { YOUNG_AFTER_DEATH_MS } else { YOUNG_MS };
+                    if time.since(*at) <= young {
+                        continue;
+                    }
                     questions.push(Verify {
                         run: run.clone(),
                         task,

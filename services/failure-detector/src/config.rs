@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Silence after which a worker is asked whether it lives. Three heartbeats. Default: `900ms`.
+    /// Silence after which a worker is asked whether it lives: a heartbeat is missing. Asking is
+    /// cheap, and a worker that answers is left alone. Default: `500ms`.
     #[serde(with = "humantime_serde")]
     pub suspect_after: Duration,
     /// How long a suspect may take to answer. Nobody there is known at once; this is for one that
@@ -26,7 +27,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            suspect_after: Duration::from_millis(900),
+            suspect_after: Duration::from_millis(500),
             ping_timeout: Duration::from_secs(1),
             audit_interval: Duration::from_secs(30),
             streams_interval: Duration::from_secs(1),

@@ -13,6 +13,10 @@ use tokio::time::Instant;
 /// a good margin.
 const HEARD_ENOUGH: Duration = Duration::from_secs(2);
 
+/// For how long a dead worker may be what swallowed an attempt: until the broker would deliver it
+/// again by itself.
+const MOURNED: Duration = Duration::from_secs(60);
+
 /// An attempt that a worker holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Held {
@@ -28,8 +32,18 @@ pub(crate) struct Gone {
     pub(crate) held: Vec<Held>,
 }
 
+/// A worker that died lately. It may have taken attempts that no heartbeat told of.
+#[derive(Debug)]
+struct Ghost {
+    worker: String,
+    died: Instant,
+    concurrency: u64,
+    queues: Vec<(String, String)>,
+}
+
 #[derive(Debug)]
 struct Member {
+    concurrency: u64,
     incarnation: String,
     heard: Instant,
     leases: Vec<Lease>,
@@ -42,11 +56,17 @@ pub(crate) struct Fleet {
     since: Instant,
     members: BTreeMap<String, Member>,
     leases: HashMap<(String, u64), (String, Timestamp)>,
+    ghosts: Vec<Ghost>,
 }
 
 impl Default for Fleet {
     fn default() -> Self {
-        Self { since: Instant::now(), members: BTreeMap::new(), leases: HashMap::new() }
+        Self {
+            since: Instant::now(),
+            members: BTreeMap::new(),
+            leases: HashMap::new(),
+            ghosts: Vec::new(),
+        }
     }
 }
 
@@ -70,7 +90,7 @@ impl Fleet {
     pub(crate) fn heard(&mut self, beat: Heartbeat, now: Instant) -> Option<Gone> {
         let known = self.members.get(&beat.worker);
         let restarted = known.is_some_and(|known| known.incarnation != beat.incarnation);
-        let gone = if restarted { self.remove(&beat.worker) } else { None };
+        let gone = if restarted { self.bury(&beat.worker, now) } else { None };
         if beat.stopping && beat.leases.is_empty() {
             self.remove(&beat.worker);
             return gone;
@@ -86,6 +106,7 @@ impl Fleet {
         }
         let queues = beat.types.into_iter().map(|served| (served.queue, served.task_type));
         let member = Member {
+            concurrency: u64::from(beat.concurrency),
             incarnation: beat.incarnation,
             heard: now,
             leases: beat.leases,
@@ -119,6 +140,28 @@ impl Fleet {
             Some(Held { run: key.run, task: key.task, epoch: lease.epoch })
         });
         Some(Gone { worker: worker.to_owned(), held: held.collect() })
+    }
+
+    /// Takes a worker out that died, and remembers it for a while.
+    pub(crate) fn bury(&mut self, worker: &str, now: Instant) -> Option<Gone> {
+        let member = self.members.get(worker)?;
+        let (concurrency, queues) = (member.concurrency, member.queues.clone());
+        self.ghosts.retain(|ghost| now.duration_since(ghost.died) < MOURNED);
+        self.ghosts.push(Ghost { worker: worker.to_owned(), died: now, concurrency, queues });
+        self.remove(worker)
+    }
+
+    /// How many attempts of a queue and type may have gone with workers that died lately, and the
+    /// last of those workers.
+    pub(crate) fn ghosts(&self, queue: &str, task_type: &str, now: Instant) -> (u64, Option<String>) {
+        let died = self.ghosts.iter().filter(|ghost| {
+            now.duration_since(ghost.died) < MOURNED
+                && ghost.queues.iter().any(|(q, t)| q == queue && t == task_type)
+        });
+        let (count, last) = died.fold((0, None), |(count, _), ghost| {
+            (count + ghost.concurrency, Some(&ghost.worker))
+        });
+        (count, last.cloned())
     }
 
     /// Who holds an attempt, and since when.

@@ -60,9 +60,19 @@ impl Service for FailureDetector {
         let audit_now = Waker::default();
         let mut work = JoinSet::new();
 
-        work.spawn(watch::listen(deps.clone(), Arc::clone(&fleet), shutdown.clone()));
-        let watch = watch::Watch::new(deps.clone(), config.clone(), Arc::clone(&fleet));
-        let beat = config.suspect_after / 9;
+        work.spawn(watch::listen(
+            deps.clone(),
+            Arc::clone(&fleet),
+            audit_now.clone(),
+            shutdown.clone(),
+        ));
+        let watch = watch::Watch::new(
+            deps.clone(),
+            config.clone(),
+            Arc::clone(&fleet),
+            audit_now.clone(),
+        );
+        let beat = config.suspect_after / 5;
         work.spawn(reconcile(watch, beat, Waker::default(), shutdown.clone()));
 
         let audit = audit::Audit::new(deps.clone(), Arc::clone(&fleet));

@@ -12,8 +12,8 @@ use tracing::{debug, warn};
 use crate::{Error, Fleet};
 
 /// Between the two looks that it takes to call a message lost: a worker that has just taken it up
-/// says so in its next heartbeat, 300 ms later.
-const SECOND_LOOK: Duration = Duration::from_millis(800);
+/// says so in its next heartbeat, 300 ms later at most.
+const SECOND_LOOK: Duration = Duration::from_millis(500);
 
 /// A message older than the queue's oldest by this much was delivered already, in milliseconds.
 const SLACK_MS: u64 = 1_000;
@@ -52,53 +52,65 @@ pub(crate) async fn run(deps: Deps, fleet: Fleet, shutdown: Shutdown) {
 }
 
 async fn answer(deps: &Deps, fleet: &Fleet, question: &Verify) -> Result<(), Error> {
-    if !is_missing(deps, fleet, question).await? {
+    if missing(deps, fleet, question).await?.is_none() {
         return Ok(());
     }
     tokio::time::sleep(SECOND_LOOK).await;
-    if !is_missing(deps, fleet, question).await? {
+    let Some((cause, worker)) = missing(deps, fleet, question).await? else {
         return Ok(());
-    }
-    warn!(task.run = %question.run, task.number = question.task, "task message is lost");
+    };
+    warn!(task.run = %question.run, task.number = question.task, ?cause, "attempt is lost");
     let input = Input::Lost {
         task: question.task,
         epoch: question.epoch,
-        cause: LossCause::MessageLost,
-        worker: None,
+        cause,
+        worker,
         seen_at: now(),
     };
     tell(deps, question, input).await
 }
 
-async fn is_missing(deps: &Deps, fleet: &Fleet, question: &Verify) -> Result<bool, Error> {
-    let (holder, known, held) = {
+/// Why nobody will ever answer for the attempt; none: it waits, it runs, or nobody can say yet.
+async fn missing(
+    deps: &Deps,
+    fleet: &Fleet,
+    question: &Verify,
+) -> Result<Option<(LossCause, Option<String>)>, Error> {
+    let (holder, known, held, (ghosts, ghost)) = {
         let fleet = fleet.lock().unwrap_or_else(PoisonError::into_inner);
         (
             fleet.holder(&question.run, question.task, question.epoch).cloned(),
             fleet.knows_enough(Instant::now()),
-            fleet.held_for(&question.queue, &question.task_type),
+            fleet.held_for(&question.queue, &question.task_type) as u64,
+            fleet.ghosts(&question.queue, &question.task_type, Instant::now()),
         )
     };
     if let Some((worker, at)) = holder {
         // Its own word that it started has not arrived; without it there is no time limit.
         let (task, epoch) = (question.task, question.epoch);
         tell(deps, question, Input::Started { task, epoch, worker, at }).await?;
-        return Ok(false);
+        return Ok(None);
     }
     if !known {
-        return Ok(false);
+        return Ok(None);
     }
     let Some(queue) = deps.bus.queue_state(&question.queue, &question.task_type).await? else {
-        return Ok(true);
+        return Ok(Some((LossCause::MessageLost, None)));
     };
     let still_queued = queue.pending > 0
         && queue
             .oldest_pending_at
             .is_none_or(|oldest| oldest <= question.dispatched_at.plus(SLACK_MS));
-    // What is delivered and held by nobody that we know may be in a worker that does not send
-    // heartbeats: the broker delivers it again after the ack deadline, and that decides.
-    let maybe_delivered = queue.ack_pending > held as u64;
-    Ok(!still_queued && !maybe_delivered)
+    if still_queued {
+        return Ok(None);
+    }
+    if queue.ack_pending <= held {
+        return Ok(Some((LossCause::MessageLost, None)));
+    }
+    // It was delivered, and nobody says that he holds it: one who died before he could say so, or
+    // a worker that sends no heartbeats. For that one the broker decides, when it delivers again.
+    let died = queue.ack_pending <= held + ghosts;
+    Ok(died.then_some((LossCause::WorkerDead, ghost)))
 }
 
 async fn tell(deps: &Deps, question: &Verify, input: Input) -> Result<(), Error> {

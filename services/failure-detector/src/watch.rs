@@ -5,14 +5,14 @@ use std::{collections::HashSet, sync::PoisonError};
 use futures::{StreamExt, future::join_all};
 use kintsugi_core::{Input, LossCause};
 use kintsugi_nats::{Liveness, RunInput};
-use kintsugi_runtime::{Deps, Reconciler, Shutdown, now};
+use kintsugi_runtime::{Deps, Reconciler, Shutdown, Waker, now};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use crate::{Config, Error, Fleet, fleet::Gone};
 
 /// Notes heartbeats until `shutdown`.
-pub(crate) async fn listen(deps: Deps, fleet: Fleet, shutdown: Shutdown) {
+pub(crate) async fn listen(deps: Deps, fleet: Fleet, audit: Waker, shutdown: Shutdown) {
     while !shutdown.is_cancelled() {
         let Ok(beats) = deps.bus.heartbeats().await else {
             sleep(std::time::Duration::from_millis(200)).await;
@@ -31,6 +31,7 @@ pub(crate) async fn listen(deps: Deps, fleet: Fleet, shutdown: Shutdown) {
             };
             if let Some(gone) = gone {
                 info!(worker = gone.worker, leases = gone.held.len(), "worker was restarted");
+                audit.wake();
                 if let Err(error) = report(&deps, &gone, LossCause::WorkerDead).await {
                     // The audit finds these attempts without a holder.
                     warn!(error = &error as &dyn std::error::Error, "takeover not published");
@@ -48,12 +49,13 @@ pub(crate) struct Watch {
     deps: Deps,
     config: Config,
     fleet: Fleet,
+    audit: Waker,
     connected: bool,
 }
 
 impl Watch {
-    pub(crate) fn new(deps: Deps, config: Config, fleet: Fleet) -> Self {
-        Self { deps, config, fleet, connected: true }
+    pub(crate) fn new(deps: Deps, config: Config, fleet: Fleet, audit: Waker) -> Self {
+        Self { deps, config, fleet, audit, connected: true }
     }
 
     fn suspects(&mut self) -> Vec<String> {
@@ -96,10 +98,12 @@ impl Reconciler for Watch {
                 if fleet.is_heard(&worker, self.config.suspect_after, Instant::now()) {
                     continue;
                 }
-                fleet.remove(&worker)
+                fleet.bury(&worker, Instant::now())
             };
             if let Some(gone) = gone {
                 warn!(worker = gone.worker, ?cause, leases = gone.held.len(), "worker is lost");
+                // What it took without having told of it is found by looking at every open run.
+                self.audit.wake();
                 report(&self.deps, &gone, cause).await?;
             }
         }

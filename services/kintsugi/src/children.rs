@@ -77,6 +77,8 @@ fn start(spec: &Spec) -> std::io::Result<Child> {
 }
 
 async fn watch(mut child: Child, pid: u32, shutdown: &Shutdown) {
+    // Waiting for a child closes its stdin, which would stop it.
+    let stdin = child.stdin.take();
     let (mut looks, mut frozen) = (tokio::time::interval(Duration::from_secs(2)), 0);
     loop {
         tokio::select! {
@@ -97,7 +99,7 @@ async fn watch(mut child: Child, pid: u32, shutdown: &Shutdown) {
             }
             () = shutdown.cancelled() => {
                 // Closing its stdin asks it to stop; it gets its time to finish.
-                drop(child.stdin.take());
+                drop(stdin);
                 if tokio::time::timeout(Duration::from_secs(12), child.wait()).await.is_err() {
                     let _ = child.kill().await;
                 }

@@ -65,7 +65,7 @@ pub(crate) async fn run(
         let share = shares.borrow_and_update().clone();
         if share.is_empty() {
             tokio::select! {
-                _ = shares.changed() => {}
+                () = changed(&mut shares) => {}
                 () = shutdown.cancelled() => {}
             }
             continue;
@@ -82,6 +82,13 @@ pub(crate) async fn run(
             Again::Pause => tokio::time::sleep(PAUSE).await,
             Again::Stop => return,
         }
+    }
+}
+
+/// Waits for another share; for ever when it cannot change, as in a process that is alone.
+async fn changed(shares: &mut watch::Receiver<BTreeSet<u16>>) {
+    if shares.changed().await.is_err() {
+        std::future::pending().await
     }
 }
 
@@ -121,7 +128,7 @@ impl Lane {
             let batch = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Again::Stop,
-                _ = shares.changed() => return Again::Claim,
+                () = changed(shares) => return Again::Claim,
                 batch = reader.next_batch(self.config.batch_max as usize) => batch,
                 () = tokio::task::yield_now(), if goes_on => Ok(Vec::new()),
             };

@@ -17,6 +17,13 @@ use crate::attempt::{Stop, now};
 /// How often held attempts are looked at, which is how late a limit can be.
 const SWEEP: Duration = Duration::from_millis(50);
 
+/// The same while nothing is held: a new attempt is noticed that late.
+const IDLE_SWEEP: Duration = Duration::from_millis(100);
+
+/// An attempt that lasts this long is told of at once and not only in the next regular heartbeat:
+/// who dies holding it is then known to have held it.
+const TELL_AFTER: Duration = Duration::from_millis(40);
+
 /// After this long, the engine is told that an attempt runs.
 const STARTED_AFTER: Duration = Duration::from_secs(1);
 
@@ -34,14 +41,19 @@ pub(super) async fn beat(shared: Arc<Shared>, alive: CancellationToken) {
     let period = shared.settings.heartbeat;
     let mut next = Instant::now();
     let mut last = std::time::SystemTime::now();
+    let mut told = Instant::now();
     loop {
         let wait = next.saturating_duration_since(Instant::now());
-        let wait = if shared.leases.is_empty() { wait } else { wait.min(SWEEP) };
+        let wait = wait.min(if shared.leases.is_empty() { IDLE_SWEEP } else { SWEEP });
         if alive.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
             return;
         }
-        if Instant::now() >= next {
-            next = Instant::now() + period;
+        let untold = shared.leases.all().iter().any(|attempt| {
+            attempt.started > told && attempt.started.elapsed() >= TELL_AFTER
+        });
+        if untold || Instant::now() >= next {
+            told = Instant::now();
+            next = told + period;
             // The wall clock goes on while a process, or the whole machine, is suspended.
             let silent = last.elapsed().unwrap_or_default();
             last = std::time::SystemTime::now();
