@@ -97,7 +97,7 @@ await check('the mend is shown: the seam, who, why, and how long it took', async
   const list = page.getByRole('region', { name: 'Breaks and mends' })
   await list.getByText(/Mended in/).first().waitFor()
   const text = await list.innerText()
-  assert(/attempt 1 broke/.test(text), text)
+  assert(/attempt 1 was seen broken/.test(text), text)
   assert(/died|lost|delivered it again/.test(text), text)
   assert((await page.locator('.chart .seam').count()) >= 1, 'the timeline has no seam')
   assert((await page.locator('.chart .bar.fate-lost, .chart .bar.fate-failed').count()) >= 1, 'the timeline has no broken attempt')
@@ -178,7 +178,7 @@ await check('a dead letter is shown with its context, and redriven with an edite
 })
 
 await check('a run is cancelled, and says why', async () => {
-  await startSample('Hang for ever')
+  await startSample('Hang once')
   await status('running')
   await page.getByRole('button', { name: 'Cancel the run' }).click()
   await page.getByLabel(/^Why/).fill('no longer wanted by the test')

@@ -85,7 +85,7 @@ export class Engine {
       task.attempts.push(attempt)
       Object.assign(task, { status: 'running', worker })
       this.#note(id, { kind: 'tick' }, { event: 'task_dispatched', task: number, epoch, pointer, task_type: 'simulate', queue: 'default' })
-      const broken = task.input.mode !== 'succeed' && (epoch === 1 || ['fail', 'fatal', 'hang'].includes(task.input.mode))
+      const broken = task.input.mode !== 'succeed' && (epoch === 1 || ['fail', 'fatal'].includes(task.input.mode))
       await sleep(broken ? ms * 0.6 : ms)
       if (run.status === 'cancelled') return void Object.assign(attempt, { status: 'cancelled', ended_at: iso(Date.now()) })
       if (!broken) {

@@ -22,7 +22,7 @@ test('a crash and its mend are told with who, why and how long', () => {
   const texts = told.map((sentence) => sentence.text)
   expect(texts[3]).toMatch(/^Attempt 1 of charge was lost: worker w-1 died \(seen at .*\)\.$/)
   expect(told[4]).toMatchObject({ tone: 'mend' })
-  expect(texts[4]).toMatch(/^Attempt 2 of charge .*, 50 ms after the break\.$/)
+  expect(texts[4]).toMatch(/^Attempt 2 of charge .*, 50 ms after the break was seen\.$/)
   expect(texts[5]).toBe('Charge completed with attempt 2 by worker w-2.')
 })
 
@@ -36,7 +36,7 @@ test('a retry says when it comes and what failed', () => {
     'Attempt 1 of charge was given out to workers for “simulate” on queue “default”.',
     'Attempt 1 of charge failed: card declined',
     'Charge is tried again in 1.0 s (1 failed so far).',
-    'Attempt 2 of charge was given out to workers for “simulate” on queue “default”, 1.0 s after the break.',
+    'Attempt 2 of charge was given out to workers for “simulate” on queue “default”, 1.0 s after the break was seen.',
   ])
 })
 

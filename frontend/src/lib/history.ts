@@ -153,7 +153,7 @@ export function tell(steps: readonly Step[]): Sentence[] {
       const since = fact.task === undefined ? undefined : broken.get(fact.task)
       if (fact.event !== 'task_dispatched' || since === undefined || fact.task === undefined) return { at, tone, text }
       broken.delete(fact.task)
-      return { at, tone: 'mend', text: `${text.slice(0, -1)}, ${duration(at - since)} after the break.` }
+      return { at, tone: 'mend', text: `${text.slice(0, -1)}, ${duration(at - since)} after the break was seen.` }
     })
   })
 }

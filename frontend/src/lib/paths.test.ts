@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { definitionPath, paths, splitReference } from './paths'
+import { definitionPath, paths, shortId, splitReference } from './paths'
 
 test('a filter that is not set leaves no trace in the URL', () => {
   expect(paths.runs()).toBe('/')
@@ -17,4 +17,9 @@ test('a reference is split, and what is none leads to the list', () => {
   expect(splitReference('order')).toBeUndefined()
   expect(definitionPath('nonsense')).toBe('/definitions')
   expect(definitionPath('demo/order:1.0.0')).toBe('/definitions/demo/order?version=1.0.0')
+})
+
+test('a long id is shortened to its end, a short one is not', () => {
+  expect(shortId('01a20b0e-a3c1-7632-bc6c-51d6a2c363fa')).toBe('…d6a2c363fa')
+  expect(shortId('order-7')).toBe('order-7')
 })

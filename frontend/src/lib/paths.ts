@@ -32,6 +32,11 @@ export const paths = {
   system: () => '/system',
 } as const
 
+/** The end of a long id, which is what tells it from its neighbours. */
+export function shortId(id: string): string {
+  return id.length > 18 ? `…${id.slice(-10)}` : id
+}
+
 /** Splits `namespace/name:version`; none: it is no such reference. */
 export function splitReference(reference: string): { namespace: string; name: string; version: string } | undefined {
   const [, namespace, name, version] = /^([^/:]+)\/([^/:]+):(.+)$/.exec(reference) ?? []

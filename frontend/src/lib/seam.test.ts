@@ -3,13 +3,13 @@ import { crack, layout, mends, type Attempt, type Task } from './seam'
 
 const task = (...attempts: Attempt[]): Task => ({ key: '4', name: 'charge', pointer: '/do/1/charge', attempts })
 const lost: Attempt = { epoch: 1, fate: 'lost', worker: 'w-1', cause: 'worker_dead', dispatchedAt: 0, startedAt: 5, endedAt: 900 }
-const done: Attempt = { epoch: 2, fate: 'completed', worker: 'w-2', dispatchedAt: 1_000, endedAt: 2_500 }
+const done: Attempt = { epoch: 2, fate: 'completed', worker: 'w-2', dispatchedAt: 1_000, startedAt: 1_010, endedAt: 2_500 }
 
 test('a lost attempt is mended by the next, with who, why and how long', () => {
   expect(mends(task(lost, done))).toEqual([
     {
       task: '4', name: 'charge', broken: 1, brokenAt: 900, worker: 'w-1', why: 'worker w-1 died',
-      mended: { epoch: 2, at: 1_000, worker: 'w-2', ms: 100, fate: 'completed' },
+      mended: { epoch: 2, at: 1_010, worker: 'w-2', ms: 110, fate: 'completed' },
     },
   ])
 })

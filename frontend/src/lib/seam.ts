@@ -57,13 +57,14 @@ export function whyBroken(attempt: Attempt): string {
   return faultText(attempt.error)
 }
 
-/** Every break of a task, in order. Time to mend runs from where the break was seen to the next attempt. */
+/** Every break of a task, in order. Time to mend runs from where the break was seen until a worker is at it again. */
 export function mends(task: Task): Mend[] {
   return task.attempts.flatMap((attempt, index) => {
     if (!BROKEN[attempt.fate]) return []
     const next = task.attempts[index + 1]
     const brokenAt = toMs(attempt.seenAt) ?? toMs(attempt.endedAt) ?? toMs(next?.dispatchedAt) ?? toMs(attempt.dispatchedAt) ?? 0
-    const at = toMs(next?.dispatchedAt)
+    const given = toMs(next?.dispatchedAt)
+    const at = toMs(next?.startedAt) ?? given
     return [
       {
         task: task.key,

@@ -31,8 +31,19 @@ function cell(value: unknown): Cell {
   return JSON.stringify(value)
 }
 
+/** What a row is, before what is said of it. */
+const FIRST = ['service', 'stream', 'queue', 'task_type', 'partition', 'kind', 'name', 'instance', 'ready', 'exists']
+/** What people look for first. */
+const SHEETS = ['services', 'streams', 'queues', 'partitions', 'recoveries']
+
+/** Puts what is in `order` first; the rest keeps its own order. */
+function ranked<T>(items: readonly T[], order: readonly string[], name: (item: T) => string): T[] {
+  const rank = (item: T) => (order.includes(name(item)) ? order.indexOf(name(item)) : order.length)
+  return [...items].sort((a, b) => rank(a) - rank(b))
+}
+
 function sheet(name: string, items: readonly Bag[]): Sheet {
-  const columns = [...new Set(items.flatMap((item) => Object.keys(item)))]
+  const columns = ranked([...new Set(items.flatMap((item) => Object.keys(item)))], FIRST, (column) => column)
   return { name, columns, rows: items.map((item) => Object.fromEntries(columns.map((column) => [column, cell(item[column])]))) }
 }
 
@@ -52,6 +63,7 @@ export function readSummary(data: unknown): Summary {
       else summary.facts.push(...entries.map(([key, one]): [string, Cell] => [`${name}: ${key}`, cell(one)]))
     } else summary.facts.push([name, cell(value)])
   }
+  summary.sheets = ranked(summary.sheets, SHEETS, (one) => one.name)
   return summary
 }
 

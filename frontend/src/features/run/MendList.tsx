@@ -28,11 +28,11 @@ export function MendList({ run, tasks }: { run: string; tasks: readonly Task[] }
 function MendText({ mend, entry }: { mend: Mend; entry: Recovery | undefined }) {
   return (
     <>
-      <strong>{mend.name}</strong>: attempt {mend.broken} broke at <Time at={mend.brokenAt} exact />: {mend.why}.{' '}
+      <strong>{mend.name}</strong>: attempt {mend.broken} was seen broken at <Time at={mend.brokenAt} exact />: {mend.why}.{' '}
       {mend.mended ? (
         <>
-          Attempt {mend.mended.epoch} was given out at <Time at={mend.mended.at} exact />
-          {mend.mended.worker && <> and taken up by <code>{mend.mended.worker}</code></>}.{' '}
+          Attempt {mend.mended.epoch} followed at <Time at={mend.mended.at} exact />
+          {mend.mended.worker && <>, by <code>{mend.mended.worker}</code></>}.{' '}
           <b className="gold">Mended in {duration(mend.mended.ms)}.</b>
         </>
       ) : (

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react'
+import { useCallback, useState } from 'react'
 import { crack, layout, whyBroken, type Chart, type Piece, type Row, type Seam, type Task } from '../../lib/seam'
 import { clock, duration, ticks, toMs } from '../../lib/time'
 import { Card } from '../../ui/Page'
@@ -125,12 +125,11 @@ function Gold({ seam }: { seam: Seam }) {
 
 /** The width that an element has, also after it changed. */
 function useWidth() {
-  const ref = useRef<HTMLDivElement>(null)
   const [width, setWidth] = useState(900)
-  useEffect(() => {
-    if (!ref.current) return
+  // A function and no object: the element comes only with the first task.
+  const ref = useCallback((element: HTMLDivElement) => {
     const observer = new ResizeObserver(([entry]) => { if (entry) setWidth(Math.floor(entry.contentRect.width)) })
-    observer.observe(ref.current)
+    observer.observe(element)
     return () => { observer.disconnect() }
   }, [])
   return { ref, width }

@@ -53,7 +53,7 @@ export const MODES = [
   { mode: 'crash', name: 'Crash the worker', then: 'The worker’s process dies in the middle of the payment. Its tasks are given to another, and the run completes.' },
   { mode: 'fail_times', name: 'Fail once', then: 'The payment fails once, is tried again after a pause, and succeeds.' },
   { mode: 'freeze', name: 'Freeze the worker', then: 'The worker’s process stops without dying. Nobody answers for it, so its tasks are taken over.' },
-  { mode: 'hang', name: 'Hang for ever', then: 'The payment never ends. Each attempt is cut off after 6 seconds; after three the task is a dead letter to redrive.' },
+  { mode: 'hang', name: 'Hang once', then: 'The first attempt never ends. It is cut off after 6 seconds, and the next one succeeds.' },
   { mode: 'fail', name: 'Fail every time', then: 'The payment fails three times and becomes a dead letter. The run waits until you redrive it, perhaps with an edited input.' },
   { mode: 'fatal', name: 'Cannot be done', then: 'The worker says that trying again will not help: a dead letter at once.' },
   { mode: 'garbage', name: 'Answer garbage', then: 'The worker sends a result that makes no sense. The engine sets it aside and goes on.' },

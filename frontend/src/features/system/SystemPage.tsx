@@ -2,7 +2,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link } from 'react-router'
 import { recoveriesQuery, systemQuery } from '../../api/queries'
 import type { Recovery } from '../../api/types'
-import { paths } from '../../lib/paths'
+import { paths, shortId } from '../../lib/paths'
 import { jaegerUrl, readSummary, type Summary } from '../../lib/system'
 import { duration } from '../../lib/time'
 import { Card, Page } from '../../ui/Page'
@@ -68,7 +68,7 @@ function RecoveryRow({ one }: { one: Recovery }) {
     <tr>
       <td><Time at={one.seen_at} /></td>
       <td>{words(one.kind)}</td>
-      <td>{one.run ? <Link to={paths.run(one.run)}><code>{one.task ?? one.run}</code></Link> : '–'}{one.epoch !== undefined && `, attempt ${one.epoch}`}</td>
+      <td>{one.run ? <Link to={paths.run(one.run)}><code title={one.task ?? one.run}>{shortId(one.run)}{one.task?.slice(one.run.length)}</code></Link> : '–'}{one.epoch !== undefined && `, attempt ${one.epoch}`}</td>
       <td><code>{one.worker ?? '–'}</code></td>
       <td className="wide">{words(one.decided)}</td>
       <td className="wide">{words(one.outcome)}</td>
