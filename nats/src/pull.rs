@@ -11,9 +11,6 @@ use tokio::{sync::watch, task::unconstrained, time::Instant};
 
 use crate::{Bus, Error, streams::nanos};
 
-/// How long the broker keeps a request for messages before it has to be made again.
-const EXPIRES: Duration = Duration::from_secs(30);
-
 /// Why a consumer gives nothing any more: it has to be made anew.
 #[derive(Debug)]
 pub(crate) struct Lost(pub(crate) String);
@@ -29,17 +26,19 @@ pub(crate) struct Pull {
     messages: Subscriber,
     connections: watch::Receiver<u64>,
     heartbeat: Duration,
+    expires: Duration,
     asked: usize,
     heard: Instant,
 }
 
 impl Pull {
-    /// A consumer that is silent for three times `heartbeat` is lost.
+    /// A consumer that is silent for three times `heartbeat` is lost. The broker keeps a request
+    /// for messages for `expires` (at least twice `heartbeat`), then it is made again.
     pub(crate) async fn open(
         bus: &Bus,
         stream: &str,
         consumer: &str,
-        heartbeat: Duration,
+        (heartbeat, expires): (Duration, Duration),
     ) -> Result<Self, Error> {
         let inbox = bus.client.new_inbox();
         let mut connections = bus.connections.clone();
@@ -53,6 +52,7 @@ impl Pull {
             messages,
             connections,
             heartbeat,
+            expires,
             asked: 0,
             heard: Instant::now(),
         })
@@ -62,7 +62,7 @@ impl Pull {
     pub(crate) async fn next(&mut self, want: usize, low: usize) -> Result<Message, Lost> {
         loop {
             if self.asked < low.max(1) {
-                self.ask(want - self.asked.min(want), EXPIRES).await?;
+                self.ask(want - self.asked.min(want), self.expires).await?;
             }
             let silent_at = self.heard + self.heartbeat * 3;
             tokio::select! {

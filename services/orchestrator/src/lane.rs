@@ -164,12 +164,14 @@ impl Lane {
                 continue;
             }
             positions.insert(delivery.partition, seq);
+            let mut unreadable = delivery.rejected;
             match delivery.inputs {
                 Ok(found) => inputs.extend(found),
-                Err(rejected) => {
-                    error!(reason = rejected.reason, "an event cannot be read; put aside");
-                    self.deps.bus.reject("events", &rejected.reason, &rejected.raw).await?;
-                }
+                Err(rejected) => unreadable.push(rejected),
+            }
+            for rejected in unreadable {
+                error!(reason = rejected.reason, "an event cannot be read; put aside");
+                self.deps.bus.reject("events", &rejected.reason, &rejected.raw).await?;
             }
         }
         for run in std::mem::take(&mut self.unfinished) {
