@@ -1,11 +1,10 @@
 //! Bodies of requests: read under a limit whatever `Content-Length` says, under a deadline, and
 //! refused with a problem that says what is wrong.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use poem::{
     Request, RequestBody, Result,
-    error::ReadBodyError,
     http::{StatusCode, header},
 };
 use poem_openapi::{
@@ -14,11 +13,19 @@ use poem_openapi::{
     types::Type,
 };
 use serde::de::DeserializeOwned;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    time::timeout,
+};
 
 use crate::{app::App, json, problem::Problem};
 
 /// How long a client may take to send its body.
 const READ_MAX: Duration = Duration::from_secs(30);
+
+/// How long, and how many bytes, a client may go on sending after its body was found too large.
+const DRAIN_MAX: Duration = Duration::from_secs(2);
+const DRAINED_MAX: u64 = 32 << 20;
 
 /// What an envelope may add to the payload in it.
 const ENVELOPE_BYTES: usize = 16 << 10;
@@ -144,16 +151,36 @@ async fn read_json(request: &Request, body: &mut RequestBody) -> Result<Vec<u8>,
 
 async fn read(body: &mut RequestBody, what: &str, limit: usize) -> Result<Vec<u8>, Problem> {
     let Ok(body) = body.take() else { return Ok(Vec::new()) };
-    let reading = body.into_bytes_limit(limit);
-    match tokio::time::timeout(READ_MAX, reading).await {
-        Ok(Ok(bytes)) => Ok(bytes.to_vec()),
-        Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(Problem::too_large(what, limit)),
+    let mut body = body.into_async_read();
+    match timeout(READ_MAX, take(&mut body, limit)).await {
+        Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(Ok(None)) => {
+            drain(&mut body).await;
+            Err(Problem::too_large(what, limit))
+        }
         Ok(Err(_)) => Err(Problem::bad_request("unreadable_body", "the body broke off")),
         Err(_) => {
             let title = format!("the body was not sent within {} s", READ_MAX.as_secs());
             Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", title))
         }
     }
+}
+
+/// Reads to the end; `None` where that is beyond `limit`.
+async fn take(body: &mut (impl AsyncRead + Unpin), limit: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    body.take(most).read_to_end(&mut bytes).await?;
+    Ok((bytes.len() <= limit).then_some(bytes))
+}
+
+/// Reads on for a while and keeps nothing: a client that is still sending when the connection
+/// closes would be told of the close, and never of the reason.
+async fn drain(body: &mut (impl AsyncRead + Unpin)) {
+    let (mut rest, mut nowhere) = (body.take(DRAINED_MAX), tokio::io::sink());
+    let reading = tokio::io::copy(&mut rest, &mut nowhere);
+    // Whatever comes of it, the answer is the same.
+    let _ended = timeout(DRAIN_MAX, reading).await;
 }
 
 fn app(request: &Request) -> Result<&Arc<App>, Problem> {

@@ -1,5 +1,7 @@
 //! Dead letters: list, show, redrive.
 
+#![expect(clippy::too_many_arguments, reason = "an operation has one for each query parameter")]
+
 use poem_openapi::{
     ApiResponse, OpenApi,
     param::{Path, Query},

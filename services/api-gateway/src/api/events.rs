@@ -60,8 +60,8 @@ impl Events {
 
     /// Follow everything
     ///
-    /// Server-sent events: `life`, each a CloudEvent about a run, from now on. `lagged`: the client
-    /// was too slow and missed some; read the lists again.
+    /// Server-sent events: `life`, each a `CloudEvent` about a run, from now on. `lagged`: the
+    /// client was too slow and missed some; read the lists again.
     #[oai(path = "/v1/events", method = "get", operation_id = "followAll", tag = "Tag::Events")]
     async fn all(&self, app: Shared<'_>) -> Result<LifeStream, StreamFailure> {
         Ok(LifeStream(ops::events::all(app.0)?))

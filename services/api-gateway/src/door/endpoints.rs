@@ -16,8 +16,9 @@ const STARTS_MAX: usize = 1_024;
 /// Requests that may wait for a result at once.
 const RUNS_MAX: usize = 4_096;
 
-/// How long a result is waited for unless the request says.
-const WAIT: Duration = Duration::from_secs(30);
+/// How long a result is waited for unless the request says: a little less than people write as
+/// their client's own limit, so that they get an answer.
+const WAIT: Duration = Duration::from_secs(25);
 
 /// Says how long to wait for a result, e.g. `10s`.
 const TIMEOUT_HEADER: &str = "Kintsugi-Timeout";

@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(crate) async fn serve(app: Arc<App>) {
     let shutdown = app.shutdown.clone();
     let both = async { tokio::join!(answer(&app), intake::take_up(&app)) };
-    shutdown.run_until_cancelled(both).await;
+    shutdown.run_until_cancelled(Box::pin(both)).await;
 }
 
 /// Registers with the services API, as often as it takes; a registration stays over reconnects.

@@ -141,7 +141,7 @@ pub struct Health {
     pub checks: Vec<Check>,
 }
 
-/// A life event, in the form of a CloudEvent 1.0.
+/// A life event, in the form of a `CloudEvent` 1.0.
 #[derive(Clone, Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct LifeEvent {
