@@ -206,7 +206,7 @@ pub enum Work {
         interrupted: bool,
     },
     /// `call`.
-    Call(TaskState),
+    Call(Box<TaskState>),
 }
 
 /// What a `try` is doing.

@@ -9,7 +9,12 @@ use kintsugi_core::{Effect, Input, Machine, RunId, Step, Timestamp};
 use kintsugi_entities::{Batch, HistoryRow, RunWrite};
 use kintsugi_nats::RunInput;
 
-use crate::{Error, letters, programs::Programs, recoveries, runs::Runs};
+use crate::{
+    Error, letters,
+    programs::Programs,
+    recoveries,
+    runs::{Run, Runs},
+};
 
 /// What follows a batch once it is committed.
 #[derive(Default)]
@@ -72,7 +77,8 @@ fn one(
     decided: &mut Decided,
 ) {
     let refuse = |decided: &mut Decided, inputs: Vec<Input>, reason: &str| {
-        let all = inputs.into_iter().map(|input| (RunInput { run: id.clone(), input }, reason.into()));
+        let all =
+            inputs.into_iter().map(|input| (RunInput { run: id.clone(), input }, reason.into()));
         decided.rejected.extend(all);
     };
     let Some(run) = runs.get_mut(id) else {
@@ -103,12 +109,7 @@ fn one(
     if !changed {
         return;
     }
-    let due = run.state.wake_at().map(|at| at.0);
-    // A stored time that is too early costs one idle tick; leaving it saves an index write.
-    let wake_at = match (due, run.wake_at) {
-        (Some(due), Some(stored)) if stored <= due && stored > now.0 => Some(stored),
-        (due, _) => due,
-    };
+    let wake_at = next_wake(run, now);
     if wake_at != run.wake_at
         && let Some(at) = wake_at
     {
@@ -119,26 +120,7 @@ fn one(
     if !run.state.pending.is_empty() {
         decided.unfinished.push(id.clone());
     }
-    for step in &steps {
-        decided.batch.recoveries.extend(recoveries::of(id, step));
-    }
-    for effect in &effects {
-        match effect {
-            Effect::DeadLetter { .. } => {
-                decided.batch.dead_letters.extend(letters::row(
-                    id,
-                    &run.definition,
-                    run.trace_parent.as_deref(),
-                    effect,
-                    now,
-                ));
-            }
-            Effect::Redriven { task, epoch } => {
-                decided.batch.redriven.push(letters::id(id, *task, *epoch));
-            }
-            _ => {}
-        }
-    }
+    note_rows(id, run, (&steps, &effects), now, &mut decided.batch);
     let status = run.state.status;
     decided.batch.runs.push(RunWrite {
         id: id.clone(),
@@ -157,4 +139,39 @@ fn one(
     });
     decided.effects.extend(effects.into_iter().map(|effect| (id.clone(), effect)));
     decided.steps.push((id.clone(), steps));
+}
+
+/// When the run must be told the time. A stored time that is too early costs one idle tick; leaving
+/// it saves an index write.
+fn next_wake(run: &Run, now: Timestamp) -> Option<i64> {
+    let due = run.state.wake_at().map(|at| at.0);
+    match (due, run.wake_at) {
+        (Some(due), Some(stored)) if stored <= due && stored > now.0 => Some(stored),
+        (due, _) => due,
+    }
+}
+
+/// What else is written: the recovery log and dead letters, taken from steps and effects.
+fn note_rows(
+    id: &RunId,
+    run: &Run,
+    (steps, effects): (&[Step], &[Effect]),
+    now: Timestamp,
+    batch: &mut Batch,
+) {
+    for step in steps {
+        batch.recoveries.extend(recoveries::of(id, step));
+    }
+    for effect in effects {
+        match effect {
+            Effect::DeadLetter { .. } => {
+                let trace = run.trace_parent.as_deref();
+                batch.dead_letters.extend(letters::row(id, &run.definition, trace, effect, now));
+            }
+            Effect::Redriven { task, epoch } => {
+                batch.redriven.push(letters::id(id, *task, *epoch));
+            }
+            _ => {}
+        }
+    }
 }

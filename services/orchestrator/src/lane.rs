@@ -71,9 +71,16 @@ pub(crate) async fn run(
             continue;
         }
         let again = match lane.claim(&share, &shutdown).await {
-            Ok(mut reader) => lane.work(&mut reader, &mut shares, &shutdown).await,
+            Ok(mut reader) => {
+                lane.deps.announce.trouble(crate::NAME, None);
+                lane.work(&mut reader, &mut shares, &shutdown).await
+            }
             Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "cannot take partitions; trying again");
+                lane.deps.announce.trouble(crate::NAME, Some("cannot take partitions".to_owned()));
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot take partitions; trying again"
+                );
                 Again::Pause
             }
         };
@@ -105,7 +112,11 @@ struct Lane {
 }
 
 impl Lane {
-    async fn claim(&mut self, share: &BTreeSet<u16>, stop: &Shutdown) -> Result<EventReader, Error> {
+    async fn claim(
+        &mut self,
+        share: &BTreeSet<u16>,
+        stop: &Shutdown,
+    ) -> Result<EventReader, Error> {
         self.runs.clear();
         self.unfinished.clear();
         self.owned = Owned::claim(&self.deps, share).await?;
@@ -143,7 +154,10 @@ impl Lane {
                 Ok(None) => {}
                 Ok(Some(again)) => return again,
                 Err(error) => {
-                    warn!(error = &error as &dyn std::error::Error, "batch failed; reading it again");
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "batch failed; reading it again"
+                    );
                     return Again::Pause;
                 }
             }

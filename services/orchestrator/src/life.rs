@@ -36,9 +36,7 @@ fn life(event: &Event, step: &Step, run: &Run, name: &str) -> Option<(&'static s
         Event::RunStarted => ("workflow.started", {
             json!({ "name": name, "definition": run.definition, "startedAt": at })
         }),
-        Event::RunCompleted => {
-            ("workflow.completed", json!({ "name": name, "completedAt": at }))
-        }
+        Event::RunCompleted => ("workflow.completed", json!({ "name": name, "completedAt": at })),
         Event::RunFaulted { error } => {
             ("workflow.faulted", json!({ "name": name, "faultedAt": at, "error": error }))
         }
@@ -52,14 +50,12 @@ fn life(event: &Event, step: &Step, run: &Run, name: &str) -> Option<(&'static s
         Event::TaskCompleted { task: of, .. } => {
             ("task.completed", with(task(of), "completedAt", at.into()))
         }
-        Event::TaskFailed { task: of, error, .. } => (
-            "task.faulted",
-            with(with(task(of), "faultedAt", at.into()), "error", json!(error)),
-        ),
-        Event::TaskLost { task: of, cause, worker, .. } => (
-            "task.lost",
-            with(with(task(of), "cause", json!(cause)), "worker", json!(worker)),
-        ),
+        Event::TaskFailed { task: of, error, .. } => {
+            ("task.faulted", with(with(task(of), "faultedAt", at.into()), "error", json!(error)))
+        }
+        Event::TaskLost { task: of, cause, worker, .. } => {
+            ("task.lost", with(with(task(of), "cause", json!(cause)), "worker", json!(worker)))
+        }
         Event::RetryScheduled { task: of, at: due, .. } => {
             ("task.retried", with(task(of), "retriedAt", due.to_rfc3339().into()))
         }

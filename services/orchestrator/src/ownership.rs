@@ -19,7 +19,8 @@ const LISTEN_FIRST: Duration = Duration::from_millis(1_200);
 
 /// Keeps the share that falls to this process, as the others come and go. Empty until it listened.
 pub(crate) fn watch(deps: Deps, shutdown: Shutdown) -> watch::Receiver<BTreeSet<u16>> {
-    let all: BTreeSet<u16> = if deps.alone { (0..deps.partitions).collect() } else { BTreeSet::new() };
+    let all: BTreeSet<u16> =
+        if deps.alone { (0..deps.partitions).collect() } else { BTreeSet::new() };
     let (sender, receiver) = watch::channel(all);
     if !deps.alone {
         tokio::spawn(follow(deps, sender, shutdown));
@@ -85,8 +86,9 @@ impl Owned {
         let rows = deps.store.partitions_claim(&ids, &deps.instance).await?;
         let states = deps.bus.ensure_streams(&deps.stream_limits).await?;
         let events = states.into_iter().find(|state| state.name == stream::EVENTS);
-        let (created, last_seq) =
-            events.map_or((String::new(), 0), |state| (state.created.unwrap_or_default(), state.last_seq));
+        let (created, last_seq) = events.map_or((String::new(), 0), |state| {
+            (state.created.unwrap_or_default(), state.last_seq)
+        });
         let mut stale = Vec::new();
         let mut owned = Self::default();
         for row in rows {

@@ -34,7 +34,8 @@ pub(crate) fn of(run: &RunId, step: &Step) -> Vec<RecoveryRow> {
         Event::ResultRefused { task, epoch, current, worker } => {
             let mut refused =
                 entry("result_fenced".to_owned(), *task, *epoch, worker.clone(), step.at);
-            refused.decided = format!("refused the result: attempt {current} is the one that counts");
+            refused.decided =
+                format!("refused the result: attempt {current} is the one that counts");
             "nothing changed".clone_into(&mut refused.outcome);
             Some(refused)
         }
@@ -60,6 +61,7 @@ fn decision(step: &Step, task: u64) -> (String, String) {
         }
         _ => None,
     });
-    let (decided, outcome) = found.unwrap_or_else(|| ("nothing was left to do".to_owned(), "closed"));
+    let (decided, outcome) =
+        found.unwrap_or_else(|| ("nothing was left to do".to_owned(), "closed"));
     (decided, outcome.to_owned())
 }

@@ -46,8 +46,7 @@ pub(crate) async fn resend(
         programs.load(runs.iter().map(|(_, run)| run.definition.as_str())).await?;
         for (id, run) in runs {
             let Some(compiled) = programs.get(&run.definition) else { continue };
-            let origin =
-                Origin { definition: run.definition, trace_parent: run.trace_parent };
+            let origin = Origin { definition: run.definition, trace_parent: run.trace_parent };
             let given_at: BTreeMap<u64, Timestamp> = run
                 .state
                 .tasks()

@@ -42,8 +42,11 @@ impl Runs {
         if self.known.len() > self.max {
             self.known.retain(|id, _| ids.contains(id));
         }
-        let missing: Vec<RunId> =
-            ids.iter().filter(|id| !self.known.contains_key(**id)).map(|id| (*id).clone()).collect();
+        let missing: Vec<RunId> = ids
+            .iter()
+            .filter(|id| !self.known.contains_key(**id))
+            .map(|id| (*id).clone())
+            .collect();
         if missing.is_empty() {
             return Ok(());
         }

@@ -90,7 +90,8 @@ async fn make(store: Store, tracer: Tracer, mut changes: mpsc::Receiver<Change>)
         tracer.emit_all(run_spans(&subject, &mut index, &change.steps));
         let over = change.steps.iter().any(|step| {
             use kintsugi_core::Event::{RunCancelled, RunCompleted, RunFaulted};
-            let ends = |event| matches!(event, &RunCompleted | &RunCancelled { .. } | &RunFaulted { .. });
+            let ends =
+                |event| matches!(event, &RunCompleted | &RunCancelled { .. } | &RunFaulted { .. });
             step.events.iter().any(ends)
         });
         if indexes.len() >= INDEXES_MAX {

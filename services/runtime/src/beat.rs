@@ -25,7 +25,7 @@ pub async fn beat(name: &'static str, has_api: bool, deps: impl Links, shutdown:
             service: name.to_owned(),
             instance: deps.instance().to_owned(),
             pid: std::process::id(),
-            ready: true,
+            ready: deps.is_well(name),
         };
         if let Err(error) = deps.bus().service_beat(&beat).await {
             debug!(service = name, error = &error as &dyn std::error::Error, "beat not sent");

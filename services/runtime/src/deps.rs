@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use kintsugi_entities::Store;
@@ -48,6 +48,8 @@ pub trait Links: Clone + Send + Sync + 'static {
     fn bus(&self) -> &Bus;
     /// Names this process among its kind.
     fn instance(&self) -> &str;
+    /// Whether a service of this process does its work.
+    fn is_well(&self, service: &str) -> bool;
 }
 
 impl Links for Deps {
@@ -57,6 +59,10 @@ impl Links for Deps {
 
     fn instance(&self) -> &str {
         &self.instance
+    }
+
+    fn is_well(&self, service: &str) -> bool {
+        self.announce.is_well(service)
     }
 }
 
@@ -68,21 +74,52 @@ impl Links for WorkerDeps {
     fn instance(&self) -> &str {
         &self.instance
     }
+
+    fn is_well(&self, _: &str) -> bool {
+        true
+    }
 }
 
-/// Addresses that services listen at, by name; for the ready file.
+/// What services say of themselves: where they listen, for the ready file, and what they cannot do
+/// at the moment, for readiness.
 #[derive(Clone, Debug, Default)]
-pub struct Announce(Arc<Mutex<BTreeMap<&'static str, SocketAddr>>>);
+pub struct Announce(Arc<Mutex<Said>>);
+
+#[derive(Debug, Default)]
+struct Said {
+    addresses: BTreeMap<&'static str, SocketAddr>,
+    troubles: BTreeMap<&'static str, String>,
+}
 
 impl Announce {
     /// Says that `name` (for example `http`) is served at `address`.
     pub fn set(&self, name: &'static str, address: SocketAddr) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, address);
+        self.said().addresses.insert(name, address);
     }
 
     /// Every address said so far.
     #[must_use]
     pub fn all(&self) -> BTreeMap<&'static str, SocketAddr> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.said().addresses.clone()
+    }
+
+    /// Says what `service` cannot do at the moment; none: it does its work. Until it says so, it is
+    /// not ready.
+    pub fn trouble(&self, service: &'static str, what: Option<String>) {
+        let mut said = self.said();
+        match what {
+            Some(what) => said.troubles.insert(service, what),
+            None => said.troubles.remove(service),
+        };
+    }
+
+    /// Whether `service` does its work.
+    #[must_use]
+    pub fn is_well(&self, service: &str) -> bool {
+        !self.said().troubles.contains_key(service)
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -74,7 +74,7 @@ impl<'a> Machine<'a> {
                 self.note(Event::TimerStarted { pointer: node.pointer.clone(), due_at: until });
                 Work::Wait { until, interrupted: false }
             }
-            Kind::Call(call) => Work::Call(TaskState {
+            Kind::Call(call) => Work::Call(Box::new(TaskState {
                 task_type: call.task_type.clone(),
                 queue: call.queue.clone(),
                 input: self.render(&call.with, input, &place)?,
@@ -85,7 +85,7 @@ impl<'a> Machine<'a> {
                 phase: Phase::Interrupted,
                 refusals: 0,
                 error: None,
-            }),
+            })),
             _ => return Ok(()),
         };
         let is_call = matches!(work, Work::Call(_));
