@@ -92,8 +92,7 @@ impl Audit {
                         continue;
                     }
                     let alive = fleet.is_heard(worker, Duration::from_secs(3), Instant::now());
-                    let cause =
-                        if alive { LossCause::LeaseDropped } else { LossCause::WorkerDead };
+                    let cause = if alive { LossCause::LeaseDropped } else { LossCause::WorkerDead };
                     let worker = Some(worker.clone());
                     inputs.push(tell(Input::Lost { task, epoch, cause, worker, seen_at: time }));
                 }

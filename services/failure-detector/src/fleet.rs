@@ -153,28 +153,36 @@ impl Fleet {
 
     /// How many attempts of a queue and type may have gone with workers that died lately, and the
     /// last of those workers.
-    pub(crate) fn ghosts(&self, queue: &str, task_type: &str, now: Instant) -> (u64, Option<String>) {
+    pub(crate) fn ghosts(
+        &self,
+        queue: &str,
+        task_type: &str,
+        now: Instant,
+    ) -> (u64, Option<String>) {
         let died = self.ghosts.iter().filter(|ghost| {
             now.duration_since(ghost.died) < MOURNED
                 && ghost.queues.iter().any(|(q, t)| q == queue && t == task_type)
         });
-        let (count, last) = died.fold((0, None), |(count, _), ghost| {
-            (count + ghost.concurrency, Some(&ghost.worker))
-        });
+        let (count, last) = died
+            .fold((0, None), |(count, _), ghost| (count + ghost.concurrency, Some(&ghost.worker)));
         (count, last.cloned())
     }
 
     /// Who holds an attempt, and since when.
-    pub(crate) fn holder(&self, run: &RunId, task: u64, epoch: u64) -> Option<&(String, Timestamp)> {
+    pub(crate) fn holder(
+        &self,
+        run: &RunId,
+        task: u64,
+        epoch: u64,
+    ) -> Option<&(String, Timestamp)> {
         self.leases.get(&(format!("{run}:{task}"), epoch))
     }
 
     /// How many attempts are held by workers of a queue and type. Workers that serve several count
     /// with all that they hold: too many only means that a lost message is found later.
     pub(crate) fn held_for(&self, queue: &str, task_type: &str) -> usize {
-        let serves = |member: &&Member| {
-            member.queues.iter().any(|(q, t)| q == queue && t == task_type)
-        };
+        let serves =
+            |member: &&Member| member.queues.iter().any(|(q, t)| q == queue && t == task_type);
         self.members.values().filter(serves).map(|member| member.leases.len()).sum()
     }
 }

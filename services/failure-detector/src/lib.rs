@@ -66,24 +66,15 @@ impl Service for FailureDetector {
             audit_now.clone(),
             shutdown.clone(),
         ));
-        let watch = watch::Watch::new(
-            deps.clone(),
-            config.clone(),
-            Arc::clone(&fleet),
-            audit_now.clone(),
-        );
+        let watch =
+            watch::Watch::new(deps.clone(), config.clone(), Arc::clone(&fleet), audit_now.clone());
         let beat = config.suspect_after / 5;
         work.spawn(reconcile(watch, beat, Waker::default(), shutdown.clone()));
 
         let audit = audit::Audit::new(deps.clone(), Arc::clone(&fleet));
         work.spawn(reconcile(audit, config.audit_interval, audit_now.clone(), shutdown.clone()));
         let streams = streams::Streams::new(deps.clone(), audit_now);
-        work.spawn(reconcile(
-            streams,
-            config.streams_interval,
-            Waker::default(),
-            shutdown.clone(),
-        ));
+        work.spawn(reconcile(streams, config.streams_interval, Waker::default(), shutdown.clone()));
         work.spawn(verify::run(deps, fleet, shutdown));
         work.join_all().await;
         Ok(())

@@ -43,7 +43,10 @@ pub(crate) async fn run(deps: Deps, fleet: Fleet, shutdown: Shutdown) {
             let (deps, fleet) = (deps.clone(), fleet.clone());
             tokio::spawn(async move {
                 if let Err(error) = answer(&deps, &fleet, &question).await {
-                    warn!(error = &error as &dyn std::error::Error, "check failed; asked again later");
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "check failed; asked again later"
+                    );
                 }
                 drop(place);
             });
@@ -60,13 +63,8 @@ async fn answer(deps: &Deps, fleet: &Fleet, question: &Verify) -> Result<(), Err
         return Ok(());
     };
     warn!(task.run = %question.run, task.number = question.task, ?cause, "attempt is lost");
-    let input = Input::Lost {
-        task: question.task,
-        epoch: question.epoch,
-        cause,
-        worker,
-        seen_at: now(),
-    };
+    let input =
+        Input::Lost { task: question.task, epoch: question.epoch, cause, worker, seen_at: now() };
     tell(deps, question, input).await
 }
 

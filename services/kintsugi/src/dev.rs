@@ -52,8 +52,7 @@ pub(crate) async fn run(
         .map_err(|error| Failure::because("cannot start nats-server", error))?;
     let (url, broker) = (server.url(), server.clone());
     let stop_broker = broker_shutdown.clone();
-    let supervised =
-        tokio::spawn(async move { server.run(stop_broker.cancelled_owned()).await });
+    let supervised = tokio::spawn(async move { server.run(stop_broker.cancelled_owned()).await });
 
     settings.nats.url = Some(Secret::new(url.clone()));
     let database = format!("sqlite://{}?mode=rwc", data.join("kintsugi.db").display());

@@ -85,7 +85,8 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::All { .. } => roles::all(settings, file).await?,
         Command::Gateway { .. } => {
             let config = settings.gateway.clone();
-            roles::one::<kintsugi_api_gateway::ApiGateway>("gateway", config, settings, file).await?
+            roles::one::<kintsugi_api_gateway::ApiGateway>("gateway", config, settings, file)
+                .await?
         }
         Command::Orchestrator => {
             let config = settings.orchestrator.clone();

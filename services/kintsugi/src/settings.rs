@@ -74,7 +74,10 @@ pub(crate) struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { filter: "info,sqlx=warn,async_nats=warn,sea_orm_migration=warn".to_owned(), json: false }
+        Self {
+            filter: "info,sqlx=warn,async_nats=warn,sea_orm_migration=warn".to_owned(),
+            json: false,
+        }
     }
 }
 

@@ -61,9 +61,8 @@ pub(crate) async fn health(url: &str) -> ExitCode {
     let address = url.trim_start_matches("http://").trim_end_matches('/');
     let ask = async {
         let mut stream = TcpStream::connect(address).await?;
-        let request = format!(
-            "GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-        );
+        let request =
+            format!("GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Vec::new();
         stream.take(64 * 1024).read_to_end(&mut answer).await?;

@@ -37,7 +37,8 @@ impl Letters {
             let rows = self.deps.store.history(&letter.run, after, PAGE).await?;
             for row in &rows {
                 let steps: Vec<Step> = serde_json::from_slice(&row.steps).unwrap_or_default();
-                for event in steps.iter().flat_map(|step| step.events.iter().map(|e| (step.at, e))) {
+                for event in steps.iter().flat_map(|step| step.events.iter().map(|e| (step.at, e)))
+                {
                     note(&mut attempts, letter.task, event);
                 }
             }

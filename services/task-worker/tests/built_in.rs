@@ -133,17 +133,17 @@ async fn private_addresses_are_refused_by_default() {
 async fn crash_and_freeze_hit_the_whole_process_once() {
     let Some(mut engine) = Engine::start().await else { return };
     for (mode, state) in [("crash", 'Z'), ("freeze", 'T')] {
-        let mut first = service::Process::start(&engine);
+        let first = service::Process::start(&engine);
         let mut task = engine.task("simulate", json!({"mode": mode, "duration_ms": 10}));
         engine.give(&task).await;
         eventually(mode, || first.state() == state).await;
-        first.kill();
-        let mut second = service::Process::start(&engine);
+        first.forgotten(&engine).await;
+        let second = service::Process::start(&engine);
         (task.epoch, task.attempt) = (2, 2);
         engine.give(&task).await;
         let said = engine.said().await;
         assert!(matches!(said.input, Input::Completed { epoch: 2, .. }), "{said:?}");
-        second.kill();
+        second.forgotten(&engine).await;
     }
 }
 

@@ -75,7 +75,26 @@ impl Process {
         stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()).unwrap_or('?')
     }
 
-    pub(crate) fn kill(&mut self) {
+    /// Kills it, and waits until the broker has noticed. Until then, the broker may hand tasks to
+    /// the dead process's open request; that costs an attempt, which the failure detector sees to,
+    /// but there is none in these tests.
+    pub(crate) async fn forgotten(mut self, engine: &Engine) {
+        self.kill();
+        let waits = async {
+            while engine
+                .bus
+                .queue_state("default", "simulate")
+                .await
+                .expect("the broker answers")
+                .is_some_and(|state| state.waiting > 0)
+            {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        within(waits).await;
+    }
+
+    fn kill(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

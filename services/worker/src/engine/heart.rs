@@ -48,9 +48,11 @@ pub(super) async fn beat(shared: Arc<Shared>, alive: CancellationToken) {
         if alive.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
             return;
         }
-        let untold = shared.leases.all().iter().any(|attempt| {
-            attempt.started > told && attempt.started.elapsed() >= TELL_AFTER
-        });
+        let untold = shared
+            .leases
+            .all()
+            .iter()
+            .any(|attempt| attempt.started > told && attempt.started.elapsed() >= TELL_AFTER);
         if untold || Instant::now() >= next {
             told = Instant::now();
             next = told + period;
