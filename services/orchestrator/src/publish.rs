@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use kintsugi_core::{Effect, RunId, Timestamp, partition_of};
-use kintsugi_nats::{Cancel, TaskMessage, Verify, WakeHint, events_subject};
+use kintsugi_core::{Effect, Fault, Input, RunId, Timestamp, partition_of};
+use kintsugi_nats::{Cancel, RunInput, TaskMessage, Verify, WakeHint, events_subject};
 use kintsugi_observability::task_traceparent;
 use kintsugi_runtime::{Deps, Shutdown};
 use tracing::warn;
@@ -62,19 +62,7 @@ impl Outbox {
     /// checks are asked again, hints only make the retry engine prompt.
     pub(crate) async fn send(self, deps: &Deps, now: Timestamp, shutdown: &Shutdown) {
         let bus = &deps.bus;
-        if !self.tasks.is_empty() {
-            let give_up = tokio::time::Instant::now() + PATIENCE;
-            while let Err(error) = bus.publish_tasks(&self.tasks).await {
-                let tasks = self.tasks.len();
-                if shutdown.is_cancelled() || tokio::time::Instant::now() > give_up {
-                    let error = &error as &dyn std::error::Error;
-                    warn!(error, tasks, "tasks not published; left to their checks");
-                    break;
-                }
-                warn!(error = &error as &dyn std::error::Error, tasks, "tasks not published yet");
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
+        send_tasks(deps, &self.tasks, shutdown).await;
         let hint = if self.has_letters { Some(now.0) } else { self.wake_at };
         let once = async {
             if !self.cancels.is_empty() {
@@ -91,6 +79,50 @@ impl Outbox {
         if let Err(error) = once.await {
             warn!(error = &error as &dyn std::error::Error, "hints not sent");
         }
+    }
+}
+
+/// Tries until every task is stored, refused or given up.
+async fn send_tasks(deps: &Deps, tasks: &[(TaskMessage, u32)], shutdown: &Shutdown) {
+    let give_up = tokio::time::Instant::now() + PATIENCE;
+    while !tasks.is_empty() {
+        let Err(error) = deps.bus.publish_tasks(tasks).await else { return };
+        let count = tasks.len();
+        if !error.is_transient() {
+            return refused(deps, tasks).await;
+        }
+        if shutdown.is_cancelled() || tokio::time::Instant::now() > give_up {
+            let error = &error as &dyn std::error::Error;
+            warn!(error, tasks = count, "tasks not published; left to their checks");
+            return;
+        }
+        warn!(error = &error as &dyn std::error::Error, tasks = count, "tasks not published yet");
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Something among these can never be published, for example because it is too large: each is sent
+/// by itself, and what is refused again fails for good, so that it does not wait for ever.
+async fn refused(deps: &Deps, tasks: &[(TaskMessage, u32)]) {
+    let mut failed = Vec::new();
+    for task in tasks {
+        let Err(error) = deps.bus.publish_tasks(std::slice::from_ref(task)).await else { continue };
+        if error.is_transient() {
+            continue;
+        }
+        let fault = Fault {
+            message: format!("the task cannot be given out: {error}"),
+            fatal: true,
+            ..Fault::default()
+        };
+        let (number, epoch) = (task.0.number, task.0.epoch);
+        let worker = crate::NAME.to_owned();
+        let input = Input::Failed { task: number, epoch, fault, worker, started_at: None };
+        failed.push(RunInput { run: task.0.run.clone(), input });
+    }
+    if let Err(error) = deps.bus.publish_inputs(failed, deps.partitions).await {
+        // The checks of these tasks bring them here again.
+        warn!(error = &error as &dyn std::error::Error, "refused tasks not reported");
     }
 }
 
