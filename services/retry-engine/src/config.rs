@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// How often due runs are looked for when no hint wakes the service. Hints can be lost; this
-    /// cannot. Default: `2s`.
+    /// cannot, and costs two statements. Default: `5s`.
     #[serde(with = "humantime_serde")]
     pub scan_interval: Duration,
     /// How many due runs one scan takes at most. Default: 500.
@@ -22,7 +22,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            scan_interval: Duration::from_secs(2),
+            scan_interval: Duration::from_secs(5),
             batch_max: 500,
             retention: Duration::from_secs(30 * 24 * 3600),
         }
