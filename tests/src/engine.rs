@@ -123,8 +123,10 @@ impl Engine {
     #[must_use]
     pub fn database_url(&self) -> String {
         match &self.postgres {
-            Some(postgres) => postgres.url().to_owned(),
-            None => format!("sqlite://{}?mode=rwc", self.dir.path().join("data/kintsugi.db").display()),
+            Some(postgres) => postgres.url.clone(),
+            None => {
+                format!("sqlite://{}?mode=rwc", self.dir.path().join("data/kintsugi.db").display())
+            }
         }
     }
 
@@ -275,7 +277,10 @@ impl Drop for Engine {
             std::mem::take(&mut self.processes).into_iter().partition(|(name, _)| name == "nats");
         for group in [others, nats] {
             for (_, child) in &group {
-                let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+                // A frozen process takes no other signal until it goes on.
+                for name in ["-CONT", "-TERM"] {
+                    let _ = Command::new("kill").args([name, &child.id().to_string()]).status();
+                }
             }
             for (_, mut child) in group {
                 let deadline = std::time::Instant::now() + Duration::from_secs(10);

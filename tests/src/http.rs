@@ -18,6 +18,8 @@ impl Client {
     /// A client of the gateway at `base`.
     #[must_use]
     pub fn new(base: &str) -> Self {
+        // Only the first one in a process counts; all are the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Self { http: reqwest::Client::new(), base: base.trim_end_matches('/').to_owned() }
     }
 

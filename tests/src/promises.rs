@@ -62,7 +62,8 @@ pub async fn check_promises(store: &Store, accepted: &[String], attempts_max: us
     let mut letters = BTreeSet::new();
     let mut page = Page::default();
     loop {
-        let found = store.dead_letters_list(&DeadLetterFilter::default(), page.clone()).await.unwrap();
+        let found =
+            store.dead_letters_list(&DeadLetterFilter::default(), page.clone()).await.unwrap();
         letters.extend(found.items.into_iter().map(|letter| letter.id));
         let Some(cursor) = found.next else { break };
         page.cursor = Some(cursor);
@@ -92,7 +93,11 @@ fn check_tasks(
                 checked.attempts += 1;
             }
             Event::TaskCompleted { task, epoch, .. } => {
-                assert_eq!(epochs.get(task), Some(epoch), "P4: an old result counted in {id}:{task}");
+                assert_eq!(
+                    epochs.get(task),
+                    Some(epoch),
+                    "P4: an old result counted in {id}:{task}"
+                );
                 assert!(completed.insert(*task), "P3: {id}:{task} completed twice");
             }
             Event::TaskLost { .. } => checked.lost += 1,

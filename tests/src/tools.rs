@@ -47,7 +47,8 @@ pub fn tool(tool: Tool) -> Option<PathBuf> {
     }));
     let found = found.into_iter().find(|file| file.is_file());
     if found.is_none() {
-        let text = format!("{tool:?} is not here (set {variable}); run ./dev test, which installs it");
+        let text =
+            format!("{tool:?} is not here (set {variable}); run ./dev test, which installs it");
         assert!(std::env::var("CI").is_err(), "{text}");
         println!("SKIPPED: {text}");
     }
@@ -56,7 +57,7 @@ pub fn tool(tool: Tool) -> Option<PathBuf> {
 
 /// The root of the workspace.
 #[must_use]
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 

@@ -109,7 +109,9 @@ fn files(ending: &str) -> Vec<PathBuf> {
         for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
-            if path.is_dir() && !["target", ".git", ".cache", ".kintsugi", "node_modules"].contains(&name) {
+            if path.is_dir()
+                && !["target", ".git", ".cache", ".kintsugi", "node_modules"].contains(&name)
+            {
                 open.push(path);
             } else if name.ends_with(ending) && path != root().join("Cargo.toml") {
                 found.push(path);
