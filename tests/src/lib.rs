@@ -3,6 +3,7 @@
 
 #![allow(clippy::missing_panics_doc, clippy::missing_errors_doc, reason = "tests panic")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests panic")]
+#![allow(clippy::print_stdout, reason = "tests say what they skip and what they measured")]
 
 mod engine;
 mod http;

@@ -1,5 +1,5 @@
 //! Everything is killed in turn under load, and the promises are checked over all that is stored.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic")]
 
 use std::time::{Duration, Instant};
 
