@@ -4,7 +4,7 @@
 
 use std::{
     path::PathBuf,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     time::Duration,
 };
 
@@ -18,6 +18,16 @@ const GREET: &str = "document: {dsl: '1.0.3', namespace: shop, name: greet, vers
 
 const ORDER: &str = "document: {dsl: '1.0.3', namespace: shop, name: order, version: '1.0.0'}\n\
     do: [{pay: {call: simulate, with: {mode: '${ .mode // \"succeed\" }', times: 1, output: paid}, metadata: {kintsugi: {when_exhausted: park}}}}]";
+
+/// A process that ends with its test, however that ends.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 struct Nats {
     cli: PathBuf,
@@ -132,7 +142,7 @@ async fn a_mended_run_is_one_whole_trace_in_jaeger() {
     let Some(jaeger) = tool(Tool::Jaeger) else { return };
     let (otlp, query) = (free_port(), free_port());
     let any = "127.0.0.1:0";
-    let mut jaeger = Command::new(jaeger)
+    let jaeger = Command::new(jaeger)
         .env("SPAN_STORAGE_TYPE", "memory")
         .arg(format!("--collector.otlp.http.host-port=127.0.0.1:{otlp}"))
         .arg(format!("--query.http-server.host-port=127.0.0.1:{query}"))
@@ -144,8 +154,8 @@ async fn a_mended_run_is_one_whole_trace_in_jaeger() {
         .arg("--log-level=error")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+        .spawn();
+    let _jaeger = Killed(jaeger.unwrap());
     let endpoint = format!("http://127.0.0.1:{otlp}");
     let Some(engine) = Engine::start(Shape::Dev, &["--otlp-endpoint", &endpoint]).await else {
         return;
@@ -178,8 +188,6 @@ async fn a_mended_run_is_one_whole_trace_in_jaeger() {
         tags.iter().any(|tag| tag["value"] == "lost")
     });
     assert!(lost, "the lost attempt is marked");
-    jaeger.kill().unwrap();
-    jaeger.wait().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
