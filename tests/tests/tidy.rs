@@ -33,6 +33,10 @@ const SERVICES: &[&str] = &[
 /// The longest a source file may be, in lines.
 const FILE_LINES_MAX: usize = 400;
 
+/// Longer files, each with its reason.
+const LONG_FILES: &[(&str, &str)] =
+    &[("services/definition/tests/jq.rs", "one table of expressions and what they give")];
+
 #[test]
 fn each_technology_stays_in_its_home() {
     for manifest in files("Cargo.toml") {
@@ -82,6 +86,9 @@ fn the_worker_has_no_way_to_the_store() {
 #[test]
 fn files_are_short() {
     for file in files("rs") {
+        if LONG_FILES.iter().any(|(long, _)| *long == relative(&file)) {
+            continue;
+        }
         let lines = fs::read_to_string(&file).unwrap().lines().count();
         assert!(lines <= FILE_LINES_MAX, "{} has {lines} lines; split it", relative(&file));
     }
