@@ -16,7 +16,7 @@ use crate::{Config, Error};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Sleeps until the earliest known deadline, a hint or the next scan, whichever comes first.
-pub(crate) async fn run(deps: Deps, config: Config, _: Waker, dead: Waker, shutdown: Shutdown) {
+pub(crate) async fn run(deps: Deps, config: Config, dead: Waker, shutdown: Shutdown) {
     let mut due = Due { deps, batch_max: config.batch_max, told: HashMap::new() };
     let mut hints = due.hints().await;
     let mut next = Instant::now();

@@ -48,7 +48,7 @@ impl Service for RetryEngine {
 
     async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
         let Self { config, deps } = self;
-        let (due, dead) = (Waker::default(), Waker::default());
+        let dead = Waker::default();
         let mut work = JoinSet::new();
         let letters = dead::Letters::new(deps.clone());
         work.spawn(reconcile(letters, config.scan_interval, dead.clone(), shutdown.clone()));
@@ -61,7 +61,7 @@ impl Service for RetryEngine {
             Waker::default(),
             shutdown.clone(),
         ));
-        work.spawn(due::run(deps, config, due, dead, shutdown));
+        work.spawn(due::run(deps, config, dead, shutdown));
         work.join_all().await;
         Ok(())
     }
