@@ -200,14 +200,17 @@ impl Suite {
         assert!([400, 422].contains(&status.as_u16()));
         let bus = kintsugi_nats::Options { url: self.engine.nats_url(), ..Default::default() };
         let bus = kintsugi_nats::Bus::connect(&bus).await.unwrap();
-        let stray = json!([
-            {"run": "nobody", "input": {"kind": "tick"}},
-            {"run": "own-id", "input": {"kind": "completed", "task": 2, "epoch": 1, "output": "late", "worker": "x"}},
-            {"run": "own-id", "input": {"kind": "completed", "task": 99, "epoch": 1, "output": "never", "worker": "x"}},
-            {"run": "own-id", "input": {"kind": "nonsense"}}
-        ]);
+        // Results for a run that never was, for a task that is over (twice), and for one that
+        // never was. Messages that cannot be read at all come from the mode `garbage`.
+        let late =
+            json!({"kind": "completed", "task": 2, "epoch": 1, "output": "late", "worker": "x"});
+        let never =
+            json!({"kind": "completed", "task": 99, "epoch": 1, "output": 0, "worker": "x"});
         let inputs = serde_json::from_value::<Vec<kintsugi_nats::RunInput>>(json!([
-            stray[0], stray[1], stray[2]
+            {"run": "nobody", "input": {"kind": "tick"}},
+            {"run": "own-id", "input": late},
+            {"run": "own-id", "input": late},
+            {"run": "own-id", "input": never},
         ]));
         bus.publish_inputs(inputs.unwrap(), 16).await.unwrap();
         let run =

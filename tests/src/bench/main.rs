@@ -83,7 +83,7 @@ fn print_table(rows: &[Row]) {
         env!("CARGO_PKG_VERSION")
     );
     println!(
-        "{:<14} {:<9} {:>9} {:>9} {:>9} {:>9} {:>12}  note",
+        "{:<19} {:<9} {:>9} {:>9} {:>9} {:>9} {:>12}  note",
         "work", "store", "steps/s", "runs/s", "p50 ms", "p99 ms", "cpu s/1000"
     );
     for row in rows {
@@ -91,7 +91,7 @@ fn print_table(rows: &[Row]) {
             value.map_or("-".to_owned(), |value| format!("{value:.digits$}"))
         };
         println!(
-            "{:<14} {:<9} {:>9} {:>9} {:>9} {:>9} {:>12}  {}",
+            "{:<19} {:<9} {:>9} {:>9} {:>9} {:>9} {:>12}  {}",
             row.work,
             row.store,
             figure(row.steps_per_s, 0),

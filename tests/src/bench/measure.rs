@@ -123,8 +123,8 @@ impl Session {
         counts.runs.get(&Status::Completed).copied().unwrap_or(0)
     }
 
-    /// From `kill -9` of the worker that holds a task to its next attempt's end, which begins at
-    /// once and takes no time.
+    /// From `kill -9` of the worker that holds a task until its next attempt is given out, which
+    /// another worker that runs already takes up within milliseconds.
     pub(crate) async fn takeover(&mut self, kills: usize) -> Row {
         let definition = "document: {dsl: '1.0.3', namespace: bench, name: held, version: '1.0.0'}\n\
             do: [{held: {call: simulate, with: {mode: '${ .mode }', duration_ms: 600000}}}]";
@@ -151,9 +151,9 @@ impl Session {
             tokio::time::sleep(Duration::from_millis(1500)).await;
         }
         let note = format!(
-            "{kills} kills of the worker that holds the task, to the next attempt; polled every 50 ms"
+            "{kills} kills of the worker that holds the task, until its next attempt is given out; polled every 50 ms"
         );
-        Row { note, ..self.quantiles("takeover", taken) }
+        Row { note, ..self.quantiles("kill to redispatch", taken) }
     }
 
     async fn holder(&self, run: &str) -> u32 {
@@ -170,7 +170,7 @@ impl Session {
         .await
     }
 
-    /// Nothing to do: CPU of the whole machine, the engine's memory.
+    /// Nothing to do: CPU of the whole machine.
     pub(crate) async fn idle(&self, seconds: u64) -> Row {
         tokio::time::sleep(Duration::from_secs(2)).await;
         let busy = busy_seconds();
