@@ -7,9 +7,12 @@ use std::{
 
 use kintsugi_core::{Input, RunId};
 use kintsugi_entities::Committed;
-use kintsugi_nats::{EventDelivery, EventReader, RunInput};
+use kintsugi_nats::{EventDelivery, EventReader, LifeEvent, RunInput};
 use kintsugi_runtime::{Deps, Shutdown, now};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tracing::{debug, error, warn};
 
 use crate::{
@@ -50,10 +53,12 @@ pub(crate) async fn run(
     let spans = Spans::start(deps.store.clone(), deps.tracer.clone());
     let runs = Runs::new(deps.store.clone(), config.cached_runs_max as usize);
     let programs = Programs::new(deps.store.clone(), config.cached_programs_max as usize);
+    let life = life::publisher(deps.bus.clone());
     let mut lane = Lane {
         config,
         deps,
         spans,
+        life,
         runs,
         programs,
         owned: Owned::default(),
@@ -103,6 +108,7 @@ struct Lane {
     config: Config,
     deps: Deps,
     spans: Spans,
+    life: mpsc::Sender<Vec<LifeEvent>>,
     runs: Runs,
     programs: Programs,
     owned: Owned,
@@ -261,9 +267,9 @@ impl Lane {
                 self.runs.forget(&id);
             }
         }
-        if let Err(error) = self.deps.bus.publish_life(&events).await {
+        if self.life.try_send(events).is_err() {
             // They tell; nothing rests on them. Who needs them all reads the store.
-            debug!(error = &error as &dyn std::error::Error, "lifecycle events not published");
+            debug!("too many lifecycle events wait; some are dropped");
         }
         self.unfinished = decided.unfinished;
     }

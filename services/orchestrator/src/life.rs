@@ -1,11 +1,32 @@
 //! What people and systems outside hear of a run.
 
 use kintsugi_core::{DefinitionRef, Event, RunId, Step};
-use kintsugi_nats::LifeEvent;
+use kintsugi_nats::{Bus, LifeEvent};
 use kintsugi_observability::traceparent;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tracing::debug;
 
 use crate::runs::Run;
+
+/// How many batches of events may wait to be published.
+const BATCHES_MAX: usize = 1_024;
+
+/// Publishes events in order, beside the hot path: waiting for the broker to store them would hold
+/// up the next decision.
+pub(crate) fn publisher(bus: Bus) -> mpsc::Sender<Vec<LifeEvent>> {
+    let (sender, mut batches) = mpsc::channel::<Vec<LifeEvent>>(BATCHES_MAX);
+    tokio::spawn(async move {
+        let mut waiting = Vec::new();
+        while batches.recv_many(&mut waiting, 64).await > 0 {
+            let events: Vec<LifeEvent> = waiting.drain(..).flatten().collect();
+            if let Err(error) = bus.publish_life(&events).await {
+                debug!(error = &error as &dyn std::error::Error, "lifecycle events not published");
+            }
+        }
+    });
+    sender
+}
 
 /// Adds the lifecycle events of the specification that follow from steps. Tasks that the engine does
 /// by itself, and the giving out of attempts, are in the history only: nobody waits for them.
