@@ -125,6 +125,8 @@ impl Lane {
     ) -> Result<EventReader, Error> {
         self.runs.clear();
         self.unfinished.clear();
+        // Positions may count anew: in a stream that was made anew, none of it was purged.
+        self.purged.clear();
         self.owned = Owned::claim(&self.deps, share).await?;
         let partitions: Vec<u16> = self.owned.epochs.keys().copied().collect();
         let time = now();
