@@ -8,9 +8,14 @@ use kintsugi_observability::task_traceparent;
 use kintsugi_runtime::{Deps, Shutdown};
 use tracing::warn;
 
-/// How long one message is tried before it is left to the checks of its run (promise P2): the
-/// others must not wait for ever for a broker that is gone.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long after the decision tasks may still be published; then they are left to the checks of
+/// their runs (promise P2).
+///
+/// The others must not wait for ever for a broker that is gone. And a process that stood still
+/// between its commit and here may find that another gave the same attempt out long ago: what is
+/// sent within this time, even by [`crate::resend`] after its 90 s, is a repeat that the stream
+/// still knows (120 s).
+const PATIENCE_MS: u64 = 20_000;
 
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -62,7 +67,7 @@ impl Outbox {
     /// checks are asked again, hints only make the retry engine prompt.
     pub(crate) async fn send(self, deps: &Deps, now: Timestamp, shutdown: &Shutdown) {
         let bus = &deps.bus;
-        send_tasks(deps, &self.tasks, shutdown).await;
+        send_tasks(deps, &self.tasks, now, shutdown).await;
         let hint = if self.has_letters { Some(now.0) } else { self.wake_at };
         let once = async {
             if !self.cancels.is_empty() {
@@ -83,20 +88,29 @@ impl Outbox {
 }
 
 /// Tries until every task is stored, refused or given up.
-async fn send_tasks(deps: &Deps, tasks: &[(TaskMessage, u32)], shutdown: &Shutdown) {
-    let give_up = tokio::time::Instant::now() + PATIENCE;
-    while !tasks.is_empty() {
+async fn send_tasks(
+    deps: &Deps,
+    tasks: &[(TaskMessage, u32)],
+    decided_at: Timestamp,
+    shutdown: &Shutdown,
+) {
+    let count = tasks.len();
+    if count == 0 {
+        return;
+    }
+    loop {
+        if kintsugi_runtime::now().since(decided_at) > PATIENCE_MS {
+            warn!(tasks = count, "tasks not published in time; left to their checks");
+            return;
+        }
         let Err(error) = deps.bus.publish_tasks(tasks).await else { return };
-        let count = tasks.len();
         if !error.is_transient() {
             return refused(deps, tasks).await;
         }
-        if shutdown.is_cancelled() || tokio::time::Instant::now() > give_up {
-            let error = &error as &dyn std::error::Error;
-            warn!(error, tasks = count, "tasks not published; left to their checks");
+        warn!(error = &error as &dyn std::error::Error, tasks = count, "tasks not published yet");
+        if shutdown.is_cancelled() {
             return;
         }
-        warn!(error = &error as &dyn std::error::Error, tasks = count, "tasks not published yet");
         tokio::time::sleep(PAUSE).await;
     }
 }
