@@ -3,6 +3,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
+use kintsugi_gateway_ops::{App, Problem, json};
 use poem::{
     Request, RequestBody, Result,
     http::{StatusCode, header},
@@ -17,8 +18,6 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt},
     time::timeout,
 };
-
-use crate::{app::App, json, problem::Problem};
 
 /// How long a client may take to send its body.
 const READ_MAX: Duration = Duration::from_secs(30);

@@ -1,7 +1,7 @@
 //! The front door: HTTP and NATS.
 //!
-//! It takes definitions and starts, answers questions about runs from the store, and hands every
-//! other wish to the orchestrators as an input on the bus. It decides nothing about a run.
+//! It lets in who may come in, reads requests and writes answers. What is done stands in
+//! `kintsugi_gateway_ops`, which both doors share. It decides nothing about a run.
 
 #![expect(
     clippy::result_large_err,
@@ -9,22 +9,11 @@
 )]
 
 mod api;
-mod app;
-mod beats;
 mod body;
-mod config;
-mod definitions;
 mod door;
-mod json;
-mod life;
-mod ops;
-pub mod problem;
 mod service;
-mod starts;
-mod tasks;
-pub mod types;
 mod web;
 
 pub use api::document as openapi;
-pub use config::Config;
+pub use kintsugi_gateway_ops::Config;
 pub use service::{ApiGateway, Error};

@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use kintsugi_gateway_ops::App;
 use kintsugi_runtime::{Deps, Service, Shutdown};
 use poem::{
     Server,
@@ -13,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::DropGuard;
 use tracing::warn;
 
-use crate::{Config, app::App, door, web};
+use crate::{Config, door, web};
 
 /// How long open connections may take to end when the gateway stops.
 const GRACE: Duration = Duration::from_secs(5);
@@ -104,7 +105,7 @@ impl Service for ApiGateway {
         if let Err(error) = door.await {
             warn!(error = &error as &dyn std::error::Error, "the NATS door ended badly");
         }
-        app.starts.stop().await;
+        app.stop().await;
         served.map(|_| ()).map_err(|source| Error::Serve { source })
     }
 }

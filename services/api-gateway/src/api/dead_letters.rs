@@ -2,19 +2,18 @@
 
 #![expect(clippy::too_many_arguments, reason = "an operation has one for each query parameter")]
 
+use kintsugi_gateway_ops::{
+    self as ops,
+    types::{DeadLetter, DeadLetterPage, RedriveRequest, Redriven},
+};
 use poem_openapi::{
     ApiResponse, OpenApi,
     param::{Path, Query},
     payload::Json,
 };
 
-use super::{Shared, Tag};
-use crate::{
-    body::OptionalJsonBody,
-    ops,
-    problem::failure,
-    types::{DeadLetter, DeadLetterPage, RedriveRequest, Redriven},
-};
+use super::{Shared, Tag, failure::failure};
+use crate::body::OptionalJsonBody;
 
 pub(crate) struct DeadLetters;
 

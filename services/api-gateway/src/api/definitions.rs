@@ -1,18 +1,17 @@
 //! Definitions: register, list, show.
 
+use kintsugi_gateway_ops::{
+    self as ops, Problem,
+    types::{Definition, DefinitionPage, Registered},
+};
 use poem_openapi::{
     ApiResponse, OpenApi,
     param::{Path, Query},
     payload::Json,
 };
 
-use super::{Shared, Tag};
-use crate::{
-    body::DocumentBody,
-    ops,
-    problem::{Problem, failure},
-    types::{Definition, DefinitionPage, Registered},
-};
+use super::{Shared, Tag, failure::failure};
+use crate::body::DocumentBody;
 
 pub(crate) struct Definitions;
 

@@ -1,5 +1,9 @@
 //! Server-sent events.
 
+use kintsugi_gateway_ops::{
+    self as ops,
+    types::{HistoryEntry, LifeEvent},
+};
 use poem::{Response, web::sse::SSE};
 use poem_openapi::{
     ApiResponse, OpenApi,
@@ -8,12 +12,7 @@ use poem_openapi::{
     types::Type,
 };
 
-use super::{Shared, Tag};
-use crate::{
-    ops,
-    problem::failure,
-    types::{HistoryEntry, LifeEvent},
-};
+use super::{Shared, Tag, failure::failure};
 
 pub(crate) struct Events;
 

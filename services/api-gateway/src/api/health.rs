@@ -1,9 +1,9 @@
 //! Liveness and readiness.
 
+use kintsugi_gateway_ops::{self as ops, types::Health};
 use poem_openapi::{ApiResponse, Object, OpenApi, payload::Json};
 
 use super::{Shared, Tag};
-use crate::{ops, types::Health};
 
 pub(crate) struct Healths;
 

@@ -4,6 +4,7 @@
 mod dead_letters;
 mod definitions;
 mod events;
+pub(crate) mod failure;
 mod health;
 mod runs;
 mod system;
@@ -11,10 +12,9 @@ mod tasks;
 
 use std::sync::Arc;
 
+use kintsugi_gateway_ops::App;
 use poem::web::Data;
 use poem_openapi::{OpenApiService, Tags};
-
-use crate::app::App;
 
 /// How handlers get at what the gateway holds.
 pub(crate) type Shared<'a> = Data<&'a Arc<App>>;

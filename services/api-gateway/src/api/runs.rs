@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
+use kintsugi_gateway_ops::{
+    self as ops,
+    types::{Accepted, CancelRequest, HistoryPage, Run, RunPage, RunResult, StartRequest, Started},
+};
 use poem_openapi::{
     ApiResponse, OpenApi,
     param::{Header, Path, Query},
     payload::Json,
 };
 
-use super::{Shared, Tag};
-use crate::{
-    body::{JsonBody, OptionalJsonBody},
-    ops,
-    problem::failure,
-    types::{Accepted, CancelRequest, HistoryPage, Run, RunPage, RunResult, StartRequest, Started},
-};
+use super::{Shared, Tag, failure::failure};
+use crate::body::{JsonBody, OptionalJsonBody};
 
 pub(crate) struct Runs;
 

@@ -1,5 +1,9 @@
 //! Workers, recoveries, the system's summary and its metrics.
 
+use kintsugi_gateway_ops::{
+    self as ops,
+    types::{RecoveryPage, WorkerList},
+};
 use poem_openapi::{
     OpenApi,
     param::Query,
@@ -7,12 +11,7 @@ use poem_openapi::{
 };
 use serde_json::Value;
 
-use super::{Shared, Tag};
-use crate::{
-    ops,
-    problem::failure,
-    types::{RecoveryPage, WorkerList},
-};
+use super::{Shared, Tag, failure::failure};
 
 pub(crate) struct System;
 
@@ -31,7 +30,7 @@ impl System {
     /// As this gateway knows them by their heartbeats, since it started.
     #[oai(path = "/v1/workers", method = "get", operation_id = "listWorkers", tag = "Tag::System")]
     async fn workers(&self, app: Shared<'_>) -> Json<WorkerList> {
-        Json(WorkerList { items: app.0.beats.workers() })
+        Json(ops::system::workers(app.0))
     }
 
     /// Show the recovery log

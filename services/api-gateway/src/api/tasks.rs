@@ -1,17 +1,16 @@
 //! Tasks of runs.
 
+use kintsugi_gateway_ops::{
+    self as ops,
+    types::{Task, TaskPage},
+};
 use poem_openapi::{
     OpenApi,
     param::{Path, Query},
     payload::Json,
 };
 
-use super::{Shared, Tag};
-use crate::{
-    ops,
-    problem::failure,
-    types::{Task, TaskPage},
-};
+use super::{Shared, Tag, failure::failure};
 
 pub(crate) struct Tasks;
 

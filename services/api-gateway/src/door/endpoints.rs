@@ -4,11 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use kintsugi_core::{DefinitionRef, RunId};
+use kintsugi_gateway_ops::{self as ops, App, Problem, json};
 use kintsugi_nats::{ApiError, ApiRequest, ApiService, Endpoint, Headers, ServiceInfo};
 use poem_openapi::types::ToJSON;
 
 use super::payload;
-use crate::{app::App, json, ops, problem::Problem};
 
 /// Starts that are handled at once: they share commits, so many together are what is fast.
 const STARTS_MAX: usize = 1_024;

@@ -6,12 +6,12 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use kintsugi_core::{DefinitionRef, RunId};
+use kintsugi_gateway_ops::{self as ops, App, Problem, json};
 use kintsugi_nats::{IntakeDelivery, LifeEvent};
 use serde_json::json;
 use tracing::{debug, warn};
 
 use super::{PAUSE, endpoints};
-use crate::{app::App, json, ops, problem::Problem};
 
 /// Messages that are taken up at once.
 const BATCH: usize = 256;

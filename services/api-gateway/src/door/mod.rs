@@ -7,10 +7,9 @@ mod payload;
 
 use std::{sync::Arc, time::Duration};
 
+use kintsugi_gateway_ops::App;
 use kintsugi_nats::ApiService;
 use tracing::debug;
-
-use crate::app::App;
 
 /// Before the next attempt at what failed.
 const PAUSE: Duration = Duration::from_millis(500);

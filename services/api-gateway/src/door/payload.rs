@@ -1,10 +1,9 @@
 //! What requests on the bus carry: JSON, or where only an id is needed, the id itself, so that
 //! `nats request kintsugi.api.get <id>` does.
 
+use kintsugi_gateway_ops::{Problem, json};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
-
-use crate::{json, problem::Problem};
 
 /// Names one thing.
 #[derive(Debug, Deserialize)]

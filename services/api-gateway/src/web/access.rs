@@ -8,13 +8,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use kintsugi_gateway_ops::{Config, Problem};
 use poem::{
     Request,
     http::{StatusCode, header},
 };
 use sha2::{Digest, Sha256};
-
-use crate::{config::Config, problem::Problem};
 
 /// Why an address must not be served, if so.
 pub(crate) fn refuse_open_address(config: &Config, address: SocketAddr) -> Option<String> {

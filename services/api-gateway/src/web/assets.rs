@@ -1,13 +1,12 @@
 //! The dashboard, built into the program. Its build output may be missing when the program is
 //! built; then a page says what to do.
 
+use kintsugi_gateway_ops::Problem;
 use poem::{
     Request, Response,
     http::{StatusCode, header},
 };
 use rust_embed::{Embed, EmbeddedFile};
-
-use crate::problem::Problem;
 
 #[derive(Embed)]
 #[folder = "../../frontend/dist"]

@@ -1,13 +1,12 @@
 //! Errors that the framework raises, as problems.
 
+use kintsugi_gateway_ops::{Problem, problem::PROBLEM_JSON};
 use poem::{
     Error, Response,
     error::{MethodNotAllowedError, NotFoundError},
     http::{StatusCode, header},
 };
 use poem_openapi::error::{ContentTypeError, ParseParamError, ParsePathError};
-
-use crate::problem::{PROBLEM_JSON, Problem};
 
 /// What `error` tells a client.
 pub(super) fn problem(error: &Error, path: &str) -> Problem {

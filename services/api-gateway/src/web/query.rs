@@ -2,10 +2,9 @@
 //! otherwise be a filter that does nothing (promise P11). What there is to know stands in the
 //! OpenAPI document, so no operation can forget the check.
 
+use kintsugi_gateway_ops::Problem;
 use poem::http::Method;
 use serde_json::Value;
-
-use crate::problem::Problem;
 
 /// Names of query parameters, by operation.
 pub(super) struct Queries(Vec<Operation>);

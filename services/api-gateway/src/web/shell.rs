@@ -4,6 +4,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::FutureExt;
+use kintsugi_gateway_ops::{App, Problem};
 use kintsugi_observability::TraceParent;
 use poem::{
     Endpoint, IntoEndpoint, IntoResponse, Request, Response, Result,
@@ -16,7 +17,7 @@ use tracing::{Instrument, debug_span};
 use uuid::Uuid;
 
 use super::{access, assets, compress, docs::Docs, errors, headers, query::Queries};
-use crate::{api, app::App, problem::Problem};
+use crate::api;
 
 /// Everything that is served over HTTP.
 pub(crate) struct Shell {

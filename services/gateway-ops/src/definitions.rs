@@ -5,9 +5,9 @@ use kintsugi_definition::{Compiled, Format, Settings, compile};
 use kintsugi_entities::{NewDefinition, Page, Put};
 use serde_json::Value;
 
-use super::time;
 use crate::{
     app::App,
+    ask::time,
     problem::Problem,
     types::{Definition, DefinitionPage, DefinitionProblem, DefinitionSummary, Registered},
 };
@@ -17,7 +17,7 @@ use crate::{
 /// # Errors
 ///
 /// 413, 422 with everything that is wrong with it, 409 when its version is taken, 503.
-pub(crate) async fn define(app: &App, source: Vec<u8>) -> Result<(Registered, bool), Problem> {
+pub async fn define(app: &App, source: Vec<u8>) -> Result<(Registered, bool), Problem> {
     let limit = app.config.definition_bytes_max;
     if source.len() > limit {
         return Err(Problem::too_large("the document", limit));
@@ -95,7 +95,7 @@ fn format_name(format: Format) -> &'static str {
 /// # Errors
 ///
 /// 400 for a foreign cursor, 503.
-pub(crate) async fn list(
+pub async fn list(
     app: &App,
     namespace: Option<&str>,
     page: Page,
@@ -118,7 +118,7 @@ pub(crate) async fn list(
 /// # Errors
 ///
 /// 404, 503.
-pub(crate) async fn get(app: &App, wanted: &DefinitionRef) -> Result<Definition, Problem> {
+pub async fn get(app: &App, wanted: &DefinitionRef) -> Result<Definition, Problem> {
     let found = app.store.definition_get(wanted).await.map_err(|e| app.store_problem(e))?;
     let Some(found) = found else {
         let title = format!("there is no definition {wanted}");

@@ -9,18 +9,18 @@ use kintsugi_runtime::{Deps, Shutdown};
 use tokio::sync::Semaphore;
 
 use crate::{
-    beats::Beats, config::Config, definitions::Definitions, life::Life, problem::Problem,
+    beats::Beats, config::Config, life::Life, problem::Problem, resolved::Definitions,
     starts::Starts,
 };
 
 /// What every request works with.
-pub(crate) struct App {
+pub struct App {
     /// The settings.
-    pub(crate) config: Config,
+    pub config: Config,
     /// The store.
     pub(crate) store: Store,
     /// The bus.
-    pub(crate) bus: Bus,
+    pub bus: Bus,
     /// How many partitions runs are shared out to.
     pub(crate) partitions: u16,
     /// Batches starts.
@@ -34,7 +34,7 @@ pub(crate) struct App {
     /// Event streams that may still be opened.
     pub(crate) streams: Arc<Semaphore>,
     /// Fires when the gateway stops: waiting requests end then.
-    pub(crate) shutdown: Shutdown,
+    pub shutdown: Shutdown,
     /// When the process last said what is wrong with the store or the bus.
     warned: Mutex<Option<Timestamp>>,
 }
@@ -42,7 +42,8 @@ pub(crate) struct App {
 impl App {
     /// Puts the parts together and starts them. They stop with `shutdown`, starts apart, which
     /// stop when the last request is answered.
-    pub(crate) fn new(config: Config, deps: Deps, shutdown: Shutdown) -> Arc<Self> {
+    #[must_use]
+    pub fn new(config: Config, deps: Deps, shutdown: Shutdown) -> Arc<Self> {
         let Deps { store, bus, partitions, .. } = deps;
         let starts = Starts::spawn(store.clone(), bus.clone(), partitions, &config);
         let life = Life::spawn(bus.clone(), shutdown.clone());
@@ -62,6 +63,11 @@ impl App {
             shutdown,
             warned,
         })
+    }
+
+    /// Answers the starts that wait, and takes no more.
+    pub async fn stop(&self) {
+        self.starts.stop().await;
     }
 
     /// The definition that `wanted` names, with `latest` resolved.

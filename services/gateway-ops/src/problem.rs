@@ -6,11 +6,7 @@ use poem::{
     error::ResponseError,
     http::{StatusCode, header},
 };
-use poem_openapi::{
-    Object,
-    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef},
-    types::Type,
-};
+use poem_openapi::Object;
 use serde::Serialize;
 
 use crate::types::DefinitionProblem;
@@ -155,51 +151,3 @@ impl ResponseError for Problem {
         response.body(Body::from_vec(self.to_json_bytes()))
     }
 }
-
-/// The responses of an operation that fails with one of `statuses`.
-pub(crate) fn responses(statuses: &[(u16, &'static str)]) -> MetaResponses {
-    let response = |(status, description): &(u16, &'static str)| MetaResponse {
-        description,
-        status: Some(*status),
-        status_range: None,
-        content: vec![MetaMediaType { content_type: PROBLEM_JSON, schema: schema() }],
-        headers: Vec::new(),
-    };
-    MetaResponses { responses: statuses.iter().map(response).collect() }
-}
-
-fn schema() -> MetaSchemaRef {
-    Problem::schema_ref()
-}
-
-/// Declares the error type of operations: a [`Problem`] with the statuses that they document.
-macro_rules! failure {
-    ($(#[$docs:meta])* $name:ident: $($status:literal $description:literal),+ $(,)?) => {
-        $(#[$docs])*
-        #[derive(Debug)]
-        pub struct $name($crate::problem::Problem);
-
-        impl From<$crate::problem::Problem> for $name {
-            fn from(problem: $crate::problem::Problem) -> Self {
-                Self(problem)
-            }
-        }
-
-        impl From<$name> for poem::Error {
-            fn from(failure: $name) -> Self {
-                failure.0.into()
-            }
-        }
-
-        impl poem_openapi::ApiResponse for $name {
-            fn meta() -> poem_openapi::registry::MetaResponses {
-                $crate::problem::responses(&[$(($status, $description)),+])
-            }
-
-            fn register(registry: &mut poem_openapi::registry::Registry) {
-                <$crate::problem::Problem as poem_openapi::types::Type>::register(registry);
-            }
-        }
-    };
-}
-pub(crate) use failure;

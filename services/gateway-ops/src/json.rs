@@ -15,7 +15,7 @@ const DEPTH_MAX: usize = 127;
 ///
 /// 400 when it is no JSON; 422 when it is, but nests too deep, holds half a surrogate pair or a
 /// number that would not be kept exactly, or is no `T`.
-pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Problem::bad_request("malformed_json", "the body is empty; it must be JSON"));
     }
@@ -41,7 +41,7 @@ pub(crate) fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem
 /// # Errors
 ///
 /// As [`from_slice`].
-pub(crate) fn payload(bytes: &[u8]) -> Result<Value, Problem> {
+pub fn payload(bytes: &[u8]) -> Result<Value, Problem> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Value::Null);
     }

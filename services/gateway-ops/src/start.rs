@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    ask::{no_run, time},
     problem::Problem,
     types::{RunStatus, StartRequest, Started},
 };
@@ -18,17 +19,17 @@ const KEY_MAX: usize = 255;
 
 /// A start that was asked for.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted {
+pub struct Wanted {
     /// Of what; the version may be `latest`.
-    pub(crate) definition: DefinitionRef,
+    pub definition: DefinitionRef,
     /// With what.
-    pub(crate) input: Value,
+    pub input: Value,
     /// Under which id, if the caller says so.
-    pub(crate) id: Option<RunId>,
+    pub id: Option<RunId>,
     /// The caller's idempotency key.
-    pub(crate) key: Option<String>,
+    pub key: Option<String>,
     /// The caller's place in a trace.
-    pub(crate) trace_parent: Option<String>,
+    pub trace_parent: Option<String>,
 }
 
 impl Wanted {
@@ -37,7 +38,7 @@ impl Wanted {
     /// # Errors
     ///
     /// 400 for a malformed key, 422 for a malformed id or reference.
-    pub(crate) fn from_request(
+    pub fn from_request(
         request: StartRequest,
         key: Option<String>,
         trace_parent: Option<String>,
@@ -57,7 +58,7 @@ impl Wanted {
     /// # Errors
     ///
     /// 413 when the input is too large.
-    pub(crate) fn into_row(self, app: &App, definition: &DefinitionRef) -> Result<NewRun, Problem> {
+    pub fn into_row(self, app: &App, definition: &DefinitionRef) -> Result<NewRun, Problem> {
         let now = kintsugi_runtime::now();
         let input = self.input.to_string();
         let limit = app.config.input_bytes_max;
@@ -100,7 +101,7 @@ impl Wanted {
 /// # Errors
 ///
 /// 404 for an unknown definition, 409 when the id or the key belongs to another request, 413, 503.
-pub(crate) async fn start(app: &App, wanted: Wanted) -> Result<(Started, bool), Problem> {
+pub async fn start(app: &App, wanted: Wanted) -> Result<(Started, bool), Problem> {
     let definition = app.definition(&wanted.definition).await?;
     let has_key = wanted.key.is_some();
     let row = wanted.into_row(app, &definition)?;
@@ -108,7 +109,7 @@ pub(crate) async fn start(app: &App, wanted: Wanted) -> Result<(Started, bool), 
         id: row.id.to_string(),
         definition: row.definition.clone(),
         status: RunStatus::Pending,
-        created_at: super::time(row.created_at),
+        created_at: time(row.created_at),
         trace_id: trace_id(&row.id, row.trace_parent.as_deref()).to_string(),
     };
     let id = row.id.clone();
@@ -129,12 +130,12 @@ pub(crate) async fn start(app: &App, wanted: Wanted) -> Result<(Started, bool), 
 
 async fn repeated(app: &App, id: &RunId) -> Result<Started, Problem> {
     let row = app.store.run_get(id).await.map_err(|e| app.store_problem(e))?;
-    let row = row.ok_or_else(|| super::no_run(id.as_str()))?;
+    let row = row.ok_or_else(|| no_run(id.as_str()))?;
     Ok(Started {
         id: row.id.to_string(),
         definition: row.definition,
         status: row.status.into(),
-        created_at: super::time(row.created_at),
+        created_at: time(row.created_at),
         trace_id: trace_id(&row.id, row.trace_parent.as_deref()).to_string(),
     })
 }
@@ -147,7 +148,7 @@ fn new_id() -> RunId {
 
 /// The id of a run that was published under `message_id` for a definition: the same message gives
 /// the same run, however often it is delivered.
-pub(crate) fn derived_id(definition: &DefinitionRef, message_id: &str) -> RunId {
+pub fn derived_id(definition: &DefinitionRef, message_id: &str) -> RunId {
     let mut hash = Sha256::new();
     for part in ["intake", &definition.namespace, &definition.name, message_id] {
         hash.update(part.len().to_be_bytes());
@@ -162,7 +163,7 @@ pub(crate) fn derived_id(definition: &DefinitionRef, message_id: &str) -> RunId 
 /// # Errors
 ///
 /// 400 when it is empty, too long, or has characters that do not print.
-pub(crate) fn checked_key(key: String) -> Result<String, Problem> {
+pub fn checked_key(key: String) -> Result<String, Problem> {
     let fits = (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|b| (0x20..0x7f).contains(&b));
     if fits && !key.trim().is_empty() {
         return Ok(key);

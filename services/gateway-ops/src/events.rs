@@ -13,8 +13,7 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
-use super::runs;
-use crate::{app::App, problem::Problem, types::LifeEvent};
+use crate::{app::App, problem::Problem, runs, types::LifeEvent};
 
 /// Between signs of life of the stream itself, so that nothing in between closes it.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -36,7 +35,7 @@ const WAITING_MAX: usize = 32;
 /// # Errors
 ///
 /// 400 when the header is no number.
-pub(crate) fn position(header: Option<&str>, query: Option<i64>) -> Result<i64, Problem> {
+pub fn position(header: Option<&str>, query: Option<i64>) -> Result<i64, Problem> {
     let refused = || {
         let title = "`Last-Event-ID` must be the `seq` of an entry";
         Problem::bad_request("invalid_parameter", title)
@@ -51,7 +50,7 @@ pub(crate) fn position(header: Option<&str>, query: Option<i64>) -> Result<i64, 
 /// # Errors
 ///
 /// 404, 503.
-pub(crate) async fn run(app: &Arc<App>, id: RunId, after: i64) -> Result<Option<SSE>, Problem> {
+pub async fn run(app: &Arc<App>, id: RunId, after: i64) -> Result<Option<SSE>, Problem> {
     let row = runs::row(app, &id).await?;
     if row.status.is_terminal() && after >= row.version {
         return Ok(None);
@@ -68,7 +67,7 @@ pub(crate) async fn run(app: &Arc<App>, id: RunId, after: i64) -> Result<Option<
 /// # Errors
 ///
 /// 503 when too many do.
-pub(crate) fn all(app: &Arc<App>) -> Result<SSE, Problem> {
+pub fn all(app: &Arc<App>) -> Result<SSE, Problem> {
     let permit = permit(app)?;
     let mut follow = app.life.follow();
     let shutdown = app.shutdown.clone();

@@ -6,24 +6,24 @@ use kintsugi_nats::{DeadAttempt, RunInput};
 use kintsugi_observability::trace_id;
 use serde_json::Value;
 
-use super::time;
 use crate::{
     app::App,
+    ask::time,
     problem::Problem,
     types::{DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven},
 };
 
 /// What a list is restricted to.
 #[derive(Debug, Default)]
-pub(crate) struct Filter {
+pub struct Filter {
     /// `open` or `redriven`.
-    pub(crate) status: Option<String>,
+    pub status: Option<String>,
     /// A run.
-    pub(crate) run: Option<String>,
+    pub run: Option<String>,
     /// A task type.
-    pub(crate) kind: Option<String>,
+    pub kind: Option<String>,
     /// A queue.
-    pub(crate) queue: Option<String>,
+    pub queue: Option<String>,
 }
 
 /// A page of dead letters.
@@ -31,7 +31,7 @@ pub(crate) struct Filter {
 /// # Errors
 ///
 /// 400 for an unknown status or a foreign cursor, 503.
-pub(crate) async fn list(app: &App, filter: Filter, page: Page) -> Result<DeadLetterPage, Problem> {
+pub async fn list(app: &App, filter: Filter, page: Page) -> Result<DeadLetterPage, Problem> {
     let unknown = |text: &str| {
         let shown: String = text.chars().take(80).collect();
         let title = format!("`{shown}` is no status of a dead letter");
@@ -61,7 +61,7 @@ pub(crate) async fn list(app: &App, filter: Filter, page: Page) -> Result<DeadLe
 /// # Errors
 ///
 /// 404, 503.
-pub(crate) async fn get(app: &App, id: &str) -> Result<DeadLetter, Problem> {
+pub async fn get(app: &App, id: &str) -> Result<DeadLetter, Problem> {
     shown(row(app, id).await?)
 }
 
@@ -70,11 +70,7 @@ pub(crate) async fn get(app: &App, id: &str) -> Result<DeadLetter, Problem> {
 /// # Errors
 ///
 /// 404, 409 when it is not open, 413, 503.
-pub(crate) async fn redrive(
-    app: &App,
-    id: &str,
-    input: Option<Value>,
-) -> Result<Redriven, Problem> {
+pub async fn redrive(app: &App, id: &str, input: Option<Value>) -> Result<Redriven, Problem> {
     let limit = app.config.input_bytes_max;
     if input.as_ref().is_some_and(|input| input.to_string().len() > limit) {
         return Err(Problem::too_large("the input", limit));

@@ -1,12 +1,4 @@
-//! What is done, whichever door it was asked at.
-
-pub(crate) mod dead_letters;
-pub(crate) mod definitions;
-pub(crate) mod events;
-pub(crate) mod runs;
-pub(crate) mod start;
-pub(crate) mod system;
-pub(crate) mod tasks;
+//! What requests say, in the words of their doors: limits, ids, times.
 
 use std::time::Duration;
 
@@ -23,7 +15,7 @@ const PAGE: (u32, u32) = (50, 200);
 /// # Errors
 ///
 /// 400 when the limit is out of range.
-pub(crate) fn page(wanted: Option<u32>, cursor: Option<String>) -> Result<Page, Problem> {
+pub fn page(wanted: Option<u32>, cursor: Option<String>) -> Result<Page, Problem> {
     let (usual, max) = PAGE;
     Ok(Page { limit: limit(wanted, usual, max)?, cursor })
 }
@@ -33,7 +25,7 @@ pub(crate) fn page(wanted: Option<u32>, cursor: Option<String>) -> Result<Page, 
 /// # Errors
 ///
 /// 400 when it is 0 or above `max`.
-pub(crate) fn limit(wanted: Option<u32>, usual: u32, max: u32) -> Result<u32, Problem> {
+pub fn limit(wanted: Option<u32>, usual: u32, max: u32) -> Result<u32, Problem> {
     let wanted = wanted.unwrap_or(usual);
     if (1..=max).contains(&wanted) {
         return Ok(wanted);
@@ -46,12 +38,12 @@ pub(crate) fn limit(wanted: Option<u32>, usual: u32, max: u32) -> Result<u32, Pr
 /// # Errors
 ///
 /// 404.
-pub(crate) fn run_id(text: &str) -> Result<RunId, Problem> {
+pub fn run_id(text: &str) -> Result<RunId, Problem> {
     RunId::parse(text).map_err(|error| no_run(text).detail(error.to_string()))
 }
 
 /// There is no such run.
-pub(crate) fn no_run(id: &str) -> Problem {
+pub fn no_run(id: &str) -> Problem {
     let shown: String = id.chars().take(80).collect();
     Problem::not_found("run_not_found", format!("there is no run {shown}"))
 }
@@ -61,7 +53,7 @@ pub(crate) fn no_run(id: &str) -> Problem {
 /// # Errors
 ///
 /// 400 when the text has another form.
-pub(crate) fn wait(text: &str) -> Result<Duration, Problem> {
+pub fn wait(text: &str) -> Result<Duration, Problem> {
     let refused = || {
         let title = "`wait` must be like `30s`, `500ms` or `1m`";
         Problem::bad_request("invalid_parameter", title)

@@ -6,18 +6,18 @@ use kintsugi_core::RunId;
 use kintsugi_entities::{Page, RecoveryRow};
 use serde_json::Value;
 
-use super::time;
 use crate::{
     app::App,
+    ask::time,
     problem::Problem,
-    types::{Check, Health, Recovery, RecoveryPage},
+    types::{Check, Health, Recovery, RecoveryPage, WorkerList},
 };
 
 /// How long a check, and the monitoring service, may take.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// Whether the engine takes work: everything is asked at the same time, now.
-pub(crate) async fn health(app: &App) -> Health {
+pub async fn health(app: &App) -> Health {
     let store =
         check("store", async { app.store.ping().await.map_err(|error| with_source(&error)) });
     let bus = check("bus", async {
@@ -50,16 +50,18 @@ fn with_source(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
+/// Every worker that was heard of lately.
+#[must_use]
+pub fn workers(app: &App) -> WorkerList {
+    WorkerList { items: app.beats.workers() }
+}
+
 /// A page of the recovery log.
 ///
 /// # Errors
 ///
 /// 400 for a malformed run id or a foreign cursor, 503.
-pub(crate) async fn recoveries(
-    app: &App,
-    run: Option<&str>,
-    page: Page,
-) -> Result<RecoveryPage, Problem> {
+pub async fn recoveries(app: &App, run: Option<&str>, page: Page) -> Result<RecoveryPage, Problem> {
     let run = run.map(RunId::parse).transpose();
     let run = run.map_err(|e| Problem::bad_request("invalid_parameter", e.to_string()))?;
     let found = app.store.recoveries_list(page, run.as_ref()).await;
@@ -90,7 +92,7 @@ fn shown(row: RecoveryRow) -> Recovery {
 /// # Errors
 ///
 /// 503 when the monitoring service does not answer.
-pub(crate) async fn summary(app: &App) -> Result<Value, Problem> {
+pub async fn summary(app: &App) -> Result<Value, Problem> {
     let text = ask(app, "kintsugi.api.system").await?;
     let mut summary: Value =
         serde_json::from_slice(&text).map_err(|_| silent("gave no JSON".to_owned()))?;
@@ -105,7 +107,7 @@ pub(crate) async fn summary(app: &App) -> Result<Value, Problem> {
 /// # Errors
 ///
 /// 503 when the monitoring service does not answer.
-pub(crate) async fn metrics(app: &App) -> Result<String, Problem> {
+pub async fn metrics(app: &App) -> Result<String, Problem> {
     let text = ask(app, "kintsugi.api.metrics").await?;
     String::from_utf8(text).map_err(|_| silent("gave no text".to_owned()))
 }

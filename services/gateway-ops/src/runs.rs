@@ -8,10 +8,11 @@ use kintsugi_nats::RunInput;
 use kintsugi_observability::trace_id;
 use tokio::time::Instant;
 
-use super::{no_run, tasks, time};
 use crate::{
     app::App,
+    ask::{no_run, time},
     problem::Problem,
+    tasks,
     types::{Accepted, HistoryEntry, HistoryPage, Run, RunPage, RunResult, RunSummary},
 };
 
@@ -26,7 +27,7 @@ const TASKS_SHOWN: usize = 1_000;
 /// # Errors
 ///
 /// 404, 503.
-pub(crate) async fn row(app: &App, id: &RunId) -> Result<RunRow, Problem> {
+pub async fn row(app: &App, id: &RunId) -> Result<RunRow, Problem> {
     let row = app.store.run_get(id).await.map_err(|e| app.store_problem(e))?;
     row.ok_or_else(|| no_run(id.as_str()))
 }
@@ -36,7 +37,7 @@ pub(crate) async fn row(app: &App, id: &RunId) -> Result<RunRow, Problem> {
 /// # Errors
 ///
 /// 500 when it is not readable.
-pub(crate) fn state(row: &RunRow) -> Result<RunState, Problem> {
+pub fn state(row: &RunRow) -> Result<RunState, Problem> {
     serde_json::from_slice(&row.state).map_err(|error| {
         tracing::error!(run = %row.id, error = &error as &dyn std::error::Error, "state unreadable");
         Problem::internal()
@@ -48,7 +49,7 @@ pub(crate) fn state(row: &RunRow) -> Result<RunState, Problem> {
 /// # Errors
 ///
 /// 404, 503.
-pub(crate) async fn get(app: &App, id: &RunId) -> Result<Run, Problem> {
+pub async fn get(app: &App, id: &RunId) -> Result<Run, Problem> {
     let row = row(app, id).await?;
     let state = state(&row)?;
     let mut tasks: Vec<_> = tasks::of(app, id, &state).await?.into_values().collect();
@@ -78,7 +79,7 @@ pub(crate) async fn get(app: &App, id: &RunId) -> Result<Run, Problem> {
 /// # Errors
 ///
 /// 400 for an unknown status or a malformed definition.
-pub(crate) fn filter(
+pub fn filter(
     status: Option<&str>,
     definition: Option<String>,
     namespace: Option<String>,
@@ -105,7 +106,7 @@ pub(crate) fn filter(
 /// # Errors
 ///
 /// 400 for a foreign cursor, 503.
-pub(crate) async fn list(app: &App, filter: &RunFilter, page: Page) -> Result<RunPage, Problem> {
+pub async fn list(app: &App, filter: &RunFilter, page: Page) -> Result<RunPage, Problem> {
     let found = app.store.runs_list(filter, page).await.map_err(|e| app.store_problem(e))?;
     let items = found.items.into_iter().map(|run| RunSummary {
         id: run.id.to_string(),
@@ -123,7 +124,7 @@ pub(crate) async fn list(app: &App, filter: &RunFilter, page: Page) -> Result<Ru
 /// # Errors
 ///
 /// 400 for a negative position, 404, 503.
-pub(crate) async fn history(
+pub async fn history(
     app: &App,
     id: &RunId,
     after: i64,
@@ -148,7 +149,7 @@ pub(crate) async fn history(
 /// # Errors
 ///
 /// 500 when it is not readable.
-pub(crate) fn entry(row: &kintsugi_entities::HistoryRow) -> Result<HistoryEntry, Problem> {
+pub fn entry(row: &kintsugi_entities::HistoryRow) -> Result<HistoryEntry, Problem> {
     let steps = serde_json::from_slice(&row.steps).map_err(|_| Problem::internal())?;
     Ok(HistoryEntry { seq: row.seq, at: time(row.at), steps })
 }
@@ -158,11 +159,7 @@ pub(crate) fn entry(row: &kintsugi_entities::HistoryRow) -> Result<HistoryEntry,
 /// # Errors
 ///
 /// 404, 503.
-pub(crate) async fn result(
-    app: &App,
-    id: &RunId,
-    wait: Duration,
-) -> Result<(RunResult, bool), Problem> {
+pub async fn result(app: &App, id: &RunId, wait: Duration) -> Result<(RunResult, bool), Problem> {
     let until = Instant::now() + wait.min(app.config.wait_max);
     let first = look(app, id).await?;
     if first.1 || wait.is_zero() {
@@ -202,7 +199,7 @@ async fn look(app: &App, id: &RunId) -> Result<(RunResult, bool), Problem> {
 /// # Errors
 ///
 /// 404, 503.
-pub(crate) async fn cancel(
+pub async fn cancel(
     app: &App,
     id: &RunId,
     reason: Option<String>,

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use kintsugi_core::{RunId, RunState, Step, TaskKey};
 
-use super::{no_run, runs};
 use crate::{
     app::App,
+    fold::Tasks,
     problem::Problem,
-    tasks::Tasks,
     types::{Task, TaskPage},
 };
+use crate::{ask::no_run, runs};
 
 /// History rows that are read at once.
 const ROWS: u32 = 500;
@@ -21,11 +21,7 @@ const ROWS: u32 = 500;
 /// # Errors
 ///
 /// 503, or 500 when the history is not readable.
-pub(crate) async fn of(
-    app: &App,
-    id: &RunId,
-    state: &RunState,
-) -> Result<BTreeMap<u64, Task>, Problem> {
+pub async fn of(app: &App, id: &RunId, state: &RunState) -> Result<BTreeMap<u64, Task>, Problem> {
     let mut tasks = Tasks::new(id.clone());
     let mut after = 0;
     loop {
@@ -48,12 +44,7 @@ pub(crate) async fn of(
 /// # Errors
 ///
 /// 404, 503.
-pub(crate) async fn list(
-    app: &App,
-    id: &RunId,
-    after: u64,
-    limit: u32,
-) -> Result<TaskPage, Problem> {
+pub async fn list(app: &App, id: &RunId, after: u64, limit: u32) -> Result<TaskPage, Problem> {
     let state = runs::state(&runs::row(app, id).await?)?;
     let tasks = of(app, id, &state).await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -70,7 +61,7 @@ pub(crate) async fn list(
 /// # Errors
 ///
 /// 404, 503.
-pub(crate) async fn get(app: &App, text: &str) -> Result<Task, Problem> {
+pub async fn get(app: &App, text: &str) -> Result<Task, Problem> {
     let none = || {
         let shown: String = text.chars().take(90).collect();
         Problem::not_found("task_not_found", format!("there is no task {shown}"))

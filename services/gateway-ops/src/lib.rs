@@ -1,0 +1,34 @@
+//! What the front door does, whichever door it was asked at: HTTP and NATS share it.
+//!
+//! It takes definitions and starts, answers questions from the store, tells runs on the bus what is
+//! wished of them, and knows what is heard of workers and services. It decides nothing about a run,
+//! and knows nothing of routes, subjects, or who may come in: that is the gateway's.
+
+#![expect(
+    clippy::result_large_err,
+    reason = "a problem is made once a failed request and moved a few times; a box would show everywhere"
+)]
+
+mod app;
+mod ask;
+mod beats;
+mod config;
+pub mod dead_letters;
+pub mod definitions;
+pub mod events;
+mod fold;
+pub mod json;
+mod life;
+pub mod problem;
+mod resolved;
+pub mod runs;
+pub mod start;
+mod starts;
+pub mod system;
+pub mod tasks;
+pub mod types;
+
+pub use app::App;
+pub use ask::{limit, no_run, page, run_id, wait};
+pub use config::Config;
+pub use problem::Problem;
