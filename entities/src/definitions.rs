@@ -42,6 +42,7 @@ impl Store {
             format: Set(definition.format),
             source: Set(definition.source),
             document: Set(definition.document),
+            resources: Set(definition.resources),
             created_at: Set(definition.created_at),
         };
         let inserted = Entity::insert(row)

@@ -6,6 +6,7 @@
 
 mod dialect;
 mod m20261123_000001_first;
+mod m20261124_000001_resources;
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
@@ -20,7 +21,10 @@ struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_000001_first::First)]
+        vec![
+            Box::new(m20261123_000001_first::First),
+            Box::new(m20261124_000001_resources::Resources),
+        ]
     }
 }
 

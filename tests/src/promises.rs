@@ -51,7 +51,9 @@ pub async fn check_promises(store: &Store, accepted: &[String], attempts_max: us
         let definitions =
             store.definitions_by_id(std::slice::from_ref(&row.definition)).await.unwrap();
         let document = serde_json::from_slice(&definitions[0].document).unwrap();
-        let program = program_from_document(&document).unwrap();
+        let resources = definitions[0].resources.as_deref().map(serde_json::from_slice);
+        let resources = resources.transpose().unwrap().unwrap_or_default();
+        let program = program_from_document(&document, &resources).unwrap();
         let expressions = Expressions::new(&program, Limits::default()).unwrap();
         let fresh = RunState::new(stored.raw_input.clone(), stored.created_at);
         let again = replay(&id, &program, &expressions, fresh, &steps)

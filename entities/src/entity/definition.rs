@@ -15,6 +15,7 @@ pub(crate) struct Model {
     pub format: String,
     pub source: Vec<u8>,
     pub document: Vec<u8>,
+    pub resources: Option<Vec<u8>>,
     pub created_at: i64,
 }
 

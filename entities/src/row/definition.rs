@@ -18,6 +18,8 @@ pub struct NewDefinition {
     pub source: Vec<u8>,
     /// The canonical document, as JSON.
     pub document: Vec<u8>,
+    /// What it refers to outside itself, as JSON; none: nothing.
+    pub resources: Option<Vec<u8>>,
     /// When it was registered.
     pub created_at: i64,
 }
@@ -51,6 +53,8 @@ pub struct Definition {
     pub source: Vec<u8>,
     /// The canonical document, as JSON.
     pub document: Vec<u8>,
+    /// What it refers to outside itself, as JSON; none: nothing.
+    pub resources: Option<Vec<u8>>,
     /// When it was registered.
     pub created_at: i64,
 }
@@ -81,6 +85,7 @@ impl TryFrom<Model> for Definition {
             format: row.format,
             source: row.source,
             document: row.document,
+            resources: row.resources,
             created_at: row.created_at,
         })
     }

@@ -16,6 +16,7 @@ pub(crate) fn definition(reference: &str, digest: &str) -> NewDefinition {
         format: "yaml".to_owned(),
         source: b"document: {}".to_vec(),
         document: b"{}".to_vec(),
+        resources: Some(b"[]".to_vec()),
         created_at: 1000,
     }
 }

@@ -52,6 +52,9 @@ fn program() -> Program {
         document: Value::Null,
         expressions: Vec::new(),
         schemas: Vec::new(),
+        schema_library: std::collections::BTreeMap::new(),
+        inlined: std::collections::BTreeMap::new(),
+        inlined_definitions: Vec::new(),
         nodes: vec![
             node("charge", call("charge")),
             node("pause", Kind::Wait(Span::Millis(500))),

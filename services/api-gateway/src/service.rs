@@ -47,6 +47,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// There is no client for what definitions refer to.
+    #[error("cannot get what definitions refer to")]
+    Fetcher(#[source] kintsugi_gateway_ops::FetcherError),
     /// Serving ended.
     #[error("cannot serve HTTP")]
     Serve {
@@ -78,7 +81,7 @@ impl Service for ApiGateway {
             listeners.push(listener);
         }
         let stop = Shutdown::new();
-        let app = App::new(config, deps, stop.clone());
+        let app = App::new(config, deps, stop.clone()).map_err(Error::Fetcher)?;
         Ok(Self { app, listeners, stop: stop.drop_guard() })
     }
 

@@ -2,6 +2,8 @@
 //!
 //! A compiler makes it (`services/definition`); the machine runs it and never sees a document. All
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -34,12 +36,22 @@ pub struct Program {
     pub expressions: Vec<String>,
     /// Each JSON Schema document.
     pub schemas: Vec<Value>,
+    /// Schemas outside the document that those refer to, by URI.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub schema_library: BTreeMap<String, Value>,
     /// Every task.
     pub nodes: Vec<Node>,
     /// Every task list.
     pub lists: Vec<List>,
     /// What the run executes.
     pub body: ListId,
+    /// References at which the task of a function begins, with the function's place in
+    /// `inlined_definitions`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inlined: BTreeMap<String, u32>,
+    /// The tasks of functions, as they were written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inlined_definitions: Vec<Value>,
     /// Checked against the run's raw input.
     pub input_schema: Option<Schema>,
     /// Transforms the run's input.
@@ -88,7 +100,8 @@ pub enum Span {
 pub struct Node {
     /// Its name in the list.
     pub name: String,
-    /// JSON pointer into the document, e.g. `/do/0/charge`.
+    /// Its reference: a JSON pointer into the document, e.g. `/do/0/charge`; of a task within a
+    /// function, the call's, `/call`, and the pointer into the function.
     pub pointer: String,
     /// `if`: when it evaluates to false or null the task is skipped.
     pub condition: Option<Expr>,
@@ -180,6 +193,13 @@ pub enum Kind {
     Wait(Span),
     /// Has a worker do something.
     Call(Box<Call>),
+    /// Runs the task of a function.
+    Function {
+        /// Its input; none: that of the call.
+        with: Option<Template>,
+        /// The task, alone.
+        body: ListId,
+    },
 }
 
 /// One case of a switch.
@@ -307,6 +327,24 @@ impl Program {
     #[must_use]
     pub fn node(&self, id: NodeId) -> Option<&Node> {
         self.nodes.get(id.0 as usize)
+    }
+
+    /// What was written at a reference.
+    #[must_use]
+    pub fn definition_at(&self, reference: &str) -> Option<&Value> {
+        let mut end = reference.len();
+        loop {
+            let found = self.inlined.get(&reference[..end]);
+            if let Some(function) =
+                found.and_then(|index| self.inlined_definitions.get(*index as usize))
+            {
+                return function.pointer(&reference[end..]);
+            }
+            match reference[..end].rfind('/') {
+                Some(slash) if !self.inlined.is_empty() => end = slash,
+                _ => return self.document.pointer(reference),
+            }
+        }
     }
 
     /// The tasks of a list.

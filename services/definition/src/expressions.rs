@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::fast::{self, Simple};
 use crate::jq::{self, Filter, Toolbox};
+use crate::schema::Refusal;
 use crate::source::Mark;
 use crate::{Limits, Problem, Problems, schema};
 
@@ -64,10 +65,15 @@ impl Expressions {
                 expressions.push((source.clone(), code));
             }
             let mut schemas = Vec::with_capacity(program.schemas.len());
+            let library = Arc::new(program.schema_library.clone());
             for document in &program.schemas {
-                match schema::build(document) {
+                match schema::build(document, &library) {
                     Ok(validator) => schemas.push(validator),
-                    Err(message) => problem("invalid-schema", message),
+                    Err(Refusal::Invalid(message)) => problem("invalid-schema", message),
+                    Err(Refusal::Missing(uris)) => {
+                        let uris: Vec<_> = uris.into_iter().collect();
+                        problem("missing-resource", format!("without {}", uris.join(", ")));
+                    }
                 }
             }
             if !problems.is_empty() {

@@ -13,6 +13,7 @@ mod fast;
 mod jq;
 mod names;
 mod problem;
+mod resource;
 mod schema;
 mod settings;
 mod source;
@@ -23,6 +24,7 @@ use serde_json::Value;
 pub use canonical::digest;
 pub use expressions::Expressions;
 pub use problem::{Problem, Problems};
+pub use resource::{Need, Resource, ResourceKind, Resources};
 pub use settings::{Limits, Settings};
 pub use source::Format;
 
@@ -36,43 +38,118 @@ pub struct Compiled {
     pub digest: String,
     /// The document as JSON, completed where the door completes it.
     pub document: Value,
+    /// What it refers to outside itself, as it was when it was compiled: stored with it.
+    pub resources: Resources,
     /// In which format it came.
     pub source_format: Format,
     /// What is accepted but probably not meant.
     pub warnings: Vec<Problem>,
 }
 
-/// Reads, checks and compiles a document.
+/// How far compiling came.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// It is done.
+    Done(Box<Compiled>),
+    /// It goes on when these are given as well. Each step of a chain of references is one round.
+    Needs(Vec<Need>),
+}
+
+/// Reads, checks and compiles a document that refers to nothing outside itself.
 ///
 /// # Errors
 ///
-/// With all problems of the document at once, in the order of their positions.
+/// With all problems of the document at once, in the order of their positions; what it needs from
+/// outside is one.
 pub fn compile(source: &[u8], settings: &Settings) -> Result<Compiled, Problems> {
+    match compile_with(source, settings, &Resources::default())? {
+        Step::Done(compiled) => Ok(*compiled),
+        Step::Needs(needs) => Err(missing(needs)),
+    }
+}
+
+/// Reads, checks and compiles a document with the resources that are there so far. The caller gets
+/// what is needed, and asks again: nothing here does IO. A document with problems of its own needs
+/// nothing, so that nothing is fetched for what is refused anyway.
+///
+/// # Errors
+///
+/// With all problems at once, in the order of their positions.
+pub fn compile_with(
+    source: &[u8],
+    settings: &Settings,
+    resources: &Resources,
+) -> Result<Step, Problems> {
     jq::on_big_stack(|| {
         let (mut tree, source_format) = source::read(source, &settings.limits)?;
         compile::complete(&mut tree, settings);
-        let (program, warnings) = compile::program(&tree, &settings.limits)?;
+        let made = match compile::program(&tree, &settings.limits, resources)? {
+            compile::Outcome::Needs(needs) => return Ok(Step::Needs(needs)),
+            compile::Outcome::Made(made) => made,
+        };
         let document = tree.to_value();
-        Ok(Compiled { program, digest: digest(&document), document, source_format, warnings })
+        Ok(Step::Done(Box::new(Compiled {
+            program: made.program,
+            digest: digest(&document),
+            document,
+            resources: made.resources,
+            source_format,
+            warnings: made.warnings,
+        })))
     })
 }
 
-/// Compiles a document that [`compile`] gave, for instance from the store: the same document gives
-/// the same program.
+/// What a document is, as far as that can be said without checking it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// `namespace/name:version`.
+    pub reference: String,
+    /// As [`Compiled::digest`].
+    pub digest: String,
+}
+
+/// Says what a document is; none: it cannot be read, or does not say.
+#[must_use]
+pub fn identify(source: &[u8], settings: &Settings) -> Option<Identity> {
+    jq::on_big_stack(|| {
+        let (mut tree, _) = source::read(source, &settings.limits).ok()?;
+        compile::complete(&mut tree, settings);
+        let document = tree.to_value();
+        let text = |key: &str| document.get("document")?.get(key)?.as_str();
+        let reference = format!("{}/{}:{}", text("namespace")?, text("name")?, text("version")?);
+        Some(Identity { reference, digest: digest(&document) })
+    })
+}
+
+/// Compiles what [`compile_with`] gave, for instance from the store: the same document and
+/// resources give the same program.
 ///
 /// # Errors
 ///
 /// When this version of the engine does not accept it. Problems have no position then.
-pub fn program_from_document(document: &Value) -> Result<Program, Problems> {
+pub fn program_from_document(document: &Value, resources: &Resources) -> Result<Program, Problems> {
     // It was let in under the limits of its time.
     let limits = Limits {
         depth_max: 128,
         expressions_max: usize::MAX,
         expression_bytes_max: usize::MAX,
+        resources_max: usize::MAX,
         ..Limits::default()
     };
     jq::on_big_stack(|| {
         let tree = source::from_value(document, &limits)?;
-        compile::program(&tree, &limits).map(|(program, _)| program)
+        match compile::program(&tree, &limits, resources)? {
+            compile::Outcome::Made(made) => Ok(made.program),
+            compile::Outcome::Needs(needs) => Err(missing(needs)),
+        }
     })
+}
+
+fn missing(needs: Vec<Need>) -> Problems {
+    let problem = |need: Need| {
+        let mark = source::Mark { line: need.line, column: need.column };
+        let message = format!("`{}` is not at hand", need.uri);
+        Problem::new("missing-resource", mark, message).at(need.pointer)
+    };
+    Problems::of(needs.into_iter().map(problem).collect())
 }

@@ -1,24 +1,65 @@
-//! JSON Schema, without references to anything outside the schema.
+//! JSON Schema. What a schema refers to outside itself comes from a library; nothing is fetched.
 
-use jsonschema::{Draft, PatternOptions, Validator};
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jsonschema::{Draft, PatternOptions, Retrieve, Uri, Validator};
 use serde_json::Value;
 
 /// How many violations are told.
 const VIOLATIONS_MAX: usize = 5;
 
+/// Schemas by URI, without fragment.
+pub(crate) type Library = BTreeMap<String, Value>;
+
+/// Why there is no checker.
+pub(crate) enum Refusal {
+    /// What it is, for people.
+    Invalid(String),
+    /// These are not in the library.
+    Missing(BTreeSet<String>),
+}
+
+/// Gives out what is in the library, and remembers what else was asked for.
+struct Shelf {
+    library: Arc<Library>,
+    missing: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Retrieve for Shelf {
+    fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn Error + Send + Sync>> {
+        if let Some(found) = self.library.get(uri.as_str()) {
+            return Ok(found.clone());
+        }
+        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        missing.insert(uri.as_str().to_owned());
+        // Stands in for it, so that everything that is missing is found at once.
+        Ok(Value::Bool(true))
+    }
+}
+
 /// A checker for `schema` (2020-12 unless it names another draft).
-pub(crate) fn build(schema: &Value) -> Result<Validator, String> {
+pub(crate) fn build(schema: &Value, library: &Arc<Library>) -> Result<Validator, Refusal> {
     if !matches!(schema, Value::Object(_) | Value::Bool(_)) {
-        return Err("a JSON Schema is an object or a boolean".to_owned());
+        return Err(Refusal::Invalid("a JSON Schema is an object or a boolean".to_owned()));
     }
     // The engine that backtracks can take exponential time.
     let patterns = PatternOptions::regex().size_limit(1 << 20).dfa_size_limit(1 << 20);
+    let missing = Arc::new(Mutex::new(BTreeSet::new()));
+    let shelf = Shelf { library: library.clone(), missing: missing.clone() };
     let options = jsonschema::options()
         .with_draft(Draft::Draft202012)
-        .offline()
+        .with_retriever(shelf)
         .with_pattern_options(patterns);
-    options.build(schema).map_err(|err| {
-        format!("this is not a JSON Schema: {err} (at {:?})", err.instance_path().as_str())
+    let built = options.build(schema);
+    let missing = std::mem::take(&mut *missing.lock().unwrap_or_else(PoisonError::into_inner));
+    if !missing.is_empty() {
+        return Err(Refusal::Missing(missing));
+    }
+    built.map_err(|err| {
+        let at = err.instance_path().as_str();
+        Refusal::Invalid(format!("this is not a JSON Schema: {err} (at {at:?})"))
     })
 }
 

@@ -11,10 +11,15 @@ pub struct Limits {
     pub depth_max: usize,
     /// How many values a document may have, keys not counted. Default: 10,000.
     pub nodes_max: usize,
+    /// How many tasks a document may have, with functions and extensions where they are used.
+    /// Default: 10,000.
+    pub tasks_max: usize,
     /// How many expressions a document may have. Default: 2,000.
     pub expressions_max: usize,
     /// Length of one expression in bytes. Default: 8 KiB.
     pub expression_bytes_max: usize,
+    /// To how many resources outside itself a document may refer. Default: 32.
+    pub resources_max: usize,
     /// Steps of one evaluation. 200,000 simple steps take about 30 ms. Default: 200,000.
     pub steps_max: u64,
     /// How long one evaluation may be busy. The clock is read every few steps, and a long gap
@@ -35,8 +40,10 @@ impl Default for Limits {
             bytes_max: 1 << 20,
             depth_max: 64,
             nodes_max: 10_000,
+            tasks_max: 10_000,
             expressions_max: 2_000,
             expression_bytes_max: 8 << 10,
+            resources_max: 32,
             steps_max: 200_000,
             busy_max: Duration::from_millis(if cfg!(debug_assertions) { 250 } else { 50 }),
             value_nodes_max: 1_000_000,

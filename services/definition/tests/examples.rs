@@ -19,7 +19,8 @@ fn folder() -> Option<PathBuf> {
 fn check(name: &str, source: &[u8], table: &mut String) -> bool {
     match compile(source, &Settings::default()) {
         Ok(compiled) => {
-            let again = program_from_document(&compiled.document).expect("it was accepted");
+            let again = program_from_document(&compiled.document, &compiled.resources)
+                .expect("it was accepted");
             assert_eq!(again, compiled.program, "{name}: a stored document gives the same program");
             let _ = writeln!(table, "ok          {name} ({} warnings)", compiled.warnings.len());
             true

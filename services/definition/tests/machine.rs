@@ -4,40 +4,10 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::body;
-use kintsugi_core::{Effect, Input, Machine, Program, RunId, RunState, Status, Timestamp};
-use kintsugi_definition::{Expressions, Limits, Settings, compile};
+use common::{body, output, run};
+use kintsugi_core::Status;
+use kintsugi_definition::{Settings, compile};
 use serde_json::{Value, json};
-
-/// Runs to the end, letting time pass; none when a worker is needed.
-fn run(program: &Program, input: Value) -> Option<RunState> {
-    let expressions = Expressions::new(program, Limits::default()).expect("it compiled");
-    let id = RunId::parse("r").expect("an id");
-    let mut now = Timestamp(1_000);
-    let mut state = RunState::new(input, now);
-    let mut next = Input::Start;
-    for _ in 0..200 {
-        let outcome = Machine::advance(&id, program, &expressions, &mut state, &next, now);
-        if outcome.effects.iter().any(|effect| matches!(effect, Effect::Dispatch { .. })) {
-            return None;
-        }
-        if state.status.is_terminal() {
-            return Some(state);
-        }
-        now = state.wake_at().unwrap_or(now).max(now);
-        next = Input::Tick;
-    }
-    panic!("the run does not end: {state:?}");
-}
-
-fn output(text: &str, input: Value) -> Result<Value, Value> {
-    let compiled = body(text).expect("it is right");
-    let state = run(&compiled.program, input).expect("no worker");
-    match state.status {
-        Status::Completed => Ok(state.output.unwrap_or_default()),
-        _ => Err(serde_json::to_value(state.error).unwrap_or_default()),
-    }
-}
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]

@@ -89,7 +89,6 @@ fn a_bad_body_has_its_code_and_place() {
         ("do: [{a: {raise: {error: {type: x}}}}]", "missing-key 2:26"),
         ("do: [{a: {raise: {error: {type: x, status: 99}}}}]", "out-of-range 2:44"),
         ("do: [{a: {call: Charge}}]", "invalid-name 2:17"),
-        ("do: [{a: {call: 'charge:1.0.0@default'}}]", "unsupported 2:17"),
         ("do: [{a: {call: grpc, with: {}}}]", "unsupported 2:17"),
         ("do: [{a: {call: charge, with: 5}}]", "type 2:31"),
         ("do: [{a: {call: http}}]", "missing-key 2:10"),
@@ -139,7 +138,7 @@ fn a_bad_body_has_its_code_and_place() {
         ("do: [{a: {set: {x: 1}, input: {schema: {document: {type: 5}}}}}]", "invalid-schema 2:51"),
         (
             "do: [{a: {set: {x: 1}, input: {schema: {resource: {endpoint: x}}}}}]",
-            "unsupported 2:51",
+            "invalid-uri 2:62",
         ),
         (
             "do: [{a: {set: {x: 1}, input: {schema: {format: avro, document: {}}}}}]",
@@ -147,11 +146,11 @@ fn a_bad_body_has_its_code_and_place() {
         ),
         (
             "do: [{a: {set: {x: 1}, input: {schema: {document: {$ref: 'http://x/y'}}}}}]",
-            "invalid-schema 2:51",
+            "missing-resource 2:51",
         ),
         (
             "do: [{a: {set: {x: 1}, input: {schema: {document: {$ref: 'file:///etc/passwd'}}}}}]",
-            "invalid-schema 2:51",
+            "missing-resource 2:51",
         ),
         (
             "do: [{a: {set: {x: 1}, input: {schema: {document: {pattern: '(a'}}}}}]",

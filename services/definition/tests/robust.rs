@@ -79,7 +79,10 @@ fn the_full_document_compiles_to_the_same_program_from_its_json() {
     let again = compile(json.as_bytes(), &Settings::default()).unwrap();
     assert_eq!(again.program, compiled.program);
     assert_eq!(again.digest, compiled.digest);
-    assert_eq!(program_from_document(&compiled.document).unwrap(), compiled.program);
+    assert_eq!(
+        program_from_document(&compiled.document, &compiled.resources).unwrap(),
+        compiled.program
+    );
     Expressions::new(&compiled.program, Limits::default()).unwrap();
 }
 
@@ -132,7 +135,7 @@ proptest! {
         let text: String = text.into_iter().collect();
         if let Ok(compiled) = compile(text.as_bytes(), &Settings::default()) {
             prop_assert!(Expressions::new(&compiled.program, Limits::default()).is_ok());
-            prop_assert_eq!(program_from_document(&compiled.document).unwrap(), compiled.program);
+            prop_assert_eq!(program_from_document(&compiled.document, &compiled.resources).unwrap(), compiled.program);
         }
     }
 

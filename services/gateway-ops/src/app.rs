@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kintsugi_core::{DefinitionRef, Timestamp};
+use kintsugi_egress::Fetcher;
 use kintsugi_entities::Store;
 use kintsugi_nats::Bus;
 use kintsugi_runtime::{Deps, Shutdown};
@@ -25,6 +26,8 @@ pub struct App {
     pub(crate) partitions: u16,
     /// Batches starts.
     pub(crate) starts: Starts,
+    /// Gets what definitions refer to.
+    pub(crate) fetcher: Fetcher,
     /// Definitions that were asked for lately.
     pub(crate) definitions: Definitions,
     /// Tells of life events.
@@ -42,27 +45,36 @@ pub struct App {
 impl App {
     /// Puts the parts together and starts them. They stop with `shutdown`, starts apart, which
     /// stop when the last request is answered.
-    #[must_use]
-    pub fn new(config: Config, deps: Deps, shutdown: Shutdown) -> Arc<Self> {
+    ///
+    /// # Errors
+    ///
+    /// When there is no HTTP client to be had.
+    pub fn new(
+        config: Config,
+        deps: Deps,
+        shutdown: Shutdown,
+    ) -> Result<Arc<Self>, kintsugi_egress::Error> {
+        let fetcher = Fetcher::new(config.resources.rules())?;
         let Deps { store, bus, partitions, .. } = deps;
         let starts = Starts::spawn(store.clone(), bus.clone(), partitions, &config);
         let life = Life::spawn(bus.clone(), shutdown.clone());
         let beats = Beats::spawn(bus.clone(), shutdown.clone());
         let streams = Arc::new(Semaphore::new(config.streams_max));
         let (definitions, warned) = (Definitions::default(), Mutex::default());
-        Arc::new(Self {
+        Ok(Arc::new(Self {
             config,
             store,
             bus,
             partitions,
             starts,
+            fetcher,
             definitions,
             life,
             beats,
             streams,
             shutdown,
             warned,
-        })
+        }))
     }
 
     /// Answers the starts that wait, and takes no more.

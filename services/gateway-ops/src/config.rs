@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use kintsugi_egress::{Allow, Rules};
 use serde::{Deserialize, Serialize};
 
 /// Settings in the table `[gateway]`.
@@ -31,6 +32,8 @@ pub struct Config {
     pub input_bytes_max: usize,
     /// Size of a definition's document in bytes. Default: 1 MiB.
     pub definition_bytes_max: usize,
+    /// What definitions refer to, fetched when they are registered.
+    pub resources: ResourcesConfig,
     /// How long a request may take, waiting for a result apart. Default: `30s`.
     #[serde(with = "humantime_serde")]
     pub request_timeout: Duration,
@@ -60,6 +63,7 @@ impl Default for Config {
             allowed_origins: Vec::new(),
             input_bytes_max: 1 << 20,
             definition_bytes_max: 1 << 20,
+            resources: ResourcesConfig::default(),
             request_timeout: Duration::from_secs(30),
             wait_max: Duration::from_secs(60),
             requests_max: 8192,
@@ -67,6 +71,43 @@ impl Default for Config {
             batch_max: 512,
             queue_max: 8192,
             traces_url: None,
+        }
+    }
+}
+
+/// Settings in the table `[gateway.resources]`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResourcesConfig {
+    /// Which addresses may be asked: `public`, or `any` with loopback, private and link-local ones.
+    /// Default: `public`; in `kintsugi dev` `any`, since there the documents' author owns the
+    /// machine.
+    pub allow: Option<Allow>,
+    /// How long getting all of one definition's may take. Default: `10s`.
+    #[serde(with = "humantime_serde")]
+    pub timeout: Duration,
+    /// Bytes of one resource. Default: 1 MiB.
+    pub bytes_max: usize,
+    /// Bytes of all of one definition's, which are stored with it. Default: 4 MiB.
+    pub total_bytes_max: usize,
+}
+
+impl Default for ResourcesConfig {
+    fn default() -> Self {
+        let Rules { timeout, bytes_max, total_bytes_max, .. } = Rules::default();
+        Self { allow: None, timeout, bytes_max, total_bytes_max }
+    }
+}
+
+impl ResourcesConfig {
+    /// What the fetcher keeps to.
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            allow: self.allow.unwrap_or_default(),
+            files: false,
+            timeout: self.timeout,
+            bytes_max: self.bytes_max,
+            total_bytes_max: self.total_bytes_max,
         }
     }
 }

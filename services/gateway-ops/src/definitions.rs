@@ -1,15 +1,19 @@
 //! Definitions: register, list, show.
 
 use kintsugi_core::DefinitionRef;
-use kintsugi_definition::{Compiled, Format, Settings, compile};
+use kintsugi_definition::{Compiled, Format, Resources, Settings, identify};
 use kintsugi_entities::{NewDefinition, Page, Put};
 use serde_json::Value;
+use tracing::error;
 
 use crate::{
     app::App,
     ask::time,
     problem::Problem,
-    types::{Definition, DefinitionPage, DefinitionProblem, DefinitionSummary, Registered},
+    types::{
+        Definition, DefinitionPage, DefinitionProblem, DefinitionResource, DefinitionSummary,
+        Registered,
+    },
 };
 
 /// Registers the document in `source`; whether it is new.
@@ -22,15 +26,20 @@ pub async fn define(app: &App, source: Vec<u8>) -> Result<(Registered, bool), Pr
     if source.len() > limit {
         return Err(Problem::too_large("the document", limit));
     }
-    let (source, compiled) = compile_apart(source, limit).await?;
+    let (source, compiled) = compile(app, source).await?;
     let reference = compiled.program.definition.clone();
     let document = serde_json::to_vec(&compiled.document).map_err(|_| Problem::internal())?;
+    let resources = match compiled.resources.is_empty() {
+        true => None,
+        false => Some(serde_json::to_vec(&compiled.resources).map_err(|_| Problem::internal())?),
+    };
     let new = NewDefinition {
         reference: reference.clone(),
         digest: compiled.digest.clone(),
         format: format_name(compiled.source_format).to_owned(),
         source,
         document,
+        resources,
         created_at: kintsugi_runtime::now().0,
     };
     let put = app.store.definition_put(new).await.map_err(|e| app.store_problem(e))?;
@@ -59,16 +68,16 @@ pub async fn define(app: &App, source: Vec<u8>) -> Result<(Registered, bool), Pr
     }
 }
 
-/// Compiles on a thread of its own: a hostile document may take as long as its limits allow.
-async fn compile_apart(source: Vec<u8>, bytes_max: usize) -> Result<(Vec<u8>, Compiled), Problem> {
-    let work = move || {
-        let mut settings = Settings::default();
-        settings.limits.bytes_max = bytes_max;
-        let compiled = compile(&source, &settings);
-        (source, compiled)
-    };
-    let (source, compiled) =
-        tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal())?;
+/// Compiles, and gets what the document refers to.
+async fn compile(app: &App, source: Vec<u8>) -> Result<(Vec<u8>, Compiled), Problem> {
+    let mut settings = Settings::default();
+    settings.limits.bytes_max = app.config.definition_bytes_max;
+    let known = pinned(app, &source, &settings).await?;
+    let done = app.fetcher.compile(source, settings, known).await;
+    let (source, compiled) = done.map_err(|failed| {
+        error!(error = &failed as &dyn std::error::Error, "a definition was not compiled");
+        Problem::internal()
+    })?;
     match compiled {
         Ok(compiled) => Ok((source, compiled)),
         Err(found) => {
@@ -80,6 +89,19 @@ async fn compile_apart(source: Vec<u8>, bytes_max: usize) -> Result<(Vec<u8>, Co
             let problem = Problem::unprocessable("invalid_definition", title);
             Err(Problem { problems: Some(problems), ..problem })
         }
+    }
+}
+
+/// What is stored with the same document, if it is registered: it stays as it was then.
+async fn pinned(app: &App, source: &[u8], settings: &Settings) -> Result<Resources, Problem> {
+    let none = Ok(Resources::default());
+    let Some(identity) = identify(source, settings) else { return none };
+    let Ok(reference) = DefinitionRef::parse(&identity.reference) else { return none };
+    let found = app.store.definition_get(&reference).await.map_err(|e| app.store_problem(e))?;
+    let same = found.filter(|found| found.digest == identity.digest);
+    match same.and_then(|same| same.resources) {
+        Some(stored) => serde_json::from_slice(&stored).map_err(|_| Problem::internal()),
+        None => none,
     }
 }
 
@@ -126,6 +148,8 @@ pub async fn get(app: &App, wanted: &DefinitionRef) -> Result<Definition, Proble
     };
     let document: Value =
         serde_json::from_slice(&found.document).map_err(|_| Problem::internal())?;
+    let resources = found.resources.as_deref().map(serde_json::from_slice::<Resources>);
+    let resources = resources.transpose().map_err(|_| Problem::internal())?.unwrap_or_default();
     let title = document.pointer("/document/title").and_then(Value::as_str).map(str::to_owned);
     Ok(Definition {
         definition: found.id,
@@ -138,5 +162,6 @@ pub async fn get(app: &App, wanted: &DefinitionRef) -> Result<Definition, Proble
         format: found.format,
         source: String::from_utf8_lossy(&found.source).into_owned(),
         document,
+        resources: resources.iter().map(DefinitionResource::from).collect(),
     })
 }

@@ -30,5 +30,6 @@ pub mod types;
 
 pub use app::App;
 pub use ask::{limit, no_run, page, run_id, wait};
-pub use config::Config;
+pub use config::{Config, ResourcesConfig};
+pub use kintsugi_egress::Error as FetcherError;
 pub use problem::Problem;

@@ -55,6 +55,8 @@ pub(crate) async fn run(
     let supervised = tokio::spawn(async move { server.run(stop_broker.cancelled_owned()).await });
 
     settings.nats.url = Some(Secret::new(url.clone()));
+    // Who writes documents here owns the machine.
+    settings.gateway.resources.allow.get_or_insert(kintsugi_egress::Allow::Any);
     let database = format!("sqlite://{}?mode=rwc", data.join("kintsugi.db").display());
     settings.database.url.get_or_insert_with(|| Secret::new(database));
     let deps = wire::deps(&settings, true).await?;

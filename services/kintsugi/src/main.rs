@@ -76,7 +76,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let (settings, file) = (loaded.value, common.ready_file);
     match cli.command {
         Command::Config => return tools::print_config(&loaded.settings),
-        Command::Validate { file } => return tools::validate(&file),
+        Command::Validate { file } => return tools::validate(&file).await,
         Command::Health { url } => return Ok(tools::health(&url).await),
         _ => wire::logs(&settings)?,
     }

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, io::Write, path::Path, process::ExitCode, time::Duration};
 
-use kintsugi_definition::{Settings as Rules, compile};
+use kintsugi_definition::{Resources, Settings as Rules};
+use kintsugi_egress::{Allow, Fetcher, Rules as FetchRules};
 use kintsugi_runtime::Setting;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -26,13 +27,18 @@ pub(crate) fn print_config(settings: &BTreeMap<String, Setting>) -> Result<ExitC
 }
 
 /// Checks a definition and prints every problem, in the form that editors understand.
-pub(crate) fn validate(file: &Path) -> Result<ExitCode, Failure> {
+pub(crate) async fn validate(file: &Path) -> Result<ExitCode, Failure> {
     let cannot = |error| Failure::because(&format!("cannot read {}", file.display()), error);
     if std::fs::metadata(file).map_err(cannot)?.len() > FILE_MAX {
         return Err(Failure::plain(format!("{} is larger than {FILE_MAX} bytes", file.display())));
     }
     let source = std::fs::read(file).map_err(cannot)?;
-    let (problems, code) = match compile(&source, &Rules::default()) {
+    // Whoever calls this owns the machine.
+    let rules = FetchRules { allow: Allow::Any, files: true, ..FetchRules::default() };
+    let failed = |error| Failure::because("cannot check the definition", error);
+    let fetcher = Fetcher::new(rules).map_err(failed)?;
+    let compiled = fetcher.compile(source, Rules::default(), Resources::default()).await;
+    let (problems, code) = match compiled.map_err(failed)?.1 {
         Ok(compiled) => (compiled.warnings, ExitCode::SUCCESS),
         Err(problems) => (problems.0, ExitCode::FAILURE),
     };

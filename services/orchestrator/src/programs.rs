@@ -44,7 +44,7 @@ impl Programs {
             self.known.clear();
         }
         for found in self.store.definitions_by_id(&missing).await? {
-            match compile(&found.document) {
+            match compile(&found.document, found.resources.as_deref()) {
                 Ok(compiled) => {
                     self.known.insert(found.id, Arc::new(compiled));
                 }
@@ -61,9 +61,12 @@ impl Programs {
     }
 }
 
-fn compile(document: &[u8]) -> Result<Compiled, String> {
+fn compile(document: &[u8], resources: Option<&[u8]>) -> Result<Compiled, String> {
     let document = serde_json::from_slice(document).map_err(|error| error.to_string())?;
-    let program = program_from_document(&document).map_err(|problems| problems.to_string())?;
+    let resources = resources.map(serde_json::from_slice).transpose();
+    let resources = resources.map_err(|error| error.to_string())?.unwrap_or_default();
+    let program =
+        program_from_document(&document, &resources).map_err(|problems| problems.to_string())?;
     let expressions =
         Expressions::new(&program, Limits::default()).map_err(|problems| problems.to_string())?;
     Ok(Compiled { program, expressions })

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kintsugi_egress::Allow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -127,17 +128,6 @@ fn flatten(path: &str, value: Value, flags: &mut Vec<(String, String)>) {
         Value::Null => {}
         other => flags.push((path.to_owned(), other.to_string())),
     }
-}
-
-/// Which addresses may be called.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Allow {
-    /// Addresses of the public internet only.
-    #[default]
-    Public,
-    /// Whatever can be reached.
-    Any,
 }
 
 #[cfg(test)]

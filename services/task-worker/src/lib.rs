@@ -8,8 +8,9 @@ mod error;
 mod http;
 mod simulate;
 
-pub use config::{Allow, Config, HttpConfig, TaskType, dev_settings};
+pub use config::{Config, HttpConfig, TaskType, dev_settings};
 pub use error::Error;
+pub use kintsugi_egress::Allow;
 
 use std::sync::Arc;
 

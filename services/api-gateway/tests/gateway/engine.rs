@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use kintsugi_core::{
     Effect, Fault, Input, Machine, Program, RunId, RunState, Step, Timestamp, WhenExhausted,
 };
-use kintsugi_definition::{Expressions, program_from_document};
+use kintsugi_definition::{Expressions, Resources, program_from_document};
 use kintsugi_entities::{
     Batch, Committed, DeadLetterRow, DeadLetterStatus, HistoryRow, RunRow, RunWrite, Store,
 };
@@ -115,7 +115,7 @@ impl Engine {
         if !self.programs.contains_key(definition) {
             let found = self.store.definitions_by_id(&[definition.to_owned()]).await.unwrap();
             let document = serde_json::from_slice(&found[0].document).unwrap();
-            let program = program_from_document(&document).unwrap();
+            let program = program_from_document(&document, &Resources::default()).unwrap();
             let limits = kintsugi_definition::Limits::default();
             let expressions = Expressions::new(&program, limits).unwrap();
             self.programs.insert(definition.to_owned(), (program, expressions));

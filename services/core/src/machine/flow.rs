@@ -50,7 +50,11 @@ impl Machine<'_> {
             Kind::Set(template) => (self.render(template, input, &place)?, None),
             Kind::Switch(cases) => (input.clone(), self.choose(cases, input, &place)?),
             Kind::Raise(template) => return Err(self.raised(node, template, input, &place)?),
-            Kind::Do(_) | Kind::Fork { .. } | Kind::For { .. } | Kind::Try { .. } => {
+            Kind::Do(_)
+            | Kind::Fork { .. }
+            | Kind::For { .. }
+            | Kind::Try { .. }
+            | Kind::Function { .. } => {
                 return self.open_scope(parent, id, node, raw, own);
             }
             Kind::Wait(_) | Kind::Call(_) => return self.open_leaf(parent, id, node, raw, own),
@@ -163,10 +167,27 @@ impl Machine<'_> {
             }
             _ => Work::Do,
         };
+        let arguments = match &node.kind {
+            Kind::Function { with: Some(with), .. } => {
+                let place = Place {
+                    node: Some(node),
+                    frame: Some(parent),
+                    input: Some(&input),
+                    raw_input: Some(raw),
+                    ..Place::default()
+                };
+                Some(self.render(with, &input, &place)?)
+            }
+            _ => None,
+        };
         let number = self.open_task(parent, id, node, raw, own, work)?;
         self.note(Event::TaskEntered { pointer: node.pointer.clone() });
         match &node.kind {
             Kind::Do(list) => self.open_list(Some(number), *list, BTreeMap::new(), input),
+            Kind::Function { body, .. } => {
+                let input = arguments.unwrap_or(input);
+                self.open_list(Some(number), *body, BTreeMap::new(), input);
+            }
             Kind::For { .. } => self.iterate(number, input),
             Kind::Try { .. } => self.attempt(number),
             Kind::Fork { branches, .. } => self.fork(number, branches, &input),

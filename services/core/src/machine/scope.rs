@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::Machine;
 use crate::{
-    Body, Error, ErrorKind, EvaluateError, Expr, Node, RunState, Schema, Span, Template, Timestamp,
-    Variables,
+    Body, Error, ErrorKind, EvaluateError, Expr, Node, Program, RunState, Schema, Span, Template,
+    Timestamp, Variables,
 };
 
 /// What an expression may name, at one place of the specification's table.
@@ -29,7 +29,7 @@ pub(super) struct Place<'p> {
 
 struct Scope<'m, 'p> {
     run: &'m str,
-    document: &'m Value,
+    program: &'m Program,
     state: &'m RunState,
     now: Timestamp,
     place: &'m Place<'p>,
@@ -48,7 +48,7 @@ impl Variables for Scope<'_, '_> {
             "output" => self.place.output.cloned(),
             "workflow" => Some(json!({
                 "id": self.run,
-                "definition": self.document,
+                "definition": self.program.document,
                 "input": self.state.raw_input,
                 "startedAt": moment(self.state.started_at.unwrap_or(self.now)),
             })),
@@ -66,7 +66,7 @@ impl Scope<'_, '_> {
         let mut task = Map::new();
         task.insert("name".into(), node.name.as_str().into());
         task.insert("reference".into(), node.pointer.as_str().into());
-        let definition = self.document.pointer(&node.pointer).cloned().unwrap_or_default();
+        let definition = self.program.definition_at(&node.pointer).cloned().unwrap_or_default();
         task.insert("definition".into(), definition);
         task.insert("startedAt".into(), moment(self.now));
         if let Some(input) = self.place.raw_input {
@@ -119,7 +119,7 @@ impl Machine<'_> {
     ) -> Result<Value, Error> {
         let scope = Scope {
             run: self.run.as_str(),
-            document: &self.program.document,
+            program: self.program,
             state: self.state,
             now: self.now,
             place,

@@ -78,6 +78,9 @@ fn program() -> Program {
         document: Value::Null,
         expressions: Vec::new(),
         schemas: Vec::new(),
+        schema_library: std::collections::BTreeMap::new(),
+        inlined: std::collections::BTreeMap::new(),
+        inlined_definitions: Vec::new(),
         nodes: vec![
             node("try", Kind::Try { body: ListId(1), catch: Box::new(catch) }),
             node("fork", Kind::Fork { branches: vec![NodeId(2), NodeId(3)], compete: false }),

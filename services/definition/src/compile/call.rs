@@ -4,14 +4,14 @@ use kintsugi_core::{Call, Kind, RetryPolicy, Template};
 use serde_json::Value;
 
 use super::fields::Fields;
+use super::function::Callee;
 use super::template::{inside, object};
 use super::{Compiler, nothing};
 use crate::Problem;
-use crate::names::is_task_type;
 use crate::source::{Node, Tree};
 
 /// Protocols of the specification that this version does not call.
-const RESERVED: [&str; 5] = ["grpc", "openapi", "asyncapi", "a2a", "mcp"];
+pub(super) const RESERVED: [&str; 5] = ["grpc", "openapi", "asyncapi", "a2a", "mcp"];
 
 impl<'a> Compiler<'a> {
     pub(super) fn call(&mut self, task: &Fields<'a>, tree: &'a Tree, pointer: &str) -> Kind {
@@ -21,21 +21,11 @@ impl<'a> Compiler<'a> {
             self.unsupported(tree.mark, pointer, &format!("`call: {name}`"), hint);
             return nothing();
         }
-        if name.contains('@') || name.contains("://") || name.contains(':') {
-            let hint = "name the task type alone, e.g. `call: charge-card`";
-            self.unsupported(tree.mark, pointer, "a function of a catalog", hint);
-            return nothing();
-        }
-        if self.functions.contains_key(name) {
-            let hint = "write the task out where it is called";
-            self.unsupported(tree.mark, pointer, &format!("the function `{name}`"), hint);
-            return nothing();
-        }
-        if !is_task_type(name) {
-            let message = format!("`{name}` is not a task type");
-            let problem = Problem::new("invalid-name", tree.mark, message).at(pointer);
-            self.problem(problem.hint("a task type is 1 to 64 of `a-z 0-9 _ -`"));
-        }
+        let name = match self.callee(tree, name, pointer) {
+            Some(Callee::TaskType(name)) => name,
+            Some(Callee::Function(function)) => return self.inline(task, tree, function),
+            None => return nothing(),
+        };
         let with = match task.at("with") {
             Some((tree, at)) if name == "http" => self.http(tree, &at),
             Some((tree, at)) => match &tree.node {
@@ -57,7 +47,7 @@ impl<'a> Compiler<'a> {
             own.policy.retry = RetryPolicy::none();
         }
         let Some(with) = with else { return nothing() };
-        let (task_type, queue) = (name.to_owned(), own.queue);
+        let (task_type, queue) = (name, own.queue);
         Kind::Call(Box::new(Call { task_type, queue, with, policy: own.policy }))
     }
 

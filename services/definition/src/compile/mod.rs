@@ -5,15 +5,20 @@ mod call;
 mod catch;
 mod duration;
 mod fields;
+mod function;
 mod loops;
 mod metadata;
 mod raise;
+mod resource;
 mod retry;
+mod schema;
 mod task;
 mod template;
 mod workflow;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use kintsugi_core::{Expr, Kind, List, ListId, Node, NodeId, Program, Template};
 use serde_json::Value;
@@ -21,47 +26,87 @@ use serde_json::Value;
 use self::metadata::Defaults;
 pub(crate) use self::workflow::complete;
 use crate::jq::Toolbox;
+use crate::schema::Library;
 use crate::source::{Mark, Tree};
-use crate::{Limits, Problem, Problems};
+use crate::{Limits, Need, Problem, Problems, Resources};
 
 /// Variables of the specification.
 const VARIABLES: [&str; 8] =
     ["authorization", "context", "input", "output", "runtime", "secrets", "task", "workflow"];
 
-/// Compiles a document; gives its warnings, too.
-pub(crate) fn program(tree: &Tree, limits: &Limits) -> Result<(Program, Vec<Problem>), Problems> {
-    let mut compiler = Compiler::new(limits);
+/// What came of a document without problems.
+pub(crate) enum Outcome {
+    Made(Box<Made>),
+    Needs(Vec<Need>),
+}
+
+/// A program, and what was learnt on the way.
+pub(crate) struct Made {
+    pub(crate) program: Program,
+    pub(crate) warnings: Vec<Problem>,
+    /// The resources that it was made from.
+    pub(crate) resources: Resources,
+}
+
+/// Compiles a document.
+pub(crate) fn program(
+    tree: &Tree,
+    limits: &Limits,
+    resources: &Resources,
+) -> Result<Outcome, Problems> {
+    let trees: Trees<'_> = resources.iter().map(|one| (&*one.uri, OnceCell::new())).collect();
+    let mut compiler = Compiler::new(limits, resources, &trees);
     let program = compiler.workflow(tree);
-    match program {
-        Some(program) if compiler.problems.is_empty() => {
-            let warnings = if compiler.warnings.is_empty() {
-                Vec::new()
-            } else {
-                Problems::of(compiler.warnings).0
-            };
-            Ok((program, warnings))
-        }
-        _ => Err(Problems::of(compiler.problems)),
+    if !compiler.problems.is_empty() {
+        return Err(Problems::of(compiler.problems));
     }
+    if !compiler.needs.is_empty() {
+        return Ok(Outcome::Needs(compiler.needs));
+    }
+    let Some(program) = program else { return Err(Problems::of(compiler.problems)) };
+    let warnings = compiler.warnings;
+    let warnings = if warnings.is_empty() { warnings } else { Problems::of(warnings).0 };
+    let resources = resources.only(&compiler.resources_used);
+    Ok(Outcome::Made(Box::new(Made { program, warnings, resources })))
 }
 
 /// A part of `use` by name.
 type Named<'a> = BTreeMap<&'a str, &'a Tree>;
 
-struct Compiler<'a> {
-    limits: &'a Limits,
-    toolbox: Toolbox,
-    problems: Vec<Problem>,
-    warnings: Vec<Problem>,
-    expressions: Vec<String>,
-    expression_ids: BTreeMap<String, Expr>,
-    schemas: Vec<Value>,
-    nodes: Vec<Node>,
-    lists: Vec<List>,
+/// `use`: a function from elsewhere sees nothing of it.
+#[derive(Default)]
+struct Uses<'a> {
     errors: Named<'a>,
     retries: Named<'a>,
     timeouts: Named<'a>,
     functions: Named<'a>,
+    catalogs: Named<'a>,
+}
+
+/// Resources as trees, each read when it is first asked for.
+type Trees<'a> = BTreeMap<&'a str, OnceCell<Result<Tree, Problem>>>;
+
+struct Compiler<'a> {
+    limits: &'a Limits,
+    resources: &'a Resources,
+    trees: &'a Trees<'a>,
+    /// URIs of the resources that were asked for.
+    resources_used: BTreeSet<String>,
+    /// Resources that are not at hand.
+    needs: Vec<Need>,
+    /// Schemas outside the document that its schemas refer to, by URI.
+    library: Arc<Library>,
+    toolbox: Toolbox,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+    expressions: Vec<String>,
+    /// Known expressions, with the variables that each names.
+    expression_ids: BTreeMap<String, (Expr, Vec<String>)>,
+    schemas: Vec<Value>,
+    nodes: Vec<Node>,
+    lists: Vec<List>,
+    /// What can be named where the compiler is.
+    uses: Uses<'a>,
     /// Reusable parts that something refers to; the others are checked in the end.
     used: BTreeSet<String>,
     defaults: Defaults,
@@ -69,12 +114,38 @@ struct Compiler<'a> {
     scope: Vec<String>,
     /// How many bodies of a `try` with `catch.retry` enclose the task.
     retrying: u32,
+    /// Functions that are being inlined, the outermost first.
+    inlining: Vec<String>,
+    /// Where tasks of the function that is being inlined are: pointers that begin with the first
+    /// become references that begin with the second.
+    rebase: Option<(String, String)>,
+    /// The resource that is being compiled, and the call that leads there.
+    foreign: Option<Foreign>,
+    /// References of inlined functions, and where in `inlined_definitions` each is.
+    inlined: BTreeMap<String, u32>,
+    inlined_definitions: Vec<Value>,
+    inlined_ids: BTreeMap<String, u32>,
+    /// There are more tasks than fit, which was told.
+    is_full: bool,
+}
+
+/// What is compiled is from elsewhere: problems are told at the call that leads there.
+#[derive(Clone)]
+struct Foreign {
+    uri: String,
+    mark: Mark,
+    pointer: String,
 }
 
 impl<'a> Compiler<'a> {
-    fn new(limits: &'a Limits) -> Self {
+    fn new(limits: &'a Limits, resources: &'a Resources, trees: &'a Trees<'a>) -> Self {
         Self {
             limits,
+            resources,
+            trees,
+            resources_used: BTreeSet::new(),
+            needs: Vec::new(),
+            library: Arc::default(),
             toolbox: Toolbox::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
@@ -83,19 +154,68 @@ impl<'a> Compiler<'a> {
             schemas: Vec::new(),
             nodes: Vec::new(),
             lists: Vec::new(),
-            errors: Named::new(),
-            retries: Named::new(),
-            timeouts: Named::new(),
-            functions: Named::new(),
+            uses: Uses::default(),
             used: BTreeSet::new(),
             defaults: Defaults::default(),
             scope: Vec::new(),
             retrying: 0,
+            inlining: Vec::new(),
+            rebase: None,
+            foreign: None,
+            inlined: BTreeMap::new(),
+            inlined_definitions: Vec::new(),
+            inlined_ids: BTreeMap::new(),
+            is_full: false,
         }
     }
 
     fn problem(&mut self, problem: Problem) {
-        self.problems.push(problem);
+        let placed = self.placed(problem);
+        self.problems.push(placed);
+    }
+
+    fn warn(&mut self, problem: Problem) {
+        let placed = self.placed(problem);
+        self.warnings.push(placed);
+    }
+
+    /// Where something is in the document: of what is from elsewhere, the call that leads there.
+    fn place(&self, mark: Mark, pointer: &str) -> (Mark, String) {
+        match &self.foreign {
+            Some(foreign) => (foreign.mark, foreign.pointer.clone()),
+            None => (mark, pointer.to_owned()),
+        }
+    }
+
+    /// A problem of what is from elsewhere is told at the call that leads there.
+    fn placed(&self, problem: Problem) -> Problem {
+        let Some(foreign) = &self.foreign else { return problem };
+        let Problem { code, message, line, column, hint, .. } = problem;
+        let message = format!("{}:{line}:{column}: {message}", foreign.uri);
+        let placed = Problem::new(code, foreign.mark, message).at(&foreign.pointer);
+        Problem { hint, ..placed }
+    }
+
+    /// The reference of the task at `pointer`.
+    fn reference(&self, pointer: &str) -> String {
+        let rebased = self.rebase.as_ref().and_then(|(from, to)| {
+            pointer.strip_prefix(from.as_str()).map(|rest| format!("{to}{rest}"))
+        });
+        rebased.unwrap_or_else(|| pointer.to_owned())
+    }
+
+    /// Whether another task fits; tells it once when not.
+    fn has_room(&mut self, mark: Mark, pointer: &str) -> bool {
+        let max = self.limits.tasks_max;
+        if self.nodes.len() < max && self.inlined.len() < max {
+            return true;
+        }
+        if !std::mem::replace(&mut self.is_full, true) {
+            let message =
+                format!("with functions and extensions, the document has more than {max} tasks");
+            self.problem(Problem::new("document-too-large", mark, message).at(pointer));
+        }
+        false
     }
 
     /// Tells that `tree` is not `wanted`.

@@ -42,7 +42,7 @@ impl<'a> Compiler<'a> {
         let mut nodes = Vec::with_capacity(entries.len());
         for (index, entry) in entries {
             let pointer = format!("{pointer}/{index}/{}", escape(&entry.key));
-            nodes.extend(self.task(entry, pointer, targets));
+            nodes.extend(self.task(&entry.key, &entry.value, pointer, targets));
         }
         nodes
     }
@@ -88,9 +88,18 @@ impl<'a> Compiler<'a> {
         entries
     }
 
-    fn task(&mut self, entry: &'a Entry, pointer: String, targets: &Targets<'a>) -> Option<NodeId> {
-        let what = format!("the task `{}`", entry.key);
-        let fields = self.object(&entry.value, &pointer, &what)?;
+    pub(super) fn task(
+        &mut self,
+        name: &str,
+        tree: &'a Tree,
+        pointer: String,
+        targets: &Targets<'a>,
+    ) -> Option<NodeId> {
+        let what = format!("the task `{name}`");
+        let fields = self.object(tree, &pointer, &what)?;
+        if !self.has_room(fields.mark, &pointer) {
+            return None;
+        }
         let keyword = self.keyword(&fields, &what)?;
         let own: &[&str] = match keyword {
             "call" => &["with"],
@@ -114,8 +123,8 @@ impl<'a> Compiler<'a> {
             self.metadata_of_no_call(metadata, &at);
         }
         Some(self.add_node(Node {
-            name: entry.key.clone(),
-            pointer,
+            name: name.to_owned(),
+            pointer: self.reference(&pointer),
             condition,
             input_schema,
             input_from,
@@ -306,9 +315,9 @@ impl<'a> Compiler<'a> {
     ) -> Option<(&'a Tree, String)> {
         let Some(name) = tree.as_str() else { return Some((tree, pointer.to_owned())) };
         let named = match part {
-            "errors" => &self.errors,
-            "retries" => &self.retries,
-            _ => &self.timeouts,
+            "errors" => &self.uses.errors,
+            "retries" => &self.uses.retries,
+            _ => &self.uses.timeouts,
         };
         let at = format!("/use/{part}/{}", escape(name));
         if let Some(found) = named.get(name) {

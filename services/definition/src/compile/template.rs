@@ -1,12 +1,11 @@
 //! Expressions, templates and schemas.
 
-use kintsugi_core::{Expr, Schema, Template};
+use kintsugi_core::{Expr, Template};
 use serde_json::Value;
 
 use super::{Compiler, VARIABLES};
 use crate::Problem;
 use crate::names::did_you_mean;
-use crate::schema;
 use crate::source::{Mark, Node, Tree, escape};
 
 /// What stands in `${ … }` when that is the whole string.
@@ -85,18 +84,20 @@ impl<'a> Compiler<'a> {
             self.problem(invalid(message));
             return None;
         }
-        match self.toolbox.compile(code) {
-            Ok(filter) => self.known(filter.variables(), mark, pointer),
+        if let Some((known, names)) = self.expression_ids.get(code).cloned() {
+            self.known(&names, mark, pointer);
+            return Some(known);
+        }
+        let names = match self.toolbox.compile(code) {
+            Ok(filter) => filter.variables().to_vec(),
             Err(err) => {
                 let mut problem = invalid(err.message);
                 problem.hint = err.hint;
                 self.problem(problem);
                 return None;
             }
-        }
-        if let Some(known) = self.expression_ids.get(code) {
-            return Some(*known);
-        }
+        };
+        self.known(&names, mark, pointer);
         if self.expressions.len() >= self.limits.expressions_max {
             let message =
                 format!("the document has more than {} expressions", self.limits.expressions_max);
@@ -105,7 +106,7 @@ impl<'a> Compiler<'a> {
         }
         let expr = Expr(u32::try_from(self.expressions.len()).ok()?);
         self.expressions.push(code.to_owned());
-        self.expression_ids.insert(code.to_owned(), expr);
+        self.expression_ids.insert(code.to_owned(), (expr, names));
         Some(expr)
     }
 
@@ -137,36 +138,7 @@ impl<'a> Compiler<'a> {
         } else {
             format!("to evaluate it, write ${{ {text} }}")
         };
-        self.warnings.push(Problem::new(code, mark, message).at(pointer).hint(hint));
-    }
-
-    /// `schema: {format: json, document: …}`.
-    pub(super) fn schema(&mut self, tree: &'a Tree, pointer: &str) -> Option<Schema> {
-        let fields = self.fields(tree, pointer, "a schema", &["format", "document", "resource"])?;
-        if let Some((format, pointer)) = fields.at("format")
-            && let Some(name) = self.string(format, &pointer, "`format`")
-            && name != "json"
-        {
-            let hint = "write `format: json`, or leave it out";
-            self.unsupported(format.mark, &pointer, &format!("the schema format `{name}`"), hint);
-        }
-        if let Some((resource, pointer)) = fields.at("resource") {
-            let hint = "write the schema into `document`";
-            self.unsupported(resource.mark, &pointer, "a schema in an external `resource`", hint);
-            return None;
-        }
-        let (document, pointer) = self.required(&fields, "document", "a schema")?;
-        let value = document.to_value();
-        if let Err(message) = schema::build(&value) {
-            self.problem(Problem::new("invalid-schema", document.mark, message).at(pointer));
-            return None;
-        }
-        let known = self.schemas.iter().position(|schema| *schema == value);
-        let index = known.unwrap_or(self.schemas.len());
-        if known.is_none() {
-            self.schemas.push(value);
-        }
-        u32::try_from(index).ok().map(Schema)
+        self.warn(Problem::new(code, mark, message).at(pointer).hint(hint));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use kintsugi_core::{DefinitionRef, Program};
 
+use super::call::RESERVED;
 use super::fields::Fields;
 use super::{Compiler, Defaults, Named};
 use crate::names::{is_dns_label, is_semver};
@@ -61,9 +62,12 @@ impl<'a> Compiler<'a> {
             document: tree.to_value(),
             expressions,
             schemas,
+            schema_library: (*self.library).clone(),
             nodes,
             lists,
             body: body?,
+            inlined: std::mem::take(&mut self.inlined),
+            inlined_definitions: std::mem::take(&mut self.inlined_definitions),
             input_schema,
             input_from,
             output_as,
@@ -157,31 +161,45 @@ impl<'a> Compiler<'a> {
             "errors",
             "retries",
             "timeouts",
-            "authentications",
             "catalogs",
-            "extensions",
             "functions",
+            "authentications",
+            "extensions",
             "secrets",
         ];
         let fields = top.at("use").and_then(|(tree, at)| self.fields(tree, &at, "`use`", &all));
         let Some(fields) = fields else { return };
-        for key in &all[3..] {
+        for key in &all[5..] {
             if let Some(entry) = fields.entry(key) {
                 let at = fields.path(key);
                 self.unsupported(entry.mark, &at, &format!("`use.{key}`"), "leave it out");
             }
         }
-        if let Some(Tree { node: Node::Object(functions), .. }) = fields.get("functions") {
-            self.functions = functions.iter().map(|e| (e.key.as_str(), &e.value)).collect();
-        }
-        for key in &all[..3] {
+        for key in &all[..5] {
             let Some((tree, at)) = fields.at(key) else { continue };
             let Some(own) = self.object(tree, &at, &format!("`use.{key}`")) else { continue };
             let named: Named<'a> = own.entries.iter().map(|e| (e.key.as_str(), &e.value)).collect();
             match *key {
-                "errors" => self.errors = named,
-                "retries" => self.retries = named,
-                _ => self.timeouts = named,
+                "errors" => self.uses.errors = named,
+                "retries" => self.uses.retries = named,
+                "timeouts" => self.uses.timeouts = named,
+                "catalogs" => self.uses.catalogs = named,
+                _ => {
+                    self.function_names(&own);
+                    self.uses.functions = named;
+                }
+            }
+        }
+    }
+
+    /// A function cannot be called by a name that means something else.
+    fn function_names(&mut self, functions: &Fields<'a>) {
+        for entry in functions.entries {
+            let name = entry.key.as_str();
+            if name == "http" || RESERVED.contains(&name) || name.contains([':', '@']) {
+                let message = format!("a function cannot be named `{name}`");
+                let problem = Problem::new("invalid-name", entry.mark, message);
+                self.problem(problem.at(functions.path(name)).hint("`call` would not mean it"));
             }
         }
     }
@@ -189,10 +207,12 @@ impl<'a> Compiler<'a> {
     /// Checks the reusable parts that nothing refers to; their expressions are not kept.
     fn unused(&mut self) {
         let kept = (self.expressions.len(), self.schemas.len());
+        let tasks = (self.nodes.len(), self.lists.len(), self.inlined.clone());
         let parts = [
-            ("errors", self.errors.clone()),
-            ("retries", self.retries.clone()),
-            ("timeouts", self.timeouts.clone()),
+            ("errors", self.uses.errors.clone()),
+            ("retries", self.uses.retries.clone()),
+            ("timeouts", self.uses.timeouts.clone()),
+            ("catalogs", self.uses.catalogs.clone()),
         ];
         for (part, named) in parts {
             for (name, tree) in named {
@@ -203,6 +223,7 @@ impl<'a> Compiler<'a> {
                 self.scoped(&["error"], |c| match part {
                     "errors" => drop(c.error(tree, &at)),
                     "retries" => drop(c.retry(tree, &at)),
+                    "catalogs" => drop(c.catalog(tree, &at)),
                     _ if tree.as_str().is_some() => {
                         c.wrong_type(tree, &at, "a timeout", "an object")
                     }
@@ -210,7 +231,11 @@ impl<'a> Compiler<'a> {
                 });
             }
         }
+        self.unused_functions();
         self.expressions.truncate(kept.0);
         self.schemas.truncate(kept.1);
+        self.nodes.truncate(tasks.0);
+        self.lists.truncate(tasks.1);
+        self.inlined = tasks.2;
     }
 }

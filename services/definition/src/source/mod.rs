@@ -68,6 +68,12 @@ fn read_either(text: &str, limits: &Limits) -> Result<(Tree, Format), Problem> {
     }
 }
 
+/// Reads a resource: YAML or JSON of any kind, under the limits of a document.
+pub(crate) fn read_resource(text: &str, limits: &Limits) -> Result<Tree, Problem> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    read_either(text, limits).map(|(tree, _)| tree)
+}
+
 /// Takes a JSON value as a tree without positions.
 pub(crate) fn from_value(value: &Value, limits: &Limits) -> Result<Tree, Problems> {
     Ok(tree::from_value(value, limits.depth_max)?)

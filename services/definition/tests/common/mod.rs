@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use kintsugi_core::{Evaluate, Expr, Program, Variables};
+use kintsugi_core::{
+    Effect, Evaluate, Expr, Input, Machine, Program, RunId, RunState, Status, Timestamp, Variables,
+};
 use kintsugi_definition::{Compiled, Expressions, Limits, Problems, Settings, compile};
 use serde_json::{Value, json};
 
@@ -49,4 +51,35 @@ pub fn program_of(code: &str) -> Result<Program, String> {
     });
     let bytes = document.to_string();
     compile(bytes.as_bytes(), &Settings::default()).map(|c| c.program).map_err(|e| e.to_string())
+}
+
+/// Runs to the end, letting time pass; none when a worker is needed.
+pub fn run(program: &Program, input: Value) -> Option<RunState> {
+    let expressions = Expressions::new(program, Limits::default()).expect("it compiled");
+    let id = RunId::parse("r").expect("an id");
+    let mut now = Timestamp(1_000);
+    let mut state = RunState::new(input, now);
+    let mut next = Input::Start;
+    for _ in 0..200 {
+        let outcome = Machine::advance(&id, program, &expressions, &mut state, &next, now);
+        if outcome.effects.iter().any(|effect| matches!(effect, Effect::Dispatch { .. })) {
+            return None;
+        }
+        if state.status.is_terminal() {
+            return Some(state);
+        }
+        now = state.wake_at().unwrap_or(now).max(now);
+        next = Input::Tick;
+    }
+    panic!("the run does not end: {state:?}");
+}
+
+/// What a body of tasks gives: an output, or an error.
+pub fn output(text: &str, input: Value) -> Result<Value, Value> {
+    let compiled = body(text).expect("it is right");
+    let state = run(&compiled.program, input).expect("no worker");
+    match state.status {
+        Status::Completed => Ok(state.output.unwrap_or_default()),
+        _ => Err(serde_json::to_value(state.error).unwrap_or_default()),
+    }
 }

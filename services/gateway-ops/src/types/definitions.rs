@@ -36,6 +36,16 @@ impl From<&kintsugi_definition::Problem> for DefinitionProblem {
     }
 }
 
+impl From<&kintsugi_definition::Resource> for DefinitionResource {
+    fn from(resource: &kintsugi_definition::Resource) -> Self {
+        Self {
+            uri: resource.uri.clone(),
+            digest: resource.digest.clone(),
+            size_bytes: resource.content.len() as u64,
+        }
+    }
+}
+
 /// The answer to a registration.
 #[derive(Clone, Debug, Object)]
 pub struct Registered {
@@ -95,6 +105,19 @@ pub struct Definition {
     pub source: String,
     /// The document as JSON.
     pub document: Value,
+    /// What it refers to outside itself, as it was when it was registered.
+    pub resources: Vec<DefinitionResource>,
+}
+
+/// Something that a definition refers to, stored with it.
+#[derive(Clone, Debug, Object)]
+pub struct DefinitionResource {
+    /// Where it was got.
+    pub uri: String,
+    /// SHA-256 of its content, in lower-case hex.
+    pub digest: String,
+    /// Bytes of its content.
+    pub size_bytes: u64,
 }
 
 /// A page of definitions.

@@ -12,7 +12,8 @@ mod tasks;
 
 pub use dead_letters::{DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven};
 pub use definitions::{
-    Definition, DefinitionPage, DefinitionProblem, DefinitionSummary, Registered,
+    Definition, DefinitionPage, DefinitionProblem, DefinitionResource, DefinitionSummary,
+    Registered,
 };
 pub use requests::{CancelRequest, RedriveRequest, StartRequest};
 pub use runs::{

@@ -1,15 +1,14 @@
 //! `call: http`.
 
-mod guard;
 mod request;
 mod response;
 
+use kintsugi_egress::{BadRedirect, Forbidden, Guarded};
 use kintsugi_worker::{Context, Failure};
 use reqwest::{Client, redirect::Policy};
 use serde_json::Value;
 
 use crate::{Error, HttpConfig};
-use guard::{BadRedirect, Forbidden, Guarded};
 use request::Arguments;
 use response::{Asked, Response};
 
@@ -39,7 +38,7 @@ impl Http {
         };
         Ok(Self {
             plain: client(Policy::none())?,
-            following: client(guard::redirects(config.allowed(), config.redirects_max))?,
+            following: client(kintsugi_egress::redirects(config.allowed(), config.redirects_max))?,
             config: config.clone(),
         })
     }
@@ -47,7 +46,7 @@ impl Http {
     pub(crate) async fn call(&self, context: &Context, input: Value) -> Result<Value, Failure> {
         let arguments = Arguments::read(input)?;
         let url = arguments.url()?;
-        guard::check(&url, self.config.allowed()).map_err(|error| forbidden(&error))?;
+        kintsugi_egress::check(&url, self.config.allowed()).map_err(|error| forbidden(&error))?;
         let headers = arguments.headers(context)?;
         let asked = Asked {
             method: arguments.method()?.to_string(),
@@ -102,5 +101,6 @@ fn failed(error: reqwest::Error) -> Failure {
 }
 
 fn forbidden(error: &Forbidden) -> Failure {
-    Failure::fatal(error.to_string()).kind("authorization").status(403)
+    let why = format!("{error}, and `worker.http.allow` is `public`");
+    Failure::fatal(why).kind("authorization").status(403)
 }

@@ -16,18 +16,29 @@ use reqwest::{
     redirect::{Attempt, Policy},
 };
 
-use crate::Allow;
+use serde::{Deserialize, Serialize};
+
+/// Which addresses may be called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Allow {
+    /// Addresses of the public internet only.
+    #[default]
+    Public,
+    /// Whatever can be reached.
+    Any,
+}
 
 /// An address that may not be called.
 #[derive(Debug, thiserror::Error)]
-#[error("`{host}` is not an address of the public internet, and `worker.http.allow` is `public`")]
-pub(super) struct Forbidden {
+#[error("`{host}` is not an address of the public internet")]
+pub struct Forbidden {
     host: String,
 }
 
 /// A redirect that is not followed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum BadRedirect {
+pub enum BadRedirect {
     /// There were too many.
     #[error("more than {0} redirects")]
     TooMany(usize),
@@ -43,7 +54,11 @@ pub(super) enum BadRedirect {
 
 /// Refuses a URL whose host is an address that may not be called. Names are looked at when they
 /// are resolved.
-pub(super) fn check(url: &Url, allow: Allow) -> Result<(), Forbidden> {
+///
+/// # Errors
+///
+/// When it may not be called.
+pub fn check(url: &Url, allow: Allow) -> Result<(), Forbidden> {
     let Some(host) = url.host_str() else { return Ok(()) };
     let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     match literal {
@@ -55,7 +70,8 @@ pub(super) fn check(url: &Url, allow: Allow) -> Result<(), Forbidden> {
 }
 
 /// Follows redirects to where a call may go.
-pub(super) fn redirects(allow: Allow, max: usize) -> Policy {
+#[must_use]
+pub fn redirects(allow: Allow, max: usize) -> Policy {
     Policy::custom(move |attempt: Attempt<'_>| {
         if attempt.previous().len() > max {
             return attempt.error(BadRedirect::TooMany(max));
@@ -73,7 +89,8 @@ pub(super) fn redirects(allow: Allow, max: usize) -> Policy {
 }
 
 /// Resolves names, and gives only addresses that may be called.
-pub(super) struct Guarded(pub(super) Allow);
+#[derive(Debug)]
+pub struct Guarded(Allow);
 
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
@@ -92,7 +109,9 @@ impl Resolve for Guarded {
 }
 
 impl Guarded {
-    pub(super) fn shared(allow: Allow) -> Arc<Self> {
+    /// For a client's builder.
+    #[must_use]
+    pub fn shared(allow: Allow) -> Arc<Self> {
         Arc::new(Self(allow))
     }
 }

@@ -1,0 +1,301 @@
+//! Functions: of `use.functions`, of catalogs, and by URL. Each call has the function's task inlined.
+//!
+//! A function is a task of its own: its input is what the call gives it, it sees none of the
+//! caller's variables, and its references begin with the call's (`/do/0/greet/call/…`), so that no
+//! two tasks of a program share one. A function from elsewhere sees nothing of `use` either.
+
+use kintsugi_core::{Kind, Template};
+
+use super::fields::Fields;
+use super::task::Targets;
+use super::{Compiler, Foreign, nothing};
+use crate::names::{did_you_mean, is_semver, is_task_type};
+use crate::source::{Node, Tree, escape};
+use crate::{Problem, ResourceKind};
+
+/// Functions that may call each other in a row.
+const DEPTH_MAX: usize = 16;
+
+/// The catalog whose functions are the task types that workers offer.
+const DEFAULT: &str = "default";
+
+/// What a `call` names, where it is no protocol.
+pub(super) enum Callee<'a> {
+    /// A function.
+    Function(Function<'a>),
+    /// A task type of workers.
+    TaskType(String),
+}
+
+/// A function to inline.
+pub(super) struct Function<'a> {
+    /// Tells functions apart: the pointer or the URI.
+    id: String,
+    name: String,
+    tree: &'a Tree,
+    is_foreign: bool,
+}
+
+impl<'a> Compiler<'a> {
+    /// What `name` means; none: it is needed first, or its problem was told.
+    pub(super) fn callee(
+        &mut self,
+        tree: &Tree,
+        name: &'a str,
+        pointer: &str,
+    ) -> Option<Callee<'a>> {
+        if name.contains("://") {
+            return self.remote(tree, name, name, pointer).map(Callee::Function);
+        }
+        if let Some(function) = self.uses.functions.get(name) {
+            let id = format!("/use/functions/{}", escape(name));
+            self.used.insert(id.clone());
+            let name = name.to_owned();
+            return Some(Callee::Function(Function {
+                id,
+                name,
+                tree: function,
+                is_foreign: false,
+            }));
+        }
+        if name.contains([':', '@']) {
+            return self.cataloged(tree, name, pointer);
+        }
+        if !is_task_type(name) {
+            let message = format!("`{name}` is neither a function nor a task type");
+            let hint = did_you_mean(name, self.uses.functions.keys().copied())
+                .unwrap_or_else(|| "a task type is 1 to 64 of `a-z 0-9 _ -`".to_owned());
+            let problem = Problem::new("invalid-name", tree.mark, message).at(pointer);
+            self.problem(problem.hint(hint));
+            return None;
+        }
+        Some(Callee::TaskType(name.to_owned()))
+    }
+
+    /// `name:version@catalog`.
+    fn cataloged(&mut self, tree: &Tree, whole: &'a str, pointer: &str) -> Option<Callee<'a>> {
+        let parts = whole.split_once('@').and_then(|(function, catalog)| {
+            let (name, version) = function.split_once(':')?;
+            Some((name, version, catalog))
+        });
+        let fitting = parts.filter(|(name, version, catalog)| {
+            let plain = |text: &str| {
+                let fits = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+                !text.is_empty() && text.bytes().all(fits) && !text.starts_with('.')
+            };
+            plain(name) && is_semver(version) && !catalog.is_empty()
+        });
+        let Some((name, version, catalog)) = fitting else {
+            let message = format!("`{whole}` does not name a function of a catalog");
+            let problem = Problem::new("invalid-name", tree.mark, message).at(pointer);
+            self.problem(problem.hint("write name:1.0.0@catalog, with a semantic version"));
+            return None;
+        };
+        let Some(found) = self.uses.catalogs.get(catalog).copied() else {
+            if catalog == DEFAULT {
+                return self.versioned(tree, name, version, pointer).map(Callee::TaskType);
+            }
+            let message = format!("there is no catalog `{catalog}`");
+            let candidates = self.uses.catalogs.keys().copied().chain([DEFAULT]);
+            let hint = did_you_mean(catalog, candidates)
+                .unwrap_or_else(|| "define it in `use.catalogs`".to_owned());
+            let problem = Problem::new("unknown-reference", tree.mark, message);
+            self.problem(problem.at(pointer).hint(hint));
+            return None;
+        };
+        let at = format!("/use/catalogs/{}", escape(catalog));
+        self.used.insert(at.clone());
+        let root = self.catalog(found, &at)?;
+        let root = root.trim_end_matches('/');
+        let uri = format!("{root}/functions/{name}/{version}/function.yaml");
+        self.remote(tree, &uri, name, pointer).map(Callee::Function)
+    }
+
+    /// The URI of a catalog's root.
+    pub(super) fn catalog(&mut self, tree: &'a Tree, pointer: &str) -> Option<String> {
+        let fields = self.fields(tree, pointer, "a catalog", &["endpoint"])?;
+        let (endpoint, at) = self.required(&fields, "endpoint", "a catalog")?;
+        self.fixed_endpoint(endpoint, &at).map(|(uri, ..)| uri)
+    }
+
+    /// A version of a task type is a task type of its own: workers know types only.
+    fn versioned(&mut self, tree: &Tree, name: &str, version: &str, at: &str) -> Option<String> {
+        let task_type = format!("{name}-{}", version.replace('.', "-"));
+        if is_task_type(&task_type) {
+            return Some(task_type);
+        }
+        let message = format!("`{task_type}` is not a task type");
+        let problem = Problem::new("invalid-name", tree.mark, message).at(at);
+        self.problem(problem.hint("name:1.0.0@default is the task type name-1-0-0"));
+        None
+    }
+
+    /// The function at a URI.
+    fn remote(&mut self, tree: &Tree, uri: &str, name: &str, at: &str) -> Option<Function<'a>> {
+        let uri = raw(uri);
+        let resource = self.resource(&uri, ResourceKind::Function, tree.mark, at)?;
+        let cell = self.trees.get(resource.uri.as_str())?;
+        let limits = self.limits;
+        match cell.get_or_init(|| crate::source::read_resource(&resource.content, limits)) {
+            Ok(function) => {
+                Some(Function { id: uri, name: name.to_owned(), tree: function, is_foreign: true })
+            }
+            Err(problem) => {
+                let message = format!("{uri}:{problem}");
+                self.problem(Problem::new("invalid-function", tree.mark, message).at(at));
+                None
+            }
+        }
+    }
+
+    /// Puts the function's task in the place of the call.
+    pub(super) fn inline(
+        &mut self,
+        task: &Fields<'a>,
+        call: &Tree,
+        function: Function<'a>,
+    ) -> Kind {
+        let pointer = task.path("call");
+        let with = self.arguments(task);
+        if let Some((metadata, at)) = task.at("metadata") {
+            self.metadata_of_no_call(metadata, &at);
+        }
+        if let Some(again) = self.inlining.iter().position(|id| *id == function.id) {
+            let mut chain: Vec<_> = self.inlining[again..].iter().map(|id| shown(id)).collect();
+            chain.push(shown(&function.id));
+            let message = format!("a function must not call itself: {}", chain.join(" → "));
+            let problem = Problem::new("recursive-function", call.mark, message).at(pointer);
+            self.problem(problem.hint("use `for`, or a `then` that goes back"));
+            return nothing();
+        }
+        if self.inlining.len() >= DEPTH_MAX {
+            let message = format!("more than {DEPTH_MAX} functions call each other");
+            self.problem(Problem::new("document-too-large", call.mark, message).at(pointer));
+            return nothing();
+        }
+        let reference = format!("{}/call", self.reference(&task.pointer));
+        self.remember(&reference, &function);
+        self.inlining.push(function.id.clone());
+        let node = self.body(&function, reference, call, &pointer);
+        self.inlining.pop();
+        match node {
+            Some(node) => Kind::Function { with, body: self.add_list(vec![node]) },
+            None => nothing(),
+        }
+    }
+
+    /// `with` of a call of a function; none: the function gets the call's input.
+    fn arguments(&mut self, task: &Fields<'a>) -> Option<Template> {
+        let (tree, at) = task.at("with")?;
+        if !matches!(tree.node, Node::Object(_)) {
+            self.wrong_type(tree, &at, "`with`", "an object");
+        }
+        Some(self.template(tree, &at))
+    }
+
+    /// Compiles the function's task as it is where it stands, with nothing of the caller in scope.
+    fn body(
+        &mut self,
+        function: &Function<'a>,
+        reference: String,
+        call: &Tree,
+        pointer: &str,
+    ) -> Option<kintsugi_core::NodeId> {
+        let place = if function.is_foreign { String::new() } else { function.id.clone() };
+        let rebase = self.rebase.replace((place.clone(), reference));
+        let scope = std::mem::take(&mut self.scope);
+        let outside = function.is_foreign.then(|| {
+            let outer = self.foreign.clone();
+            let (mark, pointer) = self.place(call.mark, pointer);
+            self.foreign = Some(Foreign { uri: function.id.clone(), mark, pointer });
+            (std::mem::take(&mut self.uses), outer)
+        });
+        let node = self.task(&function.name, function.tree, place, &Targets::new());
+        if let Some((uses, foreign)) = outside {
+            (self.uses, self.foreign) = (uses, foreign);
+        }
+        (self.scope, self.rebase) = (scope, rebase);
+        node
+    }
+
+    /// Notes what `$task.definition` is for the tasks of an inlined function.
+    fn remember(&mut self, reference: &str, function: &Function<'a>) {
+        let next = u32::try_from(self.inlined_definitions.len()).unwrap_or(u32::MAX);
+        let index = *self.inlined_ids.entry(function.id.clone()).or_insert(next);
+        if index == next {
+            self.inlined_definitions.push(function.tree.to_value());
+        }
+        self.inlined.insert(reference.to_owned(), index);
+    }
+
+    /// Compiles functions that nothing calls, for their problems only.
+    pub(super) fn unused_functions(&mut self) {
+        for (name, tree) in self.uses.functions.clone() {
+            let id = format!("/use/functions/{}", escape(name));
+            if self.used.contains(&id) {
+                continue;
+            }
+            self.inlining.push(id.clone());
+            self.task(name, tree, id, &Targets::new());
+            self.inlining.pop();
+        }
+    }
+}
+
+/// A function in a message.
+fn shown(id: &str) -> String {
+    id.strip_prefix("/use/functions/").unwrap_or(id).to_owned()
+}
+
+/// Where a page of GitHub or GitLab has its content: the specification wants catalogs named by the
+/// page that people look at.
+fn raw(uri: &str) -> String {
+    if let Some(rest) = uri.strip_prefix("https://github.com/") {
+        let mut parts = rest.splitn(5, '/');
+        let (owner, repository) = (parts.next(), parts.next());
+        if let (Some(owner), Some(repository)) = (owner, repository) {
+            let path = match (parts.next(), parts.next(), parts.next()) {
+                (Some("tree" | "blob"), Some(branch), Some(path)) => {
+                    Some(format!("{branch}/{path}"))
+                }
+                (Some("functions"), Some(name), Some(rest)) => {
+                    Some(format!("HEAD/functions/{name}/{rest}"))
+                }
+                _ => None,
+            };
+            if let Some(path) = path {
+                return format!("https://raw.githubusercontent.com/{owner}/{repository}/{path}");
+            }
+        }
+    }
+    if uri.starts_with("https://gitlab.com/") {
+        return uri.replacen("/-/tree/", "/-/raw/", 1).replacen("/-/blob/", "/-/raw/", 1);
+    }
+    uri.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::raw;
+
+    #[test]
+    fn pages_of_repositories_lead_to_their_content() {
+        for (page, content) in [
+            (
+                "https://github.com/o/catalog/tree/main/functions/log/1.0.0/function.yaml",
+                "https://raw.githubusercontent.com/o/catalog/main/functions/log/1.0.0/function.yaml",
+            ),
+            (
+                "https://github.com/o/catalog/functions/log/1.0.0/function.yaml",
+                "https://raw.githubusercontent.com/o/catalog/HEAD/functions/log/1.0.0/function.yaml",
+            ),
+            (
+                "https://gitlab.com/o/c/-/tree/main/functions/log/1.0.0/function.yaml",
+                "https://gitlab.com/o/c/-/raw/main/functions/log/1.0.0/function.yaml",
+            ),
+            ("https://a.test/functions/x", "https://a.test/functions/x"),
+        ] {
+            assert_eq!(raw(page), content);
+        }
+    }
+}
