@@ -15,7 +15,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("opentelemetry", &["observability"]),
     // What the API says is described to poem-openapi where it is made.
     ("poem", &["services/api-gateway", "services/gateway-ops"]),
-    ("jaq", &["services/definition"]),
+    ("jaq", &["services/jq"]),
     ("saphyr", &["services/definition"]),
     ("prometheus", &["services/monitoring"]),
 ];

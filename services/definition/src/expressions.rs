@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use jsonschema::Validator;
 use kintsugi_core::{Evaluate, EvaluateError, Expr, Program, Schema, Variables};
+use kintsugi_jq::{Filter, Simple, Toolbox, walk};
 use serde_json::Value;
 
-use crate::fast::{self, Simple};
-use crate::jq::{self, Filter, Toolbox};
 use crate::schema::Refusal;
 use crate::source::Mark;
 use crate::{Limits, Problem, Problems, schema};
@@ -44,8 +43,8 @@ impl Expressions {
     ///
     /// When one does not compile, which [`crate::compile`] would have told.
     pub fn new(program: &Program, limits: Limits) -> Result<Self, Problems> {
-        jq::on_big_stack(|| {
-            let toolbox = Toolbox::new();
+        kintsugi_jq::on_big_stack(|| {
+            let toolbox = Toolbox::default();
             let mut problems = Vec::new();
             let mut problem = |code, message| {
                 problems.push(Problem::new(code, Mark::default(), message));
@@ -96,15 +95,15 @@ impl Inner {
         };
         match code {
             Code::Simple(Simple::Literal(value)) => Ok(value.clone()),
-            Code::Simple(Simple::Path { variable: None, keys }) => fast::walk(input, keys).cloned(),
+            Code::Simple(Simple::Path { variable: None, keys }) => walk(input, keys).cloned(),
             Code::Simple(Simple::Path { variable: Some(name), keys }) => {
                 let value = get(name)?;
-                if keys.is_empty() { Ok(value) } else { fast::walk(&value, keys).cloned() }
+                if keys.is_empty() { Ok(value) } else { walk(&value, keys).cloned() }
             }
             Code::Filter(filter) => {
                 let values: Vec<_> =
                     filter.variables().iter().map(get).collect::<Result<_, _>>()?;
-                filter.run(input, &values, &self.limits)
+                filter.run(input, &values, &self.limits.evaluation)
             }
         }
     }

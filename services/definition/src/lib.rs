@@ -9,8 +9,6 @@
 mod canonical;
 mod compile;
 mod expressions;
-mod fast;
-mod jq;
 mod names;
 mod problem;
 mod resource;
@@ -80,7 +78,7 @@ pub fn compile_with(
     settings: &Settings,
     resources: &Resources,
 ) -> Result<Step, Problems> {
-    jq::on_big_stack(|| {
+    kintsugi_jq::on_big_stack(|| {
         let (mut tree, source_format) = source::read(source, &settings.limits)?;
         compile::complete(&mut tree, settings);
         let made = match compile::program(&tree, &settings.limits, resources)? {
@@ -111,7 +109,7 @@ pub struct Identity {
 /// Says what a document is; none: it cannot be read, or does not say.
 #[must_use]
 pub fn identify(source: &[u8], settings: &Settings) -> Option<Identity> {
-    jq::on_big_stack(|| {
+    kintsugi_jq::on_big_stack(|| {
         let (mut tree, _) = source::read(source, &settings.limits).ok()?;
         compile::complete(&mut tree, settings);
         let document = tree.to_value();
@@ -136,7 +134,7 @@ pub fn program_from_document(document: &Value, resources: &Resources) -> Result<
         resources_max: usize::MAX,
         ..Limits::default()
     };
-    jq::on_big_stack(|| {
+    kintsugi_jq::on_big_stack(|| {
         let tree = source::from_value(document, &limits)?;
         match compile::program(&tree, &limits, resources)? {
             compile::Outcome::Made(made) => Ok(made.program),

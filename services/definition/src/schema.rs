@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jsonschema::{Draft, PatternOptions, Retrieve, Uri, Validator};
+use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
 use serde_json::Value;
 
 /// How many violations are told.
@@ -48,10 +48,8 @@ pub(crate) fn build(schema: &Value, library: &Arc<Library>) -> Result<Validator,
     let patterns = PatternOptions::regex().size_limit(1 << 20).dfa_size_limit(1 << 20);
     let missing = Arc::new(Mutex::new(BTreeSet::new()));
     let shelf = Shelf { library: library.clone(), missing: missing.clone() };
-    let options = jsonschema::options()
-        .with_draft(Draft::Draft202012)
-        .with_retriever(shelf)
-        .with_pattern_options(patterns);
+    // Without `$schema`, the newest draft is meant; to name one here would override `$schema`.
+    let options = jsonschema::options().with_retriever(shelf).with_pattern_options(patterns);
     let built = options.build(schema);
     let missing = std::mem::take(&mut *missing.lock().unwrap_or_else(PoisonError::into_inner));
     if !missing.is_empty() {

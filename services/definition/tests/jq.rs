@@ -362,7 +362,8 @@ fn hostile_expressions_end_in_an_error() {
         "first(def f: 1+f; f) // 5",
     ] {
         let started = std::time::Instant::now();
-        let limits = Limits { busy_max: Duration::from_millis(50), ..Limits::default() };
+        let mut limits = Limits::default();
+        limits.evaluation.busy_max = Duration::from_millis(50);
         let result = eval_within(limits, code, &big, &[]);
         let took = started.elapsed();
         assert!(result.is_err(), "{code}: {result:?}");

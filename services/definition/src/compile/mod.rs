@@ -21,11 +21,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kintsugi_core::{Expr, Kind, List, ListId, Node, NodeId, Program, Template};
+use kintsugi_jq::Toolbox;
 use serde_json::Value;
 
 use self::metadata::Defaults;
 pub(crate) use self::workflow::complete;
-use crate::jq::Toolbox;
 use crate::schema::Library;
 use crate::source::{Mark, Tree};
 use crate::{Limits, Need, Problem, Problems, Resources};
@@ -146,7 +146,7 @@ impl<'a> Compiler<'a> {
             resources_used: BTreeSet::new(),
             needs: Vec::new(),
             library: Arc::default(),
-            toolbox: Toolbox::new(),
+            toolbox: Toolbox::default(),
             problems: Vec::new(),
             warnings: Vec::new(),
             expressions: Vec::new(),

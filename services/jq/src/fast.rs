@@ -4,16 +4,22 @@ use serde_json::Value;
 
 /// A simple expression.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Simple {
+pub enum Simple {
     /// Always the same.
     Literal(Value),
     /// A property of the input, or of a variable.
-    Path { variable: Option<String>, keys: Vec<String> },
+    Path {
+        /// Its name, without `$`; none: the input.
+        variable: Option<String>,
+        /// What is looked up in turn.
+        keys: Vec<String>,
+    },
 }
 
 impl Simple {
     /// Takes `code` if it is that simple.
-    pub(crate) fn parse(code: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(code: &str) -> Option<Self> {
         match code.trim() {
             "true" => return Some(Self::Literal(Value::Bool(true))),
             "false" => return Some(Self::Literal(Value::Bool(false))),
@@ -47,7 +53,11 @@ fn is_word(text: &str) -> bool {
 }
 
 /// The value at `keys`; absent is null, and what has no keys is an error, as in jq.
-pub(crate) fn walk<'v>(mut value: &'v Value, keys: &[String]) -> Result<&'v Value, String> {
+///
+/// # Errors
+///
+/// When a value has no keys.
+pub fn walk<'v>(mut value: &'v Value, keys: &[String]) -> Result<&'v Value, String> {
     for key in keys {
         value = match value {
             Value::Object(map) => map.get(key).unwrap_or(&Value::Null),

@@ -8,7 +8,9 @@
 //! the environment, a file, a clock or a module.
 
 mod budget;
+mod fast;
 mod guards;
+mod limits;
 mod natives;
 mod parse;
 mod rewrite;
@@ -21,11 +23,13 @@ use jaq_core::load::parse::{Def, Term};
 use jaq_core::load::{Arena, File, Loader};
 use jaq_core::native::Fun;
 
+pub use self::fast::{Simple, walk};
+pub use self::limits::Limits;
 use self::run::Engine;
-pub(crate) use self::run::Filter;
+pub use self::run::Filter;
 
 /// Stack for work whose depth a document decides. Only pages that are touched cost memory.
-pub(crate) const BIG_STACK: usize = 64 << 20;
+pub const BIG_STACK: usize = 64 << 20;
 
 /// Definitions in jq that are put before those of jaq, so that those use ours; and after.
 const FIRST: &str = include_str!("first.jq");
@@ -36,23 +40,32 @@ const HEIGHT_MAX: usize = 2_000;
 
 /// Why an expression was refused.
 #[derive(Debug)]
-pub(crate) struct Refusal {
-    pub(crate) message: String,
-    pub(crate) hint: Option<String>,
+pub struct Refusal {
+    /// What is wrong with it.
+    pub message: String,
+    /// What would be right.
+    pub hint: Option<String>,
 }
 
 /// What expressions are compiled with; made once for many.
-pub(crate) struct Toolbox {
+pub struct Toolbox {
     prelude: Vec<Def<&'static str>>,
 }
 
 /// Runs `work` on a stack of [`BIG_STACK`].
-pub(crate) fn on_big_stack<T>(work: impl FnOnce() -> T) -> T {
+pub fn on_big_stack<T>(work: impl FnOnce() -> T) -> T {
     stacker::grow(BIG_STACK, work)
 }
 
+impl Default for Toolbox {
+    fn default() -> Self {
+        Self::read()
+    }
+}
+
 impl Toolbox {
-    pub(crate) fn new() -> Self {
+    /// Reads our own definitions and those of jaq.
+    fn read() -> Self {
         let own =
             |code| jaq_core::load::parse(code, |p| p.defs()).expect("our own definitions are jq");
         let defs = own(FIRST)
@@ -66,7 +79,11 @@ impl Toolbox {
     }
 
     /// Compiles an expression.
-    pub(crate) fn compile(&self, code: &str) -> Result<Filter, Refusal> {
+    ///
+    /// # Errors
+    ///
+    /// When it is not jq, or names a filter that there is not.
+    pub fn compile(&self, code: &str) -> Result<Filter, Refusal> {
         let term = parse::term(code)?;
         let free = parse::names(&term)?;
         let height = rewrite::height(&term);

@@ -40,7 +40,7 @@ impl<'a> HasLut<'a, Engine> for Run<'a> {
 }
 
 /// A compiled expression.
-pub(crate) struct Filter {
+pub struct Filter {
     lut: Lut<Engine>,
     id: TermId,
     variables: Vec<String>,
@@ -58,7 +58,8 @@ impl Filter {
     }
 
     /// Names of the variables that it needs, without `$`.
-    pub(crate) fn variables(&self) -> &[String] {
+    #[must_use]
+    pub fn variables(&self) -> &[String] {
         &self.variables
     }
 
@@ -66,7 +67,11 @@ impl Filter {
     ///
     /// What happens on the caller's stack and what on a big one makes no difference to the result:
     /// what runs out of the one is tried on the other.
-    pub(crate) fn run(
+    ///
+    /// # Errors
+    ///
+    /// When it fails or exceeds a limit: says so without the values.
+    pub fn run(
         &self,
         input: &Value,
         variables: &[Value],
