@@ -97,6 +97,15 @@ pub fn compile_with(
     })
 }
 
+/// Reads YAML or JSON of any kind under the limits of a document, and checks nothing else.
+///
+/// # Errors
+///
+/// When it is neither, or exceeds a limit.
+pub fn read(source: &str, limits: &Limits) -> Result<Value, Problems> {
+    kintsugi_jq::on_big_stack(|| Ok(source::read_resource(source, limits)?.to_value()))
+}
+
 /// What a document is, as far as that can be said without checking it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {

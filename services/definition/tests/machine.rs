@@ -2,9 +2,7 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
-
-use common::{body, output, run};
+use common::{body, official, output, run};
 use kintsugi_core::Status;
 use kintsugi_definition::{Settings, compile};
 use serde_json::{Value, json};
@@ -131,24 +129,11 @@ fn yaml(text: &str) -> Value {
     compiled.document["do"][0]["a"]["set"]["x"].clone()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test is not a service")]
-fn folder() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/openworkflow");
-    let folder =
-        std::env::var("KINTSUGI_OPENWORKFLOW_DIR").map_or_else(|_| beside(), PathBuf::from);
-    folder.join("conformance").is_dir().then(|| folder.join("conformance"))
-}
-
 #[test]
 fn conformance_features_without_workers_hold() {
-    let Some(folder) = folder() else {
-        println!("SKIPPED: no Open Workflow conformance files; set KINTSUGI_OPENWORKFLOW_DIR");
-        return;
-    };
+    let Some(folder) = official::folder() else { return };
     let mut held = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap();
+    for (_, text) in official::features(&folder) {
         for scenario in text.split("Scenario:").skip(1) {
             let name = scenario.lines().next().unwrap().trim();
             let source = block(scenario, "a workflow with definition:").unwrap();

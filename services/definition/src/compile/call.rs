@@ -21,6 +21,11 @@ impl<'a> Compiler<'a> {
             self.unsupported(tree.mark, pointer, &format!("`call: {name}`"), hint);
             return nothing();
         }
+        if let Some((with, at)) = task.at("with")
+            && !matches!(with.node, Node::Object(_))
+        {
+            self.wrong_type(with, &at, "`with`", "an object");
+        }
         let name = match self.callee(tree, name, pointer) {
             Some(Callee::TaskType(name)) => name,
             Some(Callee::Function(function)) => return self.inline(task, tree, function),
@@ -28,13 +33,7 @@ impl<'a> Compiler<'a> {
         };
         let with = match task.at("with") {
             Some((tree, at)) if name == "http" => self.http(tree, &at),
-            Some((tree, at)) => match &tree.node {
-                Node::Object(_) => Some(self.template(tree, &at)),
-                _ => {
-                    self.wrong_type(tree, &at, "`with`", "an object");
-                    None
-                }
-            },
+            Some((tree, at)) => Some(self.template(tree, &at)),
             None if name == "http" => {
                 self.required(task, "with", "`call: http`");
                 None

@@ -4,13 +4,13 @@
 //! caller's variables, and its references begin with the call's (`/do/0/greet/call/…`), so that no
 //! two tasks of a program share one. A function from elsewhere sees nothing of `use` either.
 
-use kintsugi_core::{Kind, Template};
+use kintsugi_core::Kind;
 
 use super::fields::Fields;
 use super::task::Targets;
 use super::{Compiler, Foreign, nothing};
 use crate::names::{did_you_mean, is_semver, is_task_type};
-use crate::source::{Node, Tree, escape};
+use crate::source::{Tree, escape};
 use crate::{Problem, ResourceKind};
 
 /// Functions that may call each other in a row.
@@ -156,7 +156,7 @@ impl<'a> Compiler<'a> {
         function: Function<'a>,
     ) -> Kind {
         let pointer = task.path("call");
-        let with = self.arguments(task);
+        let with = task.at("with").map(|(tree, at)| self.template(tree, &at));
         if let Some((metadata, at)) = task.at("metadata") {
             self.metadata_of_no_call(metadata, &at);
         }
@@ -182,15 +182,6 @@ impl<'a> Compiler<'a> {
             Some(node) => Kind::Function { with, body: self.add_list(vec![node]) },
             None => nothing(),
         }
-    }
-
-    /// `with` of a call of a function; none: the function gets the call's input.
-    fn arguments(&mut self, task: &Fields<'a>) -> Option<Template> {
-        let (tree, at) = task.at("with")?;
-        if !matches!(tree.node, Node::Object(_)) {
-            self.wrong_type(tree, &at, "`with`", "an object");
-        }
-        Some(self.template(tree, &at))
     }
 
     /// Compiles the function's task as it is where it stands, with nothing of the caller in scope.

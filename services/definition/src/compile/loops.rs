@@ -45,7 +45,19 @@ impl<'a> Compiler<'a> {
             self.problem(Problem::new("invalid-variable", fields.mark, message).at(pointer));
         }
         let items = self.required(&fields, "in", "`for`").map(|(tree, at)| match &tree.node {
-            Node::Array(_) => self.template(tree, &at),
+            Node::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    if !matches!(item.node, Node::Object(_)) {
+                        let at = format!("{at}/{index}");
+                        let message =
+                            format!("an item must be an object, not {}", item.node.kind());
+                        let problem = Problem::new("type", item.mark, message).at(at);
+                        let hint = "write the array as an expression: in: ${ [1, 2] }";
+                        self.problem(problem.hint(hint));
+                    }
+                }
+                self.template(tree, &at)
+            }
             Node::String(_) => {
                 let expr = self.condition(tree, &at, "`in`");
                 expr.map_or(Template::Literal(serde_json::Value::Null), Template::Expr)

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::template::inside;
 use super::{Compiler, nothing};
+use crate::Problem;
 use crate::source::{Node, Tree};
 
 impl<'a> Compiler<'a> {
@@ -22,17 +23,28 @@ impl<'a> Compiler<'a> {
         let fields = self.fields(tree, pointer, "an error", &known)?;
         let kind = self.required(&fields, "type", "an error");
         let status = self.required(&fields, "status", "an error");
+        let kind = kind.and_then(|(tree, at)| self.error_type(tree, &at));
         let mut text = |found: Option<(&'a Tree, String)>, key: &str| {
             let (tree, at) = found?;
             self.string(tree, &at, &format!("`{key}`"))?;
             Some(self.template(tree, &at))
         };
-        let kind = text(kind, "type");
         let (instance, title) =
             (text(fields.at("instance"), "instance"), text(fields.at("title"), "title"));
         let detail = text(fields.at("detail"), "detail");
         let status = status.and_then(|(tree, at)| self.status(tree, &at));
         Some(ErrorTemplate { kind: kind?, status: status?, instance, title, detail })
+    }
+
+    /// A URI, with or without variables of its own; or an expression.
+    fn error_type(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
+        let text = self.string(tree, pointer, "`type`")?;
+        if inside(text).is_none() && (text.is_empty() || text.contains(char::is_whitespace)) {
+            let message = "the `type` of an error is a URI";
+            let problem = Problem::new("invalid-uri", tree.mark, message).at(pointer);
+            self.problem(problem.hint("for instance https://example.com/errors/out-of-stock"));
+        }
+        Some(self.template(tree, pointer))
     }
 
     fn status(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {

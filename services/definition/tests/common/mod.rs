@@ -1,5 +1,8 @@
 //! What the tests share.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+#![allow(clippy::print_stdout, reason = "tests say what they skip")]
+
+pub mod official;
 
 use std::collections::BTreeMap;
 
