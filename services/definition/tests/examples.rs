@@ -1,6 +1,8 @@
 //! The official examples and conformance documents: each compiles, or is refused because of what
 //! is not supported, and for no other reason.
 
+#![allow(clippy::print_stdout, reason = "tests say what they found")]
+
 mod common;
 
 use std::fmt::Write as _;

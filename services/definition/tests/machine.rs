@@ -1,5 +1,7 @@
 //! Documents, run by the machine: the conformance features that need no worker, and our own.
 
+#![allow(clippy::print_stdout, reason = "tests say what they found")]
+
 mod common;
 
 use common::{body, official, output, run};

@@ -1,6 +1,7 @@
 //! The official schema and our own checks agree: on every example, and on thousands of mutations
 //! of them. Where they do not, the difference is in a list here, and in the profile.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::print_stdout, reason = "tests say what they found")]
 
 mod common;
 mod mutate;
