@@ -16,7 +16,7 @@ const HOMES: &[(&str, &[&str])] = &[
     // What the API says is described to poem-openapi where it is made.
     ("poem", &["services/api-gateway", "services/gateway-ops"]),
     ("jaq", &["services/jq"]),
-    ("saphyr", &["services/definition"]),
+    ("saphyr", &["services/document"]),
     ("prometheus", &["services/monitoring"]),
 ];
 

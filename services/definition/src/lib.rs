@@ -10,21 +10,20 @@ mod canonical;
 mod compile;
 mod expressions;
 mod names;
-mod problem;
 mod resource;
 mod schema;
 mod settings;
-mod source;
 
 use kintsugi_core::Program;
 use serde_json::Value;
 
+pub(crate) use kintsugi_document as source;
+
 pub use canonical::digest;
 pub use expressions::Expressions;
-pub use problem::{Problem, Problems};
 pub use resource::{Need, Resource, ResourceKind, Resources};
 pub use settings::{Limits, Settings};
-pub use source::Format;
+pub use source::{Format, Problem, Problems};
 
 /// A document that was accepted.
 #[derive(Clone, Debug)]
@@ -79,7 +78,7 @@ pub fn compile_with(
     resources: &Resources,
 ) -> Result<Step, Problems> {
     kintsugi_jq::on_big_stack(|| {
-        let (mut tree, source_format) = source::read(source, &settings.limits)?;
+        let (mut tree, source_format) = source::read(source, &settings.limits.document)?;
         compile::complete(&mut tree, settings);
         let made = match compile::program(&tree, &settings.limits, resources)? {
             compile::Outcome::Needs(needs) => return Ok(Step::Needs(needs)),
@@ -103,7 +102,7 @@ pub fn compile_with(
 ///
 /// When it is neither, or exceeds a limit.
 pub fn read(source: &str, limits: &Limits) -> Result<Value, Problems> {
-    kintsugi_jq::on_big_stack(|| Ok(source::read_resource(source, limits)?.to_value()))
+    kintsugi_jq::on_big_stack(|| Ok(source::read_resource(source, &limits.document)?.to_value()))
 }
 
 /// What a document is, as far as that can be said without checking it.
@@ -119,7 +118,7 @@ pub struct Identity {
 #[must_use]
 pub fn identify(source: &[u8], settings: &Settings) -> Option<Identity> {
     kintsugi_jq::on_big_stack(|| {
-        let (mut tree, _) = source::read(source, &settings.limits).ok()?;
+        let (mut tree, _) = source::read(source, &settings.limits.document).ok()?;
         compile::complete(&mut tree, settings);
         let document = tree.to_value();
         let text = |key: &str| document.get("document")?.get(key)?.as_str();
@@ -137,14 +136,14 @@ pub fn identify(source: &[u8], settings: &Settings) -> Option<Identity> {
 pub fn program_from_document(document: &Value, resources: &Resources) -> Result<Program, Problems> {
     // It was let in under the limits of its time.
     let limits = Limits {
-        depth_max: 128,
+        document: source::Limits { depth_max: 128, ..source::Limits::default() },
         expressions_max: usize::MAX,
         expression_bytes_max: usize::MAX,
         resources_max: usize::MAX,
         ..Limits::default()
     };
     kintsugi_jq::on_big_stack(|| {
-        let tree = source::from_value(document, &limits)?;
+        let tree = source::from_value(document, &limits.document)?;
         match compile::program(&tree, &limits, resources)? {
             compile::Outcome::Made(made) => Ok(made.program),
             compile::Outcome::Needs(needs) => Err(missing(needs)),

@@ -3,12 +3,8 @@
 /// Limits on documents and on the evaluation of expressions.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Size of a document. Default: 1 MiB.
-    pub bytes_max: usize,
-    /// How deep a document may nest. Default: 64.
-    pub depth_max: usize,
-    /// How many values a document may have, keys not counted. Default: 10,000.
-    pub nodes_max: usize,
+    /// What reading it may cost.
+    pub document: kintsugi_document::Limits,
     /// How many tasks a document may have, with functions and extensions where they are used.
     /// Default: 10,000.
     pub tasks_max: usize,
@@ -25,9 +21,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            bytes_max: 1 << 20,
-            depth_max: 64,
-            nodes_max: 10_000,
+            document: kintsugi_document::Limits::default(),
             tasks_max: 10_000,
             expressions_max: 2_000,
             expression_bytes_max: 8 << 10,

@@ -135,7 +135,7 @@ impl<'a> Compiler<'a> {
         let uri = raw(uri);
         let resource = self.resource(&uri, ResourceKind::Function, tree.mark, at)?;
         let cell = self.trees.get(resource.uri.as_str())?;
-        let limits = self.limits;
+        let limits = &self.limits.document;
         match cell.get_or_init(|| crate::source::read_resource(&resource.content, limits)) {
             Ok(function) => {
                 Some(Function { id: uri, name: name.to_owned(), tree: function, is_foreign: true })

@@ -115,7 +115,7 @@ impl<'a> Compiler<'a> {
                 all = false;
                 continue;
             };
-            match source::read_resource(&resource.content, self.limits) {
+            match source::read_resource(&resource.content, &self.limits.document) {
                 Ok(tree) => {
                     Arc::make_mut(&mut self.library).insert(uri.clone(), tree.to_value());
                 }

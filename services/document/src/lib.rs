@@ -1,6 +1,9 @@
-//! Documents as trees in which every key and value knows where it stands.
+//! YAML and JSON as trees in which every key and value knows where it stands, and what is wrong with
+//! them. It knows nothing of workflows.
 
 mod json;
+mod limits;
+mod problem;
 mod scalar;
 mod tree;
 mod yaml;
@@ -8,9 +11,9 @@ mod yaml;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use tree::{Entry, Mark, Node, Tree, escape};
-
-use crate::{Limits, Problem, Problems};
+pub use limits::Limits;
+pub use problem::{Problem, Problems};
+pub use tree::{Entry, Mark, Node, Tree, escape};
 
 /// The format of a source text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +26,11 @@ pub enum Format {
 }
 
 /// Reads a document, which must be an object.
-pub(crate) fn read(source: &[u8], limits: &Limits) -> Result<(Tree, Format), Problems> {
+///
+/// # Errors
+///
+/// When it is neither YAML nor JSON, no object, or exceeds a limit.
+pub fn read(source: &[u8], limits: &Limits) -> Result<(Tree, Format), Problems> {
     let start = Mark { line: 1, column: 1 };
     if source.len() > limits.bytes_max {
         let (size, max) = (source.len(), limits.bytes_max);
@@ -68,14 +75,22 @@ fn read_either(text: &str, limits: &Limits) -> Result<(Tree, Format), Problem> {
     }
 }
 
-/// Reads a resource: YAML or JSON of any kind, under the limits of a document.
-pub(crate) fn read_resource(text: &str, limits: &Limits) -> Result<Tree, Problem> {
+/// Reads YAML or JSON of any kind, under the limits of a document.
+///
+/// # Errors
+///
+/// When it is neither, or exceeds a limit.
+pub fn read_resource(text: &str, limits: &Limits) -> Result<Tree, Problem> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     read_either(text, limits).map(|(tree, _)| tree)
 }
 
 /// Takes a JSON value as a tree without positions.
-pub(crate) fn from_value(value: &Value, limits: &Limits) -> Result<Tree, Problems> {
+///
+/// # Errors
+///
+/// When it nests too deep.
+pub fn from_value(value: &Value, limits: &Limits) -> Result<Tree, Problems> {
     Ok(tree::from_value(value, limits.depth_max)?)
 }
 

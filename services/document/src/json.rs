@@ -1,6 +1,6 @@
 //! JSON (RFC 8259) with positions, stricter than most: no key twice, no lone surrogate, no U+0000.
 
-use super::{Entry, Mark, Node, Tree, scalar};
+use crate::{Entry, Mark, Node, Tree, scalar};
 use crate::{Limits, Problem};
 
 struct Reader<'a> {

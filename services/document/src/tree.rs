@@ -6,14 +6,17 @@ use crate::Problem;
 
 /// A position in a source text; both from 1, and 0 where there is no source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Mark {
-    pub(crate) line: u32,
-    /// In characters.
-    pub(crate) column: u32,
+pub struct Mark {
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
 }
 
 impl Mark {
-    pub(crate) fn new(line: usize, column: usize) -> Self {
+    /// A position, cut to what fits.
+    #[must_use]
+    pub fn new(line: usize, column: usize) -> Self {
         let of = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Self { line: of(line), column: of(column) }
     }
@@ -21,18 +24,25 @@ impl Mark {
 
 /// A value and where it starts.
 #[derive(Clone, Debug)]
-pub(crate) struct Tree {
-    pub(crate) mark: Mark,
-    pub(crate) node: Node,
+pub struct Tree {
+    /// Where it starts.
+    pub mark: Mark,
+    /// What it is.
+    pub node: Node,
 }
 
 /// A value.
 #[derive(Clone, Debug)]
-pub(crate) enum Node {
+pub enum Node {
+    /// Null.
     Null,
+    /// A boolean.
     Bool(bool),
+    /// A number.
     Number(Number),
+    /// A string.
     String(String),
+    /// An array.
     Array(Vec<Tree>),
     /// Sorted by key, so that a program does not depend on the order in the source.
     Object(Vec<Entry>),
@@ -40,15 +50,19 @@ pub(crate) enum Node {
 
 /// A key with its value.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) mark: Mark,
-    pub(crate) value: Tree,
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key starts.
+    pub mark: Mark,
+    /// The value.
+    pub value: Tree,
 }
 
 impl Node {
     /// For messages.
-    pub(crate) fn kind(&self) -> &'static str {
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "a boolean",
@@ -59,8 +73,12 @@ impl Node {
         }
     }
 
-    /// An object of `entries`; the second of two equal keys is the problem.
-    pub(crate) fn object(mut entries: Vec<Entry>) -> Result<Self, Problem> {
+    /// An object of `entries`.
+    ///
+    /// # Errors
+    ///
+    /// When two keys are equal: the second is the problem.
+    pub fn object(mut entries: Vec<Entry>) -> Result<Self, Problem> {
         entries.sort_by(|a, b| a.key.cmp(&b.key).then(a.mark.cmp(&b.mark)));
         if let Some(pair) = entries.windows(2).find(|pair| pair[0].key == pair[1].key) {
             let (first, second) = (&pair[0], &pair[1]);
@@ -74,7 +92,8 @@ impl Node {
 
 impl Tree {
     /// The value as JSON.
-    pub(crate) fn to_value(&self) -> Value {
+    #[must_use]
+    pub fn to_value(&self) -> Value {
         match &self.node {
             Node::Null => Value::Null,
             Node::Bool(bool) => Value::Bool(*bool),
@@ -87,7 +106,9 @@ impl Tree {
         }
     }
 
-    pub(crate) fn as_str(&self) -> Option<&str> {
+    /// The text, if it is one.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
         match &self.node {
             Node::String(text) => Some(text),
             _ => None,
@@ -121,6 +142,7 @@ pub(crate) fn from_value(value: &Value, depth_left: usize) -> Result<Tree, Probl
 }
 
 /// A name as a segment of a JSON pointer (RFC 6901).
-pub(crate) fn escape(name: &str) -> String {
+#[must_use]
+pub fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Number;
 
-use super::Node;
+use crate::Node;
 
 /// Why a plain scalar was refused: code and message.
 pub(super) type Refusal = (&'static str, String);
@@ -85,7 +85,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::source::{Mark, Tree};
+    use crate::{Mark, Tree};
 
     fn value(text: &str) -> Value {
         Tree { mark: Mark::default(), node: resolve(text).unwrap() }.to_value()

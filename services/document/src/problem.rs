@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::source::Mark;
+use crate::Mark;
 
 /// How many problems are told; a document with more has one cause, or an enemy.
 const PROBLEMS_MAX: usize = 100;
@@ -27,17 +27,22 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(code: &'static str, mark: Mark, message: impl Into<String>) -> Self {
+    /// A problem at `mark`.
+    pub fn new(code: &'static str, mark: Mark, message: impl Into<String>) -> Self {
         let Mark { line, column } = mark;
         Self { code, message: message.into(), line, column, pointer: String::new(), hint: None }
     }
 
-    pub(crate) fn at(mut self, pointer: impl Into<String>) -> Self {
+    /// The same, at a JSON pointer.
+    #[must_use]
+    pub fn at(mut self, pointer: impl Into<String>) -> Self {
         self.pointer = pointer.into();
         self
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    /// The same, with what would be right.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -60,7 +65,8 @@ pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
     /// Sorts, removes repeats, and cuts to [`PROBLEMS_MAX`] with a note.
-    pub(crate) fn of(mut all: Vec<Problem>) -> Self {
+    #[must_use]
+    pub fn of(mut all: Vec<Problem>) -> Self {
         all.sort_by(|a, b| {
             (a.line, a.column, &a.pointer, a.code).cmp(&(b.line, b.column, &b.pointer, b.code))
         });

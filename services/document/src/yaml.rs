@@ -2,7 +2,7 @@
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
-use super::{Entry, Mark, Node, Tree, scalar};
+use crate::{Entry, Mark, Node, Tree, scalar};
 use crate::{Limits, Problem};
 
 /// A collection that is still open.
