@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # One image for all seven services: the role is the command, for example `gateway`.
 
 FROM node:22-bookworm-slim AS dashboard
@@ -12,6 +11,7 @@ RUN npm run build
 FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
+# rust-toolchain.toml stays out (.dockerignore): it names the formatter and the linter, which rustup would fetch for nothing.
 COPY . .
 # The gateway has the dashboard inside, so this comes first.
 COPY --from=dashboard /src/frontend/dist frontend/dist
@@ -21,11 +21,12 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin kintsugi \
+    && groupadd --system --gid 10001 kintsugi \
+    && useradd --system --uid 10001 --gid kintsugi --home-dir /nonexistent --shell /usr/sbin/nologin kintsugi \
     && install -d -o kintsugi -g kintsugi /run/kintsugi
 COPY --from=build /kintsugi /usr/local/bin/kintsugi
 COPY LICENSE /usr/share/doc/kintsugi/LICENSE
-USER 10001
+USER 10001:10001
 # Written when the role is ready and removed when it stops, so it tells of readiness for roles without a port.
 # A role that has died takes its container with it.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 CMD ["test", "-s", "/run/kintsugi/ready.json"]
