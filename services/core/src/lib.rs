@@ -20,8 +20,8 @@ pub use id::{DefinitionRef, IdError, RunId, TaskKey, is_dns_label, partition_of}
 pub use io::{Effect, Event, Fault, Input, LossCause, Step};
 pub use machine::{Machine, Outcome, ReplayError, replay};
 pub use program::{
-    Call, Case, Catch, ErrorFilter, ErrorTemplate, Export, Expr, Flow, Jump, Kind, List, ListId,
-    Node, NodeId, Program, Schema, Span, TaskPolicy, Template, TryRetry, WhenExhausted,
+    Call, Case, Catch, Deferred, ErrorFilter, ErrorTemplate, Export, Expr, Flow, Jump, Kind, List,
+    ListId, Node, NodeId, Program, Schema, Span, TaskPolicy, Template, TryRetry, WhenExhausted,
 };
 pub use retry::{Backoff, RetryPolicy};
 pub use state::{

@@ -282,8 +282,29 @@ pub struct Call {
     pub queue: String,
     /// Its input, evaluated on the task's transformed input.
     pub with: Template,
+    /// What of its input only the worker can evaluate. With any, the input is an object, and gets
+    /// them as its key `deferred`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deferred: Vec<Deferred>,
     /// Retries, limits and what happens in the end.
     pub policy: TaskPolicy,
+}
+
+/// An expression that the worker evaluates: it names what the engine must not know (a secret), or
+/// what there is only while the task runs (a message). It travels beside the input and not in it,
+/// so that no data can pass for one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Deferred {
+    /// Where its value belongs: a JSON pointer into the input.
+    pub at: String,
+    /// Its source, without `${ }`.
+    pub expression: String,
+    /// Whether it is applied to the task's transformed input, which then travels with it.
+    pub input: bool,
+    /// Names of the variables that it needs, without `$`; their values travel with it.
+    pub variables: Vec<String>,
+    /// Names of the secrets that it reads.
+    pub secrets: Vec<String>,
 }
 
 /// What bounds a task that a worker executes.

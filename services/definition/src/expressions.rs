@@ -51,17 +51,10 @@ impl Expressions {
             };
             let mut expressions = Vec::with_capacity(program.expressions.len());
             for source in &program.expressions {
-                let code = match Simple::parse(source) {
-                    Some(simple) => Code::Simple(simple),
-                    None => match toolbox.compile(source) {
-                        Ok(filter) => Code::Filter(Box::new(filter)),
-                        Err(err) => {
-                            problem("invalid-expression", err.message);
-                            continue;
-                        }
-                    },
-                };
-                expressions.push((source.clone(), code));
+                match Code::of(&toolbox, source) {
+                    Ok(code) => expressions.push((source.clone(), code)),
+                    Err(message) => problem("invalid-expression", message),
+                }
             }
             let mut schemas = Vec::with_capacity(program.schemas.len());
             let library = Arc::new(program.schema_library.clone());
@@ -83,27 +76,35 @@ impl Expressions {
     }
 }
 
-impl Inner {
+impl Code {
+    fn of(toolbox: &Toolbox, source: &str) -> Result<Self, String> {
+        if let Some(simple) = Simple::parse(source) {
+            return Ok(Self::Simple(simple));
+        }
+        let filter = toolbox.compile(source).map_err(|refusal| refusal.message)?;
+        Ok(Self::Filter(Box::new(filter)))
+    }
+
     fn evaluate(
         &self,
-        code: &Code,
         input: &Value,
         variables: &dyn Variables,
+        limits: &Limits,
     ) -> Result<Value, String> {
         let get = |name: &String| {
             variables.get(name).ok_or_else(|| format!("names ${name}, which is not available here"))
         };
-        match code {
-            Code::Simple(Simple::Literal(value)) => Ok(value.clone()),
-            Code::Simple(Simple::Path { variable: None, keys }) => walk(input, keys).cloned(),
-            Code::Simple(Simple::Path { variable: Some(name), keys }) => {
+        match self {
+            Self::Simple(Simple::Literal(value)) => Ok(value.clone()),
+            Self::Simple(Simple::Path { variable: None, keys }) => walk(input, keys).cloned(),
+            Self::Simple(Simple::Path { variable: Some(name), keys }) => {
                 let value = get(name)?;
                 if keys.is_empty() { Ok(value) } else { walk(&value, keys).cloned() }
             }
-            Code::Filter(filter) => {
+            Self::Filter(filter) => {
                 let values: Vec<_> =
                     filter.variables().iter().map(get).collect::<Result<_, _>>()?;
-                filter.run(input, &values, &self.limits.evaluation)
+                filter.run(input, &values, &limits.evaluation)
             }
         }
     }
@@ -119,13 +120,7 @@ impl Evaluate for Expressions {
         let Some((source, code)) = self.0.expressions.get(expr.0 as usize) else {
             return Err(EvaluateError { detail: format!("there is no expression {}", expr.0) });
         };
-        self.0.evaluate(code, input, variables).map_err(|why| {
-            let mut shown: String = source.chars().take(SHOWN_MAX).collect();
-            if shown.len() < source.len() {
-                shown.push('…');
-            }
-            EvaluateError { detail: format!("the expression `{shown}` {why}") }
-        })
+        code.evaluate(input, variables, &self.0.limits).map_err(|why| said(source, &why))
     }
 
     fn validate(&self, schema: Schema, value: &Value) -> Result<(), EvaluateError> {
@@ -133,6 +128,67 @@ impl Evaluate for Expressions {
             return Err(EvaluateError { detail: format!("there is no schema {}", schema.0) });
         };
         schema::validate(validator, value).map_err(|detail| EvaluateError { detail })
+    }
+}
+
+/// Why an expression failed.
+fn said(source: &str, why: &str) -> EvaluateError {
+    let mut shown: String = source.chars().take(SHOWN_MAX).collect();
+    if shown.len() < source.len() {
+        shown.push('…');
+    }
+    EvaluateError { detail: format!("the expression `{shown}` {why}") }
+}
+
+/// jq for expressions that stand alone, as workers get them. Cheap to clone.
+#[derive(Clone)]
+pub struct Jq(Arc<(Toolbox, Limits)>);
+
+impl std::fmt::Debug for Jq {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Jq")
+    }
+}
+
+impl Jq {
+    /// Expressions under `limits`.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self(Arc::new((kintsugi_jq::on_big_stack(Toolbox::default), limits)))
+    }
+
+    /// Compiles an expression, without `${ }`.
+    ///
+    /// # Errors
+    ///
+    /// When it is not jq, or names what there is not.
+    pub fn compile(&self, source: &str) -> Result<Expression, EvaluateError> {
+        let code = kintsugi_jq::on_big_stack(|| Code::of(&self.0.0, source));
+        let code = code.map_err(|detail| EvaluateError { detail })?;
+        Ok(Expression { jq: self.clone(), source: source.to_owned(), code })
+    }
+}
+
+/// A compiled expression that stands alone.
+pub struct Expression {
+    jq: Jq,
+    source: String,
+    code: Code,
+}
+
+impl Expression {
+    /// Its first output for `input`; null when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it fails, exceeds a limit, or names a variable that is not there.
+    pub fn evaluate(
+        &self,
+        input: &Value,
+        variables: &dyn Variables,
+    ) -> Result<Value, EvaluateError> {
+        let result = self.code.evaluate(input, variables, &self.jq.0.1);
+        result.map_err(|why| said(&self.source, &why))
     }
 }
 

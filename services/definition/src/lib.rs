@@ -20,7 +20,7 @@ use serde_json::Value;
 pub(crate) use kintsugi_document as source;
 
 pub use canonical::digest;
-pub use expressions::Expressions;
+pub use expressions::{Expression, Expressions, Jq};
 pub use resource::{Need, Resource, ResourceKind, Resources};
 pub use settings::{Limits, Settings};
 pub use source::{Format, Problem, Problems};

@@ -187,9 +187,9 @@ fn variables_are_bound_by_name() {
     ] {
         assert_eq!(eval(code, &json!(null), &variables), Ok(expected), "{code}");
     }
-    for code in ["$secrets.x", "$secrets.x + 1"] {
+    for code in ["$task.x", "$task.x + 1"] {
         let err = eval(code, &json!(null), &variables).unwrap_err();
-        assert!(err.contains("$secrets, which is not available here"), "{err}");
+        assert!(err.contains("$task, which is not available here"), "{err}");
     }
 }
 

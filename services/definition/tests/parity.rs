@@ -36,6 +36,7 @@ const STRICTER: &[(&str, &str)] = &[
     ("no-effect", "what does nothing is not accepted"),
     ("missing-resource", "a resource must be there"),
     ("ambiguous-schema", "a schema is in `document` or in `resource`"),
+    ("secret-here", "a secret stands where it can be kept from the engine"),
 ];
 
 /// Where we are stricter than the schema about single keys: code, part of the message, why.
@@ -46,6 +47,12 @@ const STRICTER_KEYS: &[(&str, &str, &str)] = &[
     ("unknown-key", "`constant` has no key", "a back-off has no such parameter"),
     ("unknown-key", "`linear` has no key", "a back-off has no such parameter"),
     ("unknown-key", "`exponential` has no key", "a back-off has no such parameter"),
+    ("unknown-key", "`endpoints` has no key", "the schema takes any key there"),
+    ("unknown-key", "`request` has no key", "the schema takes any key there"),
+    ("unknown-key", "an authentication policy has no key", "the schema takes any key there"),
+    ("type", "an authentication policy has one scheme", "the schema takes any key there"),
+    ("missing-key", "the grant `", "a grant is asked for with what it needs"),
+    ("missing-key", "`client` needs", "a client says who it is"),
     ("type", "`set` as a string must be one expression", "any other text would be the data"),
     ("type", "is compared as it is, not evaluated", "`errors.with` is static"),
     ("out-of-range", "", "durations, counts and status are not negative, and bounded"),

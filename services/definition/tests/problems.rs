@@ -157,7 +157,7 @@ fn a_bad_body_has_its_code_and_place() {
             "invalid-schema 2:51",
         ),
         ("do: [{a: {set: {x: 1}, output: {as: 5}}}]", "type 2:37"),
-        ("do: []\nuse: {secrets: [a]}", "unsupported 3:7"),
+        ("do: []\nuse: {secrets: 5}", "type 3:16"),
         ("do: []\nuse: {retries: {r: {dely: PT1S}}}", "unknown-key 3:21"),
         ("do: []\nuse: {errors: {e: {type: x}}}", "missing-key 3:19"),
         ("do: []\nevaluate: {mode: loose}", "unsupported 3:18"),

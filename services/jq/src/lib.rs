@@ -85,7 +85,10 @@ impl Toolbox {
     /// When it is not jq, or names a filter that there is not.
     pub fn compile(&self, code: &str) -> Result<Filter, Refusal> {
         let term = parse::term(code)?;
-        let free = parse::names(&term)?;
+        let names = parse::names(&term)?;
+        let secrets: BTreeSet<String> = names.secrets.iter().map(|n| (*n).to_owned()).collect();
+        let secrets = (!names.all_secrets).then_some(secrets);
+        let free = names.free;
         let height = rewrite::height(&term);
         if height > HEIGHT_MAX {
             let message = "the expression nests too deep".to_owned();
@@ -101,7 +104,7 @@ impl Toolbox {
             jaq_core::Compiler::default().with_funs(natives).with_global_vars(free.iter().copied());
         let filter = compiler.compile(modules).map_err(|errors| parse::undefined(&errors))?;
         let variables = free.iter().map(|name| name[1..].to_owned()).collect();
-        Ok(Filter::new(filter, variables, height))
+        Ok(Filter::new(filter, variables, secrets, height))
     }
 
     /// The definitions and natives that `body` reaches: a tenth of the memory and of the time of

@@ -83,20 +83,40 @@ fn count(tokens: &[Token<&str>]) -> usize {
     tokens.iter().map(|token| 1 + within(token)).sum()
 }
 
-/// The names of variables with `$` that a term does not bind itself; refuses names that are ours.
-pub(super) fn names<'s>(term: &Term<&'s str>) -> Result<Vec<&'s str>, Refusal> {
+/// The names that a term does not bind itself; refuses names that are ours.
+pub(super) fn names<'s>(term: &Term<&'s str>) -> Result<Names<'s>, Refusal> {
     let mut walk = Names::default();
     walk.term(term, &mut Vec::new());
     match walk.reserved {
         Some(name) => Err(unknown(name)),
-        None => Ok(walk.free.into_iter().collect()),
+        None => Ok(walk),
     }
 }
 
+/// What a term names.
 #[derive(Default)]
-struct Names<'s> {
-    free: BTreeSet<&'s str>,
+pub(super) struct Names<'s> {
+    /// Variables with `$`.
+    pub(super) free: BTreeSet<&'s str>,
+    /// Properties of `$secrets` that are named as such.
+    pub(super) secrets: BTreeSet<&'s str>,
+    /// `$secrets` is used in another way, so that any may be read.
+    pub(super) all_secrets: bool,
     reserved: Option<&'s str>,
+}
+
+/// The variable that holds secrets.
+const SECRETS: &str = "$secrets";
+
+/// The key of a path's part, where it is a plain text.
+fn key<'s>(part: &Part<Term<&'s str>>) -> Option<&'s str> {
+    match part {
+        Part::Index(Term::Str(None, parts)) => match parts.as_slice() {
+            [StrPart::Str(text)] => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 impl<'s> Names<'s> {
@@ -123,6 +143,7 @@ impl<'s> Names<'s> {
             Term::Var(name) => {
                 self.used(name);
                 if !bound.contains(name) {
+                    self.all_secrets |= *name == SECRETS;
                     self.free.insert(name);
                 }
             }
@@ -171,17 +192,30 @@ impl<'s> Names<'s> {
                 self.used(name);
                 self.all(args, bound);
             }
-            Term::Path(head, path) => {
-                self.term(head, bound);
-                for (part, _) in &path.0 {
-                    match part {
-                        Part::Index(index) => self.term(index, bound),
-                        Part::Range(from, to) => self.all(from.iter().chain(to), bound),
-                    }
-                }
-            }
+            Term::Path(head, path) => self.path(head, &path.0, bound),
         }
         bound.truncate(outer);
+    }
+
+    fn path(
+        &mut self,
+        head: &Term<&'s str>,
+        parts: &[(Part<Term<&'s str>>, jaq_core::path::Opt)],
+        bound: &mut Vec<&'s str>,
+    ) {
+        match (head, parts.first().and_then(|(part, _)| key(part))) {
+            (Term::Var(SECRETS), Some(name)) if !bound.contains(&SECRETS) => {
+                self.free.insert(SECRETS);
+                self.secrets.insert(name);
+            }
+            _ => self.term(head, bound),
+        }
+        for (part, _) in parts {
+            match part {
+                Part::Index(index) => self.term(index, bound),
+                Part::Range(from, to) => self.all(from.iter().chain(to), bound),
+            }
+        }
     }
 
     fn definition(&mut self, def: &Def<&'s str>, bound: &mut Vec<&'s str>) {

@@ -1,5 +1,6 @@
 //! Evaluation of a compiled expression.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jaq_core::compile::TermId;
@@ -44,6 +45,7 @@ pub struct Filter {
     lut: Lut<Engine>,
     id: TermId,
     variables: Vec<String>,
+    secrets: Option<BTreeSet<String>>,
     reserve: usize,
 }
 
@@ -51,10 +53,17 @@ impl Filter {
     pub(super) fn new(
         filter: jaq_core::Filter<Engine>,
         variables: Vec<String>,
+        secrets: Option<BTreeSet<String>>,
         height: usize,
     ) -> Self {
         let reserve = RESERVE + height * FRAME;
-        Self { lut: filter.lut, id: filter.id, variables, reserve }
+        Self { lut: filter.lut, id: filter.id, variables, secrets, reserve }
+    }
+
+    /// Which properties of `$secrets` it reads; none: that cannot be told.
+    #[must_use]
+    pub fn secrets(&self) -> Option<&BTreeSet<String>> {
+        self.secrets.as_ref()
     }
 
     /// Names of the variables that it needs, without `$`.

@@ -82,5 +82,6 @@ pub(crate) async fn deps(settings: &Settings, alone: bool) -> Result<Deps, Failu
 pub(crate) async fn worker_deps(settings: &Settings) -> Result<WorkerDeps, Failure> {
     let instance = instance(settings);
     let bus = bus(settings, &instance).await?;
-    Ok(WorkerDeps { bus, tracer: tracer(settings)?, instance })
+    let secrets = kintsugi_runtime::secret_variables();
+    Ok(WorkerDeps { bus, tracer: tracer(settings)?, instance, secrets })
 }

@@ -9,8 +9,26 @@ use figment::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::Secret;
+
 /// Names with the prefix that are not settings: where the file is, and what tests are told.
 const NOT_SETTINGS: [&str; 2] = ["config", "bin"];
+
+/// Names with this beginning are secrets of workflows, and no settings either.
+const SECRETS: &str = "secret_";
+
+/// The secrets that the environment gives to workflows: the values of `KINTSUGI_SECRET_<NAME>`, by
+/// `<NAME>`.
+#[must_use]
+pub fn secret_variables() -> BTreeMap<String, Secret> {
+    let beginning = "KINTSUGI_SECRET_";
+    std::env::vars_os()
+        .filter_map(|(name, value)| {
+            let name = name.into_string().ok()?.strip_prefix(beginning)?.to_owned();
+            Some((name, Secret::new(value.into_string().ok()?)))
+        })
+        .collect()
+}
 
 /// The configuration could not be read, or does not make sense.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +67,11 @@ pub fn load<C: Default + Serialize + DeserializeOwned>(
     if let Some(file) = file {
         figment = figment.merge(Toml::file_exact(file));
     }
-    figment = figment.merge(Env::prefixed("KINTSUGI_").ignore(&NOT_SETTINGS).split("__"));
+    let variables = Env::prefixed("KINTSUGI_")
+        .ignore(&NOT_SETTINGS)
+        .filter(|name| !name.starts_with(SECRETS))
+        .split("__");
+    figment = figment.merge(variables);
     for (path, value) in flags {
         let value: Value = value.parse().unwrap_or_else(|_| Value::from(value.clone()));
         figment = figment.merge(Serialized::default(path, value));
@@ -107,7 +129,6 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::Secret;
 
     #[derive(Clone, Debug, Default, Serialize, Deserialize)]
     #[serde(default, deny_unknown_fields)]

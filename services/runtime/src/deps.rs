@@ -10,6 +10,8 @@ use kintsugi_entities::Store;
 use kintsugi_nats::{Bus, Limits};
 use kintsugi_observability::Tracer;
 
+use crate::Secret;
+
 /// Handles to the outside world, opened once per process and cheap to clone.
 #[derive(Clone)]
 pub struct Deps {
@@ -40,6 +42,8 @@ pub struct WorkerDeps {
     pub tracer: Tracer,
     /// Names this process among its kind.
     pub instance: String,
+    /// Secrets of workflows that the environment gives, by name.
+    pub secrets: BTreeMap<String, Secret>,
 }
 
 /// What a host needs of any service's handles.

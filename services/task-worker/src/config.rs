@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kintsugi_egress::Allow;
+use kintsugi_calls::{Allow, HttpConfig, SecretsConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -25,8 +25,10 @@ pub struct Config {
     pub grace: Duration,
     /// Bytes of an output as JSON. Default: 1 MiB.
     pub output_max: usize,
-    /// HTTP calls.
+    /// HTTP calls, and calls of what goes over HTTP.
     pub http: HttpConfig,
+    /// Secrets of workflows.
+    pub secrets: SecretsConfig,
 }
 
 impl Default for Config {
@@ -39,6 +41,7 @@ impl Default for Config {
             grace: Duration::from_secs(10),
             output_max: 1 << 20,
             http: HttpConfig::default(),
+            secrets: SecretsConfig::default(),
         }
     }
 }
@@ -61,46 +64,6 @@ impl TaskType {
             Self::Http => "http",
             Self::Simulate => "simulate",
         }
-    }
-}
-
-/// Settings in the table `[worker.http]`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HttpConfig {
-    /// Which addresses may be called: `public`, or `any` with loopback, private and link-local
-    /// ones. Default: `public`; in `kintsugi dev` `any`, since there the workflows' author owns the
-    /// machine.
-    pub allow: Option<Allow>,
-    /// The longest that one call may take; a shorter limit of the task counts first. Default: `30s`.
-    #[serde(with = "humantime_serde")]
-    pub timeout: Duration,
-    /// The longest that connecting may take. Default: `5s`.
-    #[serde(with = "humantime_serde")]
-    pub connect_timeout: Duration,
-    /// Bytes of a response's body; a longer one is a fatal failure. Default: 1 MiB.
-    pub body_max: usize,
-    /// How many redirects are followed where a call allows them. Default: 10.
-    pub redirects_max: usize,
-}
-
-impl Default for HttpConfig {
-    fn default() -> Self {
-        Self {
-            allow: None,
-            timeout: Duration::from_secs(30),
-            connect_timeout: Duration::from_secs(5),
-            body_max: 1 << 20,
-            redirects_max: 10,
-        }
-    }
-}
-
-impl HttpConfig {
-    /// Which addresses may be called.
-    #[must_use]
-    pub fn allowed(&self) -> Allow {
-        self.allow.unwrap_or_default()
     }
 }
 

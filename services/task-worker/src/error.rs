@@ -6,7 +6,7 @@ pub enum Error {
     /// The worker's runtime failed.
     #[error(transparent)]
     Worker(#[from] kintsugi_worker::Error),
-    /// HTTP calls cannot be made.
-    #[error("cannot set up HTTP calls")]
-    Http(#[source] reqwest::Error),
+    /// Calls cannot be made.
+    #[error(transparent)]
+    Calls(#[from] kintsugi_calls::Error),
 }

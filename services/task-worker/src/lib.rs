@@ -5,15 +5,15 @@
 
 mod config;
 mod error;
-mod http;
 mod simulate;
 
-pub use config::{Config, HttpConfig, TaskType, dev_settings};
+pub use config::{Config, TaskType, dev_settings};
 pub use error::Error;
-pub use kintsugi_egress::Allow;
+pub use kintsugi_calls::{Allow, HttpConfig, SecretsConfig};
 
 use std::sync::Arc;
 
+use kintsugi_calls::{Calls, Secrets};
 use kintsugi_runtime::{Service, Shutdown, WorkerDeps};
 use kintsugi_worker::{Context, Settings, Worker};
 use serde_json::Value;
@@ -43,14 +43,18 @@ impl Service for TaskWorker {
             signals: false,
             ..Settings::default()
         };
+        let secrets = deps.secrets.into_iter();
+        let secrets = secrets.map(|(name, secret)| (name, secret.expose().to_owned())).collect();
+        let secrets = Secrets::new(secrets, config.secrets.clone());
+        let calls = Calls::new(&config.http, secrets)?;
         let mut worker = Worker::on(bus.clone()).await?.settings(settings);
         for task_type in &config.types {
             worker = match task_type {
                 TaskType::Http => {
-                    let http = Arc::new(http::Http::new(&config.http)?);
+                    let calls = calls.clone();
                     worker.task(task_type.name(), move |context: Context, input: Value| {
-                        let http = Arc::clone(&http);
-                        async move { http.call(&context, input).await }
+                        let calls = calls.clone();
+                        async move { calls.http(&context, input).await }
                     })
                 }
                 TaskType::Simulate => {

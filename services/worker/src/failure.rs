@@ -47,6 +47,13 @@ impl Failure {
         self
     }
 
+    /// The same failure in other words.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
     /// Whether trying again will not help.
     #[must_use]
     pub fn is_fatal(&self) -> bool {

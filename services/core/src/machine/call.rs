@@ -77,7 +77,7 @@ impl<'a> Machine<'a> {
             Kind::Call(call) => Work::Call(Box::new(TaskState {
                 task_type: call.task_type.clone(),
                 queue: call.queue.clone(),
-                input: self.render(&call.with, input, &place)?,
+                input: self.arguments(call, input, &place)?,
                 epoch: 0,
                 failures: 0,
                 crashes: 0,

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::Machine;
 use crate::{
-    Body, Error, ErrorKind, EvaluateError, Expr, Node, Program, RunState, Schema, Span, Template,
-    Timestamp, Variables,
+    Body, Call, Error, ErrorKind, EvaluateError, Expr, Node, Program, RunState, Schema, Span,
+    Template, Timestamp, Variables,
 };
 
 /// What an expression may name, at one place of the specification's table.
@@ -111,20 +111,59 @@ fn moment(at: Timestamp) -> Value {
 }
 
 impl Machine<'_> {
+    fn scope<'m, 'p>(&'m self, place: &'m Place<'p>) -> Scope<'m, 'p> {
+        Scope {
+            run: self.run.as_str(),
+            program: self.program,
+            state: self.state,
+            now: self.now,
+            place,
+        }
+    }
+
+    /// What the worker gets: the call's arguments, and with them what it evaluates itself.
+    pub(super) fn arguments(
+        &self,
+        call: &Call,
+        input: &Value,
+        place: &Place<'_>,
+    ) -> Result<Value, Error> {
+        let mut arguments = self.render(&call.with, input, place)?;
+        if call.deferred.is_empty() {
+            return Ok(arguments);
+        }
+        let scope = self.scope(place);
+        let deferred = call.deferred.iter().map(|one| {
+            let variables = one.variables.iter().map(|name| {
+                let value = scope.get(name).ok_or_else(|| {
+                    let pointer = place.node.map_or("", |node| node.pointer.as_str());
+                    let detail = format!("`${name}` is not available here");
+                    Error::new(ErrorKind::Expression, pointer, detail)
+                })?;
+                Ok((name.clone(), value))
+            });
+            Ok(json!({
+                "at": one.at,
+                "expression": one.expression,
+                "input": one.input.then_some(input),
+                "variables": variables.collect::<Result<Map<_, _>, Error>>()?,
+                "secrets": one.secrets,
+            }))
+        });
+        let deferred = deferred.collect::<Result<Value, Error>>()?;
+        if let Value::Object(arguments) = &mut arguments {
+            arguments.insert("deferred".to_owned(), deferred);
+        }
+        Ok(arguments)
+    }
+
     pub(super) fn evaluate(
         &self,
         expr: Expr,
         input: &Value,
         place: &Place<'_>,
     ) -> Result<Value, Error> {
-        let scope = Scope {
-            run: self.run.as_str(),
-            program: self.program,
-            state: self.state,
-            now: self.now,
-            place,
-        };
-        self.evaluate.evaluate(expr, input, &scope).map_err(|error| {
+        self.evaluate.evaluate(expr, input, &self.scope(place)).map_err(|error| {
             let pointer = place.node.map_or("", |node| node.pointer.as_str());
             Error::new(ErrorKind::Expression, pointer, error.detail)
         })

@@ -31,6 +31,7 @@ fn call(task_type: &str, when_exhausted: WhenExhausted) -> Kind {
         task_type: task_type.to_owned(),
         queue: "default".to_owned(),
         with: Template::Literal(json!({"of": task_type})),
+        deferred: Vec::new(),
         policy: TaskPolicy {
             retry: RetryPolicy { maximum_attempts: ATTEMPTS_MAX, ..RetryPolicy::default() },
             start_to_close_ms: 10_000,

@@ -1,8 +1,11 @@
 //! From a tree to a program. Everything is looked at even when something is wrong, so that all
 //! problems are told at once; a program that has one is thrown away.
 
+mod auth;
 mod call;
+mod call_http;
 mod catch;
+mod deferred;
 mod duration;
 mod fields;
 mod function;
@@ -24,6 +27,7 @@ use kintsugi_core::{Expr, Kind, List, ListId, Node, NodeId, Program, Template};
 use kintsugi_jq::Toolbox;
 use serde_json::Value;
 
+use self::deferred::Arguments;
 use self::metadata::Defaults;
 pub(crate) use self::workflow::complete;
 use crate::schema::Library;
@@ -81,6 +85,9 @@ struct Uses<'a> {
     timeouts: Named<'a>,
     functions: Named<'a>,
     catalogs: Named<'a>,
+    authentications: Named<'a>,
+    /// Names in `secrets`.
+    secrets: BTreeSet<&'a str>,
 }
 
 /// Resources as trees, each read when it is first asked for.
@@ -107,6 +114,8 @@ struct Compiler<'a> {
     lists: Vec<List>,
     /// What can be named where the compiler is.
     uses: Uses<'a>,
+    /// The arguments that are being compiled, of a call that the engine carries out itself.
+    arguments: Option<Arguments>,
     /// Reusable parts that something refers to; the others are checked in the end.
     used: BTreeSet<String>,
     defaults: Defaults,
@@ -155,6 +164,7 @@ impl<'a> Compiler<'a> {
             nodes: Vec::new(),
             lists: Vec::new(),
             uses: Uses::default(),
+            arguments: None,
             used: BTreeSet::new(),
             defaults: Defaults::default(),
             scope: Vec::new(),

@@ -317,6 +317,7 @@ impl<'a> Compiler<'a> {
         let named = match part {
             "errors" => &self.uses.errors,
             "retries" => &self.uses.retries,
+            "authentications" => &self.uses.authentications,
             _ => &self.uses.timeouts,
         };
         let at = format!("/use/{part}/{}", escape(name));

@@ -3,9 +3,8 @@
 use kintsugi_core::{Expr, Template};
 use serde_json::Value;
 
-use super::{Compiler, VARIABLES};
+use super::Compiler;
 use crate::Problem;
-use crate::names::did_you_mean;
 use crate::source::{Mark, Node, Tree, escape};
 
 /// What stands in `${ … }` when that is the whole string.
@@ -18,9 +17,7 @@ impl<'a> Compiler<'a> {
     pub(super) fn template(&mut self, tree: &'a Tree, pointer: &str) -> Template {
         match &tree.node {
             Node::String(text) => match inside(text) {
-                Some(code) => {
-                    self.expression(code, tree.mark, pointer).map_or_else(null, Template::Expr)
-                }
+                Some(code) => self.value(code, tree.mark, pointer),
                 None => {
                     self.suspicious(text, tree.mark, pointer);
                     Template::Literal(Value::String(text.clone()))
@@ -110,20 +107,6 @@ impl<'a> Compiler<'a> {
         Some(expr)
     }
 
-    /// Refuses variables that cannot be there.
-    fn known(&mut self, names: &[String], mark: Mark, pointer: &str) {
-        for name in names {
-            if VARIABLES.contains(&name.as_str()) || self.scope.contains(name) {
-                continue;
-            }
-            let candidates = VARIABLES.into_iter().chain(self.scope.iter().map(String::as_str));
-            let hint = did_you_mean(name, candidates)
-                .unwrap_or_else(|| format!("here are ${}", VARIABLES.join(", $")));
-            let message = format!("there is no variable `${name}` here");
-            self.problem(Problem::new("unknown-variable", mark, message).at(pointer).hint(hint));
-        }
-    }
-
     /// Warns of text that its author may take for an expression.
     fn suspicious(&mut self, text: &str, mark: Mark, pointer: &str) {
         let (code, message) = if text.contains("${") {
@@ -150,10 +133,6 @@ fn looks_like_path(text: &str) -> bool {
         _ => return false,
     };
     rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"._[]".contains(&b))
-}
-
-fn null() -> Template {
-    Template::Literal(Value::Null)
 }
 
 /// An array that is a literal when all of it is.

@@ -3,6 +3,7 @@
 use kintsugi_core::{DefinitionRef, Program};
 
 use super::call::RESERVED;
+use super::deferred::Arguments;
 use super::fields::Fields;
 use super::{Compiler, Defaults, Named};
 use crate::names::{is_dns_label, is_semver};
@@ -169,13 +170,16 @@ impl<'a> Compiler<'a> {
         ];
         let fields = top.at("use").and_then(|(tree, at)| self.fields(tree, &at, "`use`", &all));
         let Some(fields) = fields else { return };
-        for key in &all[5..] {
+        for key in &all[6..7] {
             if let Some(entry) = fields.entry(key) {
                 let at = fields.path(key);
                 self.unsupported(entry.mark, &at, &format!("`use.{key}`"), "leave it out");
             }
         }
-        for key in &all[..5] {
+        if let Some((tree, at)) = fields.at("secrets") {
+            self.secret_names(tree, &at);
+        }
+        for key in &all[..6] {
             let Some((tree, at)) = fields.at(key) else { continue };
             let Some(own) = self.object(tree, &at, &format!("`use.{key}`")) else { continue };
             let named: Named<'a> = own.entries.iter().map(|e| (e.key.as_str(), &e.value)).collect();
@@ -183,6 +187,7 @@ impl<'a> Compiler<'a> {
                 "errors" => self.uses.errors = named,
                 "retries" => self.uses.retries = named,
                 "timeouts" => self.uses.timeouts = named,
+                "authentications" => self.uses.authentications = named,
                 "catalogs" => self.uses.catalogs = named,
                 _ => {
                     self.function_names(&own);
@@ -208,10 +213,12 @@ impl<'a> Compiler<'a> {
     fn unused(&mut self) {
         let kept = (self.expressions.len(), self.schemas.len());
         let tasks = (self.nodes.len(), self.lists.len(), self.inlined.clone());
+        self.arguments = Some(Arguments::default());
         let parts = [
             ("errors", self.uses.errors.clone()),
             ("retries", self.uses.retries.clone()),
             ("timeouts", self.uses.timeouts.clone()),
+            ("authentications", self.uses.authentications.clone()),
             ("catalogs", self.uses.catalogs.clone()),
         ];
         for (part, named) in parts {
@@ -224,6 +231,7 @@ impl<'a> Compiler<'a> {
                     "errors" => drop(c.error(tree, &at)),
                     "retries" => drop(c.retry(tree, &at)),
                     "catalogs" => drop(c.catalog(tree, &at)),
+                    "authentications" => drop(c.policy(tree, &at)),
                     _ if tree.as_str().is_some() => {
                         c.wrong_type(tree, &at, "a timeout", "an object")
                     }
@@ -231,6 +239,7 @@ impl<'a> Compiler<'a> {
                 });
             }
         }
+        self.arguments = None;
         self.unused_functions();
         self.expressions.truncate(kept.0);
         self.schemas.truncate(kept.1);

@@ -1,6 +1,11 @@
 //! The service in this process or in one of its own, and something to call.
 
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
+
+pub(crate) mod authority;
+
 use std::{
+    collections::BTreeMap,
     process::{Child, Command, Stdio},
     sync::{
         Arc,
@@ -10,7 +15,7 @@ use std::{
 
 use kintsugi_nats::{Bus, Options};
 use kintsugi_observability::{TraceOptions, Tracer};
-use kintsugi_runtime::{Service as _, Shutdown, WorkerDeps};
+use kintsugi_runtime::{Secret, Service as _, Shutdown, WorkerDeps};
 use kintsugi_task_worker::{Config, TaskWorker};
 use serde_json::json;
 use tokio::{
@@ -31,7 +36,16 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn start(engine: &Engine, config: Config) -> Self {
-        let service = service(&engine.url(), config).await;
+        Self::start_with(engine, config, BTreeMap::new()).await
+    }
+
+    /// With these in place of `KINTSUGI_SECRET_<NAME>`.
+    pub(crate) async fn start_with(
+        engine: &Engine,
+        config: Config,
+        secrets: BTreeMap<String, String>,
+    ) -> Self {
+        let service = service(&engine.url(), config, secrets).await;
         let shutdown = Shutdown::new();
         let ends = shutdown.clone();
         let task = tokio::spawn(async move { service.run(ends).await.expect("it runs") });
@@ -44,12 +58,14 @@ impl Service {
     }
 }
 
-async fn service(url: &str, config: Config) -> TaskWorker {
+async fn service(url: &str, config: Config, secrets: BTreeMap<String, String>) -> TaskWorker {
+    let secrets = secrets.into_iter().map(|(name, value)| (name, Secret::new(value))).collect();
     let options = Options { url: url.to_owned(), ..Options::default() };
     let deps = WorkerDeps {
         bus: Bus::connect(&options).await.expect("a connection"),
         tracer: Tracer::new(&TraceOptions::default()).expect("a tracer"),
         instance: format!("test-{}", std::process::id()),
+        secrets,
     };
     TaskWorker::start(config, deps).await.expect("it starts")
 }
@@ -109,7 +125,7 @@ impl Drop for Process {
 pub(crate) async fn run_as_process() {
     let Some(url) = std::env::var_os(URL) else { return };
     let url = url.into_string().expect("a URL");
-    let service = service(&url, Config::default()).await;
+    let service = service(&url, Config::default(), BTreeMap::new()).await;
     service.run(Shutdown::new()).await.expect("it runs");
 }
 

@@ -2,18 +2,20 @@
 
 use kintsugi_worker::{Context, Failure};
 use reqwest::{
-    Client, Method, RequestBuilder, Url,
+    Method, Url,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::web::Outgoing;
+
 /// What a workflow says about a call.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Arguments {
-    pub(super) method: String,
-    pub(super) endpoint: String,
+    method: String,
+    endpoint: String,
     #[serde(default)]
     headers: Option<Map<String, Value>>,
     #[serde(default)]
@@ -29,7 +31,7 @@ pub(super) struct Arguments {
 /// What of a response becomes the task's output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Output {
+pub(crate) enum Output {
     /// The body, base64.
     Raw,
     /// The body: JSON as it is, anything else as text.
@@ -70,50 +72,63 @@ impl Arguments {
             .map_err(|_| invalid(format!("`{}` is not an HTTP method", self.method)))
     }
 
-    /// The headers as the workflow has them, with the idempotency key and the trace context of the
-    /// attempt where it has none.
-    pub(super) fn headers(&self, context: &Context) -> Result<HeaderMap, Failure> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in self.headers.iter().flatten() {
-            let text = text(name, value)?;
-            let name = HeaderName::from_bytes(name.as_bytes())
-                .map_err(|_| invalid(format!("`{name}` is not a name of a header")))?;
-            let value = HeaderValue::from_str(&text).map_err(|_| {
-                invalid(format!("the value of header `{name}` has a bad character"))
-            })?;
-            headers.insert(name, value);
-        }
-        let own = [
-            ("idempotency-key", Some(context.idempotency_key())),
-            ("traceparent", context.traceparent()),
-        ];
-        for (name, value) in own {
-            let value = value.and_then(|value| HeaderValue::from_str(value).ok());
-            if let Some(value) = value.filter(|_| !headers.contains_key(name)) {
-                headers.insert(name, value);
-            }
-        }
-        Ok(headers)
+    fn headers(&self) -> Result<HeaderMap, Failure> {
+        headers(self.headers.iter().flatten())
     }
 
-    pub(super) fn build(
-        &self,
-        client: &Client,
-        url: Url,
-        mut headers: HeaderMap,
-    ) -> Result<RequestBuilder, Failure> {
-        let request = client.request(self.method()?, url);
-        let (bytes, media_type) = match &self.body {
-            None | Some(Value::Null) => return Ok(request.headers(headers)),
-            Some(Value::String(text)) => (text.clone().into_bytes(), "text/plain; charset=utf-8"),
-            Some(other) => (other.to_string().into_bytes(), "application/json"),
+    /// The request, without what the worker adds itself.
+    pub(super) fn request(&self) -> Result<Outgoing, Failure> {
+        let mut request = Outgoing::get(self.url()?);
+        (request.method, request.headers) = (self.method()?, self.headers()?);
+        let media_type = match &self.body {
+            None | Some(Value::Null) => return Ok(request),
+            Some(Value::String(text)) => {
+                request.body = text.clone().into_bytes();
+                "text/plain; charset=utf-8"
+            }
+            Some(other) => {
+                request.body = other.to_string().into_bytes();
+                "application/json"
+            }
         };
-        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(media_type));
-        Ok(request.headers(headers).body(bytes))
+        let media_type = HeaderValue::from_static(media_type);
+        request.headers.entry(CONTENT_TYPE).or_insert(media_type);
+        Ok(request)
     }
 }
 
-fn text(name: &str, value: &Value) -> Result<String, Failure> {
+/// Headers as a workflow has them.
+pub(crate) fn headers<'a>(
+    fields: impl Iterator<Item = (&'a String, &'a Value)>,
+) -> Result<HeaderMap, Failure> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        let text = text(name, value)?;
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| invalid(format!("`{name}` is not a name of a header")))?;
+        let value = HeaderValue::from_str(&text)
+            .map_err(|_| invalid(format!("the value of header `{name}` has a bad character")))?;
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+/// The idempotency key and the trace context of the attempt, where the call has none of its own.
+pub(crate) fn own_headers(headers: &mut HeaderMap, context: &Context) {
+    let own = [
+        ("idempotency-key", Some(context.idempotency_key())),
+        ("traceparent", context.traceparent()),
+    ];
+    for (name, value) in own {
+        let value = value.and_then(|value| HeaderValue::from_str(value).ok());
+        if let Some(value) = value.filter(|_| !headers.contains_key(name)) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// A scalar as a text.
+pub(crate) fn text(name: &str, value: &Value) -> Result<String, Failure> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Number(_) | Value::Bool(_) => Ok(value.to_string()),
@@ -121,7 +136,8 @@ fn text(name: &str, value: &Value) -> Result<String, Failure> {
     }
 }
 
-fn invalid(message: String) -> Failure {
+/// Arguments that make no sense.
+pub(crate) fn invalid(message: String) -> Failure {
     Failure::fatal(message).kind("validation")
 }
 

@@ -1,0 +1,93 @@
+//! What the built-in worker calls: HTTP, and what goes over it.
+//!
+//! Each call is one attempt of a task: its arguments come from the engine, secrets are put in here,
+//! and whatever leaves is masked. The engine's history is kept for long, so nothing that went in as
+//! a secret may come out (docs/adr/0009).
+
+mod arguments;
+mod auth;
+mod config;
+mod error;
+mod http;
+mod secrets;
+mod sensitive;
+mod web;
+
+use std::sync::Arc;
+
+use kintsugi_definition::{Jq, Limits};
+use kintsugi_worker::{Context, Failure};
+use serde_json::Value;
+
+use auth::{Session, Tokens};
+pub use config::{HttpConfig, SecretsConfig};
+pub use error::Error;
+pub use kintsugi_egress::Allow;
+pub use secrets::Secrets;
+use sensitive::Sensitive;
+use web::Web;
+
+/// Makes calls. Cheap to clone.
+#[derive(Clone)]
+pub struct Calls(Arc<Shared>);
+
+struct Shared {
+    web: Web,
+    secrets: Secrets,
+    tokens: Tokens,
+    jq: Jq,
+}
+
+/// One attempt of a call.
+struct Attempt<'c> {
+    calls: &'c Shared,
+    context: &'c Context,
+    sensitive: Sensitive,
+}
+
+impl Calls {
+    /// Calls under these settings.
+    ///
+    /// # Errors
+    ///
+    /// When TLS cannot be set up.
+    pub fn new(http: &HttpConfig, secrets: Secrets) -> Result<Self, Error> {
+        let (web, tokens, jq) = (Web::new(http)?, Tokens::default(), Jq::new(Limits::default()));
+        Ok(Self(Arc::new(Shared { web, secrets, tokens, jq })))
+    }
+
+    /// `call: http`.
+    ///
+    /// # Errors
+    ///
+    /// As the service answers, or does not.
+    pub async fn http(&self, context: &Context, input: Value) -> Result<Value, Failure> {
+        let attempt = self.attempt(context);
+        let result = http::call(&attempt, input).await;
+        attempt.clean(result)
+    }
+
+    fn attempt<'c>(&'c self, context: &'c Context) -> Attempt<'c> {
+        Attempt { calls: &self.0, context, sensitive: Sensitive::default() }
+    }
+}
+
+impl Attempt<'_> {
+    fn arguments(&self, input: Value) -> Result<Value, Failure> {
+        let calls = self.calls;
+        arguments::read(input, self.context, &calls.secrets, &calls.jq, &self.sensitive)
+    }
+
+    fn session(&self) -> Session<'_> {
+        let calls = self.calls;
+        Session { web: &calls.web, tokens: &calls.tokens, sensitive: &self.sensitive }
+    }
+
+    /// Masks what went in as a secret.
+    fn clean(&self, result: Result<Value, Failure>) -> Result<Value, Failure> {
+        match result {
+            Ok(output) => Ok(self.sensitive.value(output)),
+            Err(failure) => Err(self.sensitive.failure(failure)),
+        }
+    }
+}

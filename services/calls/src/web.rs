@@ -1,0 +1,226 @@
+//! HTTP requests as every call makes them: guarded, bounded, and followed only as allowed.
+
+use std::time::{Duration, Instant};
+
+use kintsugi_egress::{Forbidden, Guarded};
+use kintsugi_worker::Failure;
+use reqwest::{
+    Client, Method, StatusCode, Url,
+    header::{
+        AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION,
+        PROXY_AUTHORIZATION, TRANSFER_ENCODING,
+    },
+    redirect,
+};
+
+use crate::{Error, HttpConfig, sensitive::Sensitive};
+
+/// Sends requests.
+pub(crate) struct Web {
+    client: Client,
+    pub(crate) config: HttpConfig,
+}
+
+/// A request.
+#[derive(Clone)]
+pub(crate) struct Outgoing {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    /// Whether redirects are followed.
+    pub(crate) follow: bool,
+    /// When the answer must be there.
+    pub(crate) until: Option<Instant>,
+}
+
+/// A response that was read whole.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Outgoing {
+    /// A GET without anything else.
+    pub(crate) fn get(url: Url) -> Self {
+        Self {
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            body: Vec::new(),
+            follow: false,
+            until: None,
+        }
+    }
+
+    fn left(&self, most: Duration) -> Duration {
+        let left = self.until.map(|end| end.saturating_duration_since(Instant::now()));
+        left.unwrap_or(most).min(most)
+    }
+}
+
+impl Web {
+    pub(crate) fn new(config: &HttpConfig) -> Result<Self, Error> {
+        // The TLS library wants one provider of cryptography per process. Somebody else's is fine.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .connect_timeout(config.connect_timeout)
+            .dns_resolver(Guarded::shared(config.allowed()))
+            // A proxy would resolve names itself, past the guard.
+            .no_proxy()
+            .user_agent(concat!("kintsugi/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(Error::Http)?;
+        Ok(Self { client, config: config.clone() })
+    }
+
+    /// Sends a request, and reads the answer whole.
+    pub(crate) async fn send(
+        &self,
+        request: &Outgoing,
+        sensitive: &Sensitive,
+    ) -> Result<Answer, Failure> {
+        let answer = self.open(request, sensitive).await?;
+        self.read(answer).await
+    }
+
+    /// Sends a request; the answer's body is still to be read.
+    pub(crate) async fn open(
+        &self,
+        request: &Outgoing,
+        sensitive: &Sensitive,
+    ) -> Result<reqwest::Response, Failure> {
+        let (mut request, end) =
+            (request.clone(), Instant::now() + request.left(self.config.timeout));
+        request.until = Some(end);
+        let mut redirects = 0;
+        loop {
+            let answer = self.once(&request).await?;
+            let Some(next) = next(&request, &answer)? else { return Ok(answer) };
+            redirects += 1;
+            if redirects > self.config.redirects_max {
+                let message = format!("more than {} redirects", self.config.redirects_max);
+                return Err(Failure::fatal(message).kind("communication"));
+            }
+            request.turn_to(next, answer.status(), sensitive)?;
+        }
+    }
+
+    async fn once(&self, request: &Outgoing) -> Result<reqwest::Response, Failure> {
+        kintsugi_egress::check(&request.url, self.config.allowed())
+            .map_err(|error| forbidden(&error))?;
+        let mut sent = self
+            .client
+            .request(request.method.clone(), request.url.clone())
+            .headers(request.headers.clone())
+            .timeout(request.left(self.config.timeout));
+        if !request.body.is_empty() {
+            sent = sent.body(request.body.clone());
+        }
+        sent.send().await.map_err(failed)
+    }
+
+    /// Reads the body, and stops where it gets too long.
+    async fn read(&self, mut answer: reqwest::Response) -> Result<Answer, Failure> {
+        let max = self.config.body_max;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > max {
+                let message = format!("the service answered with more than {max} bytes");
+                return Err(Failure::fatal(message).kind("communication"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status: answer.status(), headers: answer.headers().clone(), body })
+    }
+}
+
+impl Outgoing {
+    /// Becomes the request that a redirect asks for (RFC 9110, 15.4).
+    fn turn_to(
+        &mut self,
+        next: Url,
+        status: StatusCode,
+        sensitive: &Sensitive,
+    ) -> Result<(), Failure> {
+        let to_get = match status.as_u16() {
+            303 => self.method != Method::HEAD,
+            301 | 302 => self.method == Method::POST,
+            _ => false,
+        };
+        if to_get {
+            self.method = Method::GET;
+            self.body.clear();
+            for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, TRANSFER_ENCODING] {
+                self.headers.remove(name);
+            }
+        }
+        if next.origin() != self.url.origin() {
+            self.leave_secrets_behind(sensitive)?;
+        }
+        self.url = next;
+        Ok(())
+    }
+
+    /// Another host is none of those that the secrets are for.
+    fn leave_secrets_behind(&mut self, sensitive: &Sensitive) -> Result<(), Failure> {
+        for name in [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE] {
+            self.headers.remove(name);
+        }
+        let mut kept = HeaderMap::new();
+        for (name, value) in &self.headers {
+            if !sensitive.is_in(value.as_bytes()) {
+                kept.append(name, value.clone());
+            }
+        }
+        self.headers = kept;
+        if sensitive.is_in(&self.body) {
+            let message = "a redirect to another host is not followed with a secret in the body";
+            return Err(Failure::fatal(message).kind("communication"));
+        }
+        Ok(())
+    }
+}
+
+/// Where a redirect leads; none: the answer is no redirect, or the call does not follow any.
+fn next(request: &Outgoing, answer: &reqwest::Response) -> Result<Option<Url>, Failure> {
+    let turns = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+    let Some(to) = answer.headers().get(LOCATION).filter(|_| request.follow && turns) else {
+        return Ok(None);
+    };
+    let bad = |why: &str| Failure::fatal(format!("a redirect {why}")).kind("communication");
+    let to = to.to_str().ok().and_then(|to| request.url.join(to).ok());
+    let to = to.ok_or_else(|| bad("leads to something that is not a URL"))?;
+    match (request.url.scheme(), to.scheme()) {
+        (_, "https") | ("http", "http") => Ok(Some(to)),
+        (from, to) => Err(bad(&format!("from `{from}` to `{to}` is not followed"))),
+    }
+}
+
+/// No answer. Whether trying again helps depends on why.
+pub(crate) fn failed(error: reqwest::Error) -> Failure {
+    // The URL may hold secrets; the workflow's author knows it anyway.
+    let error = error.without_url();
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(one) = cause {
+        if let Some(error) = one.downcast_ref::<Forbidden>() {
+            return forbidden(error);
+        }
+        cause = one.source();
+    }
+    if error.is_builder() {
+        return Failure::fatal(Failure::from(error).message()).kind("validation");
+    }
+    if error.is_timeout() {
+        return Failure::from(error).kind("timeout").status(408);
+    }
+    Failure::from(error).kind("communication")
+}
+
+/// The guard refused an address.
+pub(crate) fn forbidden(error: &Forbidden) -> Failure {
+    let why = format!("{error}, and `worker.http.allow` is `public`");
+    Failure::fatal(why).kind("authorization").status(403)
+}
