@@ -118,15 +118,91 @@ run_check() {
 }
 
 run_bench() {
+  [[ ${1:-} != --micro ]] || { shift; bench_micro "$@"; return; }
   need_rust
   need_node
   need_nats_server
   need_postgres
   die_if_missing
   build_release kintsugi kintsugi
-  export KINTSUGI_BIN=$REPLY
+  local engine=$REPLY
   build_release kintsugi-bench kintsugi-tests
-  exec "$REPLY" "$@"
+  local bench=$REPLY
+  if option_in --against "$@"; then
+    bench_against "$bench" "$engine" "$REPLY" "$@"
+  else
+    KINTSUGI_BIN=$engine exec "$bench" "$@"
+  fi
+}
+# Program $1 measures this folder's engine $2 and that of revision $3 in turn, twice each, so that what drifts on the
+# machine meets both. The rest are options. The program is the same for both, so only the engine differs.
+bench_against() {
+  local bench=$1 engine=$2 wanted=$3 old new other options=() rows=() turn name program
+  shift 3
+  while (($#)); do
+    case $1 in
+      --against) shift ;;
+      --against=*) ;;
+      --json | --meta | --plot) die "$1 is for one revision: the rows of each turn are kept, see below" ;;
+      *) options+=("$1") ;;
+    esac
+    (($# == 0)) || shift
+  done
+  old=$(git -C "$ROOT" rev-parse --verify --quiet --short=12 "$wanted^{commit}") || die "git knows no revision '$wanted'"
+  new=$(git -C "$ROOT" rev-parse --short=12 HEAD) || die "--against needs a git repository"
+  [[ -z $(git -C "$ROOT" status --porcelain) ]] || new+=-dirty
+  [[ $old != "$new" ]] || die "this folder is at $old itself, unchanged"
+  build_revision "$old" || die "revision $old does not build"
+  other=$REPLY
+  local folder="$CACHE/bench"
+  mkdir -p "$folder"
+  for turn in 1 2; do
+    for name in "$old" "$new"; do
+      program=$engine
+      [[ $name != "$old" ]] || program=$other
+      say "── turn $turn: $name"
+      KINTSUGI_BIN=$program "$bench" --json "$folder/$name.$turn.json" --revision "$name" "${options[@]}" ||
+        die "the benchmark of $name failed"
+    done
+  done
+  rows=("$old=$folder/$old.1.json,$folder/$old.2.json" "$new=$folder/$new.1.json,$folder/$new.2.json")
+  say
+  "$bench" compare "${rows[@]}"
+  say
+  say "Rows: $folder/"
+}
+# Puts the engine that is built from commit $1 into REPLY. It has a worktree for as long as it takes, and one target folder
+# for all revisions, in which what they share is built once.
+build_revision() {
+  local folder="$CACHE/bench" status=0
+  REPLY=$folder/kintsugi-$1
+  [[ ! -x $REPLY ]] || return 0
+  mkdir -p "$folder"
+  git -C "$ROOT" worktree remove --force "$folder/tree" 2>/dev/null
+  git -C "$ROOT" worktree add --quiet --force --detach "$folder/tree" "$1" || return 1
+  (build_in "$folder/tree" "$REPLY") || status=1
+  git -C "$ROOT" worktree remove --force "$folder/tree"
+  return "$status"
+}
+# Builds the engine of tree $1 into file $2. A dashboard that is the same as here is not built again.
+build_in() {
+  local file=$2 sum dist="$ROOT/frontend/dist" target="$CACHE/bench/target"
+  sum=$(frontend_sum)
+  local ROOT=$1 CACHE=$1/.cache CARGO_TARGET_DIR=$target
+  export CARGO_TARGET_DIR
+  mkdir -p "$CACHE"
+  if [[ $(frontend_sum) == "$sum" ]]; then
+    cp -r "$dist" "$ROOT/frontend/dist" && echo "$sum" >"$CACHE/frontend.sum" || return 1
+  fi
+  build_release kintsugi kintsugi
+  cp "$REPLY" "$file.part" && mv "$file.part" "$file"
+}
+# The hot pure parts, by Criterion.
+bench_micro() {
+  need_rust
+  die_if_missing
+  cd "$ROOT" || exit 1
+  exec cargo bench --locked -p kintsugi-core -p kintsugi-definition -p kintsugi-entities --benches -- "$@"
 }
 
 # Everything that any command may need, once.

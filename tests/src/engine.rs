@@ -243,6 +243,12 @@ impl Engine {
         self.processes[name].id()
     }
 
+    /// Process ids of everything that was started here, by name; Postgres is not among them.
+    #[must_use]
+    pub fn pids(&self) -> BTreeMap<String, u32> {
+        self.processes.iter().map(|(name, child)| (name.clone(), child.id())).collect()
+    }
+
     /// Process ids of the workers that are alive now.
     pub async fn worker_pids(&self) -> Vec<u32> {
         let (_, body) = self.client.get("/v1/workers").await;

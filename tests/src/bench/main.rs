@@ -1,105 +1,139 @@
 //! The benchmark: the work of the design's goals against a real engine, broker and database on
-//! this machine, as a table and as JSON.
-#![allow(clippy::print_stdout, reason = "printing is what it is for")]
+//! this machine, as a table, as JSON and as a picture.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what it is for")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark that fails says so")]
 
-mod measure;
+mod args;
+mod compare;
+mod disk;
+mod meta;
+mod outage;
+mod peak;
+mod plot;
+mod probe;
+mod processes;
+mod quiet;
+mod row;
+mod session;
+mod startup;
+mod table;
+mod takeover;
+mod wal;
 mod work;
 
-use std::path::PathBuf;
+use std::{fs, io::Write, process::ExitCode};
 
+use args::{Asked, Command};
 use kintsugi_tests::{Engine, Shape};
-use measure::{Row, Session};
+use meta::Meta;
+use peak::Flood;
+use row::Row;
+use serde_json::json;
+use session::Session;
+use takeover::{Blow, takeover};
 
-/// What is asked for on the command line.
-struct Asked {
-    json: Option<PathBuf>,
-    quick: bool,
-    store: Option<String>,
-    kills: usize,
-}
-
-fn asked() -> Asked {
-    let mut asked = Asked { json: None, quick: false, store: None, kills: 30 };
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        let mut value = || words.next().unwrap_or_else(|| panic!("{word} needs a value"));
-        match word.as_str() {
-            "--json" => asked.json = Some(value().into()),
-            "--store" => asked.store = Some(value()),
-            "--kills" => asked.kills = value().parse().expect("--kills takes a number"),
-            "--quick" => asked.quick = true,
-            _ => panic!(
-                "unknown option {word}; there are --json FILE, --store postgres|sqlite, --kills N, --quick"
-            ),
-        }
-    }
-    asked
-}
-
-fn main() {
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let command = match args::parse(&words) {
+        Ok(command) => command,
+        Err(error) => return refuse(&format!("{error}\n\n{}", args::USAGE)),
+    };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let words: Vec<String> = std::env::args().collect();
-    if words.get(1).map(String::as_str) == Some("worker") {
-        runtime.block_on(work::worker(&words[2]));
-        return;
+    match command {
+        Command::Help => println!("{}", args::USAGE),
+        Command::Worker { nats_url } => runtime.block_on(work::worker(&nats_url)),
+        Command::Probe { kind, nats_url } => runtime.block_on(probe::serve(&kind, &nats_url)),
+        Command::Compare(one, other) => match compare::lines(&one, &other) {
+            Ok(lines) => lines.iter().for_each(|line| println!("{line}")),
+            Err(error) => return refuse(&error),
+        },
+        Command::Bench(asked) => return runtime.block_on(bench(asked)),
     }
-    runtime.block_on(bench(asked()));
+    ExitCode::SUCCESS
 }
 
-async fn bench(asked: Asked) {
+fn refuse(error: &str) -> ExitCode {
+    eprintln!("kintsugi-bench: {error}");
+    ExitCode::from(2)
+}
+
+async fn bench(asked: Asked) -> ExitCode {
+    let mut meta = Meta::now(asked.revision.clone());
     let mut rows = Vec::new();
     for (store, shape) in [("postgres", Shape::Services), ("sqlite", Shape::Dev)] {
         if asked.store.as_ref().is_some_and(|wanted| wanted != store) {
             continue;
         }
         let Some(engine) = Engine::start(shape, &[]).await else {
-            println!("{store}: SKIPPED, a tool is missing");
-            continue;
+            return refuse(&format!("{store}: a tool is missing"));
         };
-        let scale = if asked.quick { 10_usize } else { 1 };
-        let mut session = Session::start(engine, store).await;
-        rows.push(session.idle(if asked.quick { 5 } else { 20 }).await);
-        rows.push(session.alone("W1", 400 / scale).await);
-        rows.push(session.alone("W10", 200 / scale).await);
-        for (work, steps, runs) in [("W1", 1, 20_000), ("W10", 10, 5_000), ("F100", 100, 500)] {
-            rows.push(session.peak(work, steps, runs / scale).await);
+        if let Some(postgres) = &engine.postgres {
+            meta.postgres = Some(postgres.psql_in("postgres", "SHOW server_version"));
         }
-        rows.push(session.takeover(asked.kills).await);
+        measure(Session::start(engine, store).await, &asked, &mut rows).await;
     }
-    print_table(&rows);
-    if let Some(file) = asked.json {
-        std::fs::write(file, serde_json::to_vec_pretty(&rows).unwrap()).unwrap();
+    if asked.wants("startup") && asked.store.as_deref() != Some("postgres") {
+        add(&mut rows, startup::startup(asked.scaled(10, 3)).await);
+    }
+    table::print(&meta, &rows);
+    keep(&asked, &meta, &rows);
+    ExitCode::SUCCESS
+}
+
+async fn measure(mut session: Session, asked: &Asked, rows: &mut Vec<Row>) {
+    if asked.wants("idle") {
+        add(rows, [quiet::idle(&session, asked.scaled(20, 10)).await]);
+    }
+    if asked.wants("alone") {
+        add(rows, [quiet::alone(&session, "W1", asked.scaled(400, 40)).await]);
+        add(rows, [quiet::alone(&session, "W10", asked.scaled(200, 20)).await]);
+    }
+    if asked.wants("peak") {
+        for (work, steps, runs) in [("W1", 1, 20_000), ("W10", 10, 5_000), ("F100", 100, 500)] {
+            let runs = asked.scaled(runs, runs / 10);
+            let (row, disk) = Flood { work, steps, runs }.measure(&session).await;
+            let half = row.runs_per_s.map(|rate| rate / 2.0);
+            add(rows, [row]);
+            if work == "W10" {
+                add(rows, [disk]);
+                if let Some(rate) = half.filter(|_| asked.wants("steady")) {
+                    let seconds = asked.scaled((3, 15), (1, 4));
+                    add(rows, [peak::steady(&session, rate, seconds).await]);
+                }
+            }
+        }
+    }
+    if asked.wants("takeover") {
+        add(rows, [takeover(&session, Blow::Kill, asked.kills(), 2).await]);
+        add(rows, [takeover(&session, Blow::Freeze, asked.scaled(20, 4), 4).await]);
+    }
+    if asked.wants("outage") {
+        add(rows, [outage::outage(&mut session, asked.scaled(3, 1)).await]);
     }
 }
 
-fn print_table(rows: &[Row]) {
-    let cpus = std::thread::available_parallelism().map_or(0, usize::from);
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
-    let model = model.map_or("unknown", |(_, name)| name.trim());
-    println!(
-        "kintsugi {}, {cpus} cores ({model}), everything on this machine",
-        env!("CARGO_PKG_VERSION")
-    );
-    println!(
-        "{:<19} {:<9} {:>9} {:>9} {:>9} {:>9} {:>12}  note",
-        "work", "store", "steps/s", "runs/s", "p50 ms", "p99 ms", "cpu s/1000"
-    );
-    for row in rows {
-        let figure = |value: Option<f64>, digits: usize| {
-            value.map_or("-".to_owned(), |value| format!("{value:.digits$}"))
-        };
-        println!(
-            "{:<19} {:<9} {:>9} {:>9} {:>9} {:>9} {:>12}  {}",
-            row.work,
-            row.store,
-            figure(row.steps_per_s, 0),
-            figure(row.runs_per_s, 0),
-            figure(row.p50_ms, 2),
-            figure(row.p99_ms, 2),
-            figure(row.cpu_s_per_1000_steps, 3),
-            row.note,
-        );
+/// Keeps rows, and says that they are there: the whole takes minutes.
+fn add(rows: &mut Vec<Row>, new: impl IntoIterator<Item = Row>) {
+    for row in new {
+        println!("measured: {}, {}: {}", row.store, row.work, row.note);
+        rows.push(row);
+    }
+}
+
+/// Writes what was asked for.
+fn keep(asked: &Asked, meta: &Meta, rows: &[Row]) {
+    if let Some(file) = &asked.json {
+        fs::write(file, serde_json::to_vec_pretty(rows).unwrap()).unwrap();
+    }
+    if let Some(file) = &asked.meta {
+        fs::write(file, serde_json::to_vec_pretty(meta).unwrap()).unwrap();
+    }
+    if let Some(file) = &asked.history {
+        let line = json!({ "meta": meta, "rows": rows });
+        let mut file = fs::File::options().create(true).append(true).open(file).unwrap();
+        file.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+    if let Some(file) = &asked.plot {
+        fs::write(file, plot::svg(meta, rows)).unwrap();
     }
 }

@@ -1,11 +1,11 @@
-//! The work: definitions of no-op tasks, and the worker that executes them.
+//! The work: definitions, and the worker that executes the no-op tasks.
 
 use kintsugi_worker::{Context, Failure, Worker};
 use serde_json::Value;
 
-/// `steps` sequential no-op tasks.
-pub(crate) fn sequence(name: &str, steps: usize) -> String {
-    let tasks = (0..steps).map(|n| format!("  - s{n}: {{call: noop, with: {{n: {n}}}}}\n"));
+/// `steps` sequential tasks of a type.
+pub(crate) fn sequence(name: &str, steps: usize, task_type: &str) -> String {
+    let tasks = (0..steps).map(|n| format!("  - s{n}: {{call: {task_type}, with: {{n: {n}}}}}\n"));
     head(name) + &tasks.collect::<String>()
 }
 
@@ -15,8 +15,12 @@ pub(crate) fn fan(name: &str, width: usize) -> String {
     head(name) + "  - all:\n      fork:\n        branches:\n" + &tasks.collect::<String>()
 }
 
+/// One task that the worker of `kintsugi dev` itself executes.
+pub(crate) fn built_in(name: &str) -> String {
+    head(name) + "  - done: {call: simulate, with: {mode: succeed}}\n"
+}
+
 fn head(name: &str) -> String {
-    let name = name.to_lowercase();
     format!("document: {{dsl: '1.0.3', namespace: bench, name: {name}, version: '1.0.0'}}\ndo:\n")
 }
 
