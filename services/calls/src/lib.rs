@@ -67,6 +67,29 @@ impl Calls {
         attempt.clean(result)
     }
 
+    /// Something else that takes secrets in its arguments: fills them in, and masks what comes out.
+    ///
+    /// # Errors
+    ///
+    /// When a secret is missing, or `work` fails.
+    pub async fn with_secrets<F, Fut>(
+        &self,
+        context: &Context,
+        input: Value,
+        work: F,
+    ) -> Result<Value, Failure>
+    where
+        F: FnOnce(Value) -> Fut,
+        Fut: Future<Output = Result<Value, Failure>>,
+    {
+        let attempt = self.attempt(context);
+        let result = match attempt.arguments(input) {
+            Ok(input) => work(input).await,
+            Err(failure) => Err(failure),
+        };
+        attempt.clean(result)
+    }
+
     fn attempt<'c>(&'c self, context: &'c Context) -> Attempt<'c> {
         Attempt { calls: &self.0, context, sensitive: Sensitive::default() }
     }

@@ -4,6 +4,7 @@
 //! evaluated through [`Evaluate`], and the same inputs at the same times always give the same
 //! events, effects and state. That is what makes history replayable (promise P7).
 
+mod ability;
 mod error;
 mod evaluate;
 mod id;
@@ -14,6 +15,7 @@ mod retry;
 mod state;
 mod time;
 
+pub use ability::Ability;
 pub use error::{Error, ErrorKind};
 pub use evaluate::{Evaluate, EvaluateError, Variables};
 pub use id::{DefinitionRef, IdError, RunId, TaskKey, is_dns_label, partition_of};

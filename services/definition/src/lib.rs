@@ -140,6 +140,7 @@ pub fn program_from_document(document: &Value, resources: &Resources) -> Result<
         expressions_max: usize::MAX,
         expression_bytes_max: usize::MAX,
         resources_max: usize::MAX,
+        abilities: kintsugi_core::Ability::ALL.into(),
         ..Limits::default()
     };
     kintsugi_jq::on_big_stack(|| {

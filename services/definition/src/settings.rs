@@ -1,5 +1,9 @@
 //! What a document and an expression may cost, and what the door fills in.
 
+use std::collections::BTreeSet;
+
+use kintsugi_core::Ability;
+
 /// Limits on documents and on the evaluation of expressions.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -16,6 +20,8 @@ pub struct Limits {
     pub resources_max: usize,
     /// What one evaluation of an expression may cost.
     pub evaluation: kintsugi_jq::Limits,
+    /// What the deployment lets workflows start. Default: nothing.
+    pub abilities: BTreeSet<Ability>,
 }
 
 impl Default for Limits {
@@ -27,6 +33,7 @@ impl Default for Limits {
             expression_bytes_max: 8 << 10,
             resources_max: 32,
             evaluation: kintsugi_jq::Limits::default(),
+            abilities: BTreeSet::new(),
         }
     }
 }

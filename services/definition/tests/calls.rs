@@ -156,3 +156,62 @@ fn a_secret_that_stands_in_the_document_is_warned_of() {
     assert_eq!(warnings[0].code, "secret-in-document");
     assert!(!warnings[0].to_string().contains("hunter2"));
 }
+
+fn run(text: &str) -> Result<Call, String> {
+    let source = format!("{}{text}", common::HEAD);
+    let compiled = kintsugi_definition::compile(source.as_bytes(), &common::everything_allowed());
+    match compiled.map_err(|problems| problems.to_string())?.program.nodes.remove(0).kind {
+        Kind::Call(call) => Ok(*call),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+#[test]
+fn processes_are_tasks_of_the_engines_own_types() {
+    let shell =
+        run("do: [{a: {run: {shell: {command: 'echo ${HOME} $1', arguments: [x, '${ .y }'], \
+                     environment: {K: '${ $secrets.s }'}}, return: all}}}]\nuse: {secrets: [s]}");
+    let shell = shell.unwrap();
+    assert_eq!(shell.task_type, "run-shell");
+    assert_eq!(part(&shell, "return"), Template::Literal(json!("all")));
+    assert_eq!(shell.deferred[0].at, "/process/environment/K");
+    let script =
+        run("do: [{a: {run: {script: {language: js, code: 'x'}, await: false}}}]").unwrap();
+    assert_eq!(
+        script.with,
+        Template::Literal(
+            json!({"await": false, "process": {"code": "x", "language": "javascript"}})
+        )
+    );
+    let container = run("do: [{a: {run: {container: {image: alpine, pullPolicy: always, \
+                         lifetime: {cleanup: eventually, after: {minutes: 1}}}}}}]");
+    let expected = json!({"process": {
+        "image": "alpine", "pull": "always", "cleanup": "eventually", "cleanup_after_ms": 60_000}});
+    assert_eq!(container.unwrap().with, Template::Literal(expected));
+    for (text, code) in [
+        ("shell: {command: x}, return: code, await: false", "no-effect"),
+        ("shell: {command: x}, script: {language: js, code: x}", "ambiguous-task"),
+        ("script: {language: ruby, code: x}", "unsupported"),
+        ("script: {language: js}", "missing-key"),
+        ("shell: {command: x, environment: {'a b': x}}", "invalid-name"),
+        ("container: {image: x, lifetime: {cleanup: eventually}}", "missing-key"),
+        ("container: {image: x, lifetime: {cleanup: always, after: PT1S}}", "no-effect"),
+    ] {
+        let said = run(&format!("do: [{{a: {{run: {{{text}}}}}}}]")).unwrap_err();
+        assert!(said.contains(&format!("[{code}]")), "{text}: {said}");
+    }
+}
+
+#[test]
+fn what_the_deployment_does_not_allow_is_refused_with_the_setting() {
+    for (text, name) in [
+        ("shell: {command: x}", "shell"),
+        ("script: {language: js, code: x}", "script"),
+        ("container: {image: x}", "container"),
+    ] {
+        let problems = body(&format!("do: [{{a: {{run: {{{text}}}}}}}]")).unwrap_err();
+        assert_eq!(problems.0[0].code, "not-allowed");
+        let hint = problems.0[0].hint.as_deref().unwrap_or_default();
+        assert!(hint.contains(&format!("processes.allow = [\"{name}\"]")), "{hint}");
+    }
+}

@@ -7,13 +7,13 @@ mod common;
 
 use std::fmt::Write as _;
 
-use common::official;
+use common::{everything_allowed, official};
 
 use kintsugi_definition::{Resources, Settings, Step, compile_with, program_from_document};
 
 /// Whether it compiles, needs something first, or is refused for what is not supported only.
 fn check(name: &str, source: &[u8], table: &mut String) -> bool {
-    match compile_with(source, &Settings::default(), &Resources::default()) {
+    match compile_with(source, &everything_allowed(), &Resources::default()) {
         Ok(Step::Done(compiled)) => {
             let again = program_from_document(&compiled.document, &compiled.resources);
             let again = again.expect("it was accepted");

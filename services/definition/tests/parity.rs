@@ -8,7 +8,7 @@ mod mutate;
 
 use std::collections::BTreeMap;
 
-use common::official;
+use common::{everything_allowed, official};
 use jsonschema::Validator;
 use kintsugi_definition::{Limits, Problem, Settings, Step, compile_with, read};
 use mutate::Mutator;
@@ -87,7 +87,7 @@ impl Parity {
     fn new(schema: &Value) -> Self {
         Self {
             schema: jsonschema::validator_for(schema).unwrap(),
-            settings: Settings::default(),
+            settings: everything_allowed(),
             agreed: 0,
             not_comparable: 0,
             stricter: BTreeMap::new(),

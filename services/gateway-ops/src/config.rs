@@ -1,10 +1,12 @@
 //! What can be set.
 
 use std::{
+    collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
 
+use kintsugi_core::Ability;
 use kintsugi_egress::{Allow, Rules};
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +50,9 @@ pub struct Config {
     pub batch_max: usize,
     /// Starts that may wait for it; more are told to come back. Default: 8192.
     pub queue_max: usize,
+    /// What workflows may start, as `[processes]` says.
+    #[serde(skip)]
+    pub abilities: BTreeSet<Ability>,
     /// Where people look at traces, e.g. `http://127.0.0.1:16686`; the dashboard links there.
     pub traces_url: Option<String>,
 }
@@ -70,6 +75,7 @@ impl Default for Config {
             streams_max: 256,
             batch_max: 512,
             queue_max: 8192,
+            abilities: BTreeSet::new(),
             traces_url: None,
         }
     }

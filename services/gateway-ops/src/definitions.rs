@@ -72,6 +72,7 @@ pub async fn define(app: &App, source: Vec<u8>) -> Result<(Registered, bool), Pr
 async fn compile(app: &App, source: Vec<u8>) -> Result<(Vec<u8>, Compiled), Problem> {
     let mut settings = Settings::default();
     settings.limits.document.bytes_max = app.config.definition_bytes_max;
+    settings.limits.abilities = app.config.abilities.clone();
     let known = pinned(app, &source, &settings).await?;
     let done = app.fetcher.compile(source, settings, known).await;
     let (source, compiled) = done.map_err(|failed| {

@@ -93,6 +93,8 @@ pub(crate) async fn run(
 /// Workers get their own table and the log's, and neither the database nor other secrets.
 fn worker_settings(settings: &Settings) -> Vec<(String, String)> {
     let mut set = vec![("log.filter".to_owned(), settings.log.filter.clone())];
+    let allowed = serde_json::to_string(&settings.processes.allow).unwrap_or_default();
+    set.push(("processes.allow".to_owned(), allowed));
     set.extend(kintsugi_task_worker::dev_settings(&settings.worker));
     set
 }

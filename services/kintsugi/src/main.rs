@@ -73,10 +73,10 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     }
     let loaded: Loaded<Settings> = load(common.config.as_deref(), &flags)
         .map_err(|error| Failure::because("the configuration is wrong", error))?;
-    let (settings, file) = (loaded.value, common.ready_file);
+    let (settings, file) = (loaded.value.share(), common.ready_file);
     match cli.command {
         Command::Config => return tools::print_config(&loaded.settings),
-        Command::Validate { file } => return tools::validate(&file).await,
+        Command::Validate { file } => return tools::validate(&file, &settings).await,
         Command::Health { url } => return Ok(tools::health(&url).await),
         _ => wire::logs(&settings)?,
     }

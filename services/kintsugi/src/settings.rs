@@ -1,7 +1,8 @@
 //! The whole configuration: one table per service, and what they share.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
+use kintsugi_core::Ability;
 use kintsugi_runtime::{Secret, Service};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,7 @@ pub(crate) struct Settings {
     pub(crate) nats: Nats,
     pub(crate) log: Log,
     pub(crate) trace: Trace,
+    pub(crate) processes: Processes,
     pub(crate) gateway: <kintsugi_api_gateway::ApiGateway as Service>::Config,
     pub(crate) orchestrator: <kintsugi_orchestrator::Orchestrator as Service>::Config,
     pub(crate) worker: <kintsugi_task_worker::TaskWorker as Service>::Config,
@@ -78,6 +80,25 @@ impl Default for Log {
             filter: "info,sqlx=warn,async_nats=warn,sea_orm_migration=warn".to_owned(),
             json: false,
         }
+    }
+}
+
+/// Settings in the table `[processes]`: for the gateway, which refuses definitions that ask for more,
+/// and for workers, which start nothing else. Both must be told the same.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Processes {
+    /// What workflows may start on the machines of workers: `shell`, `script`, `container`,
+    /// `container_volumes`, `mcp_stdio`. Default: nothing.
+    pub(crate) allow: BTreeSet<Ability>,
+}
+
+impl Settings {
+    /// Gives services what they share.
+    pub(crate) fn share(mut self) -> Self {
+        self.gateway.abilities = self.processes.allow.clone();
+        self.worker.abilities = self.processes.allow.clone();
+        self
     }
 }
 

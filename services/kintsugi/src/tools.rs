@@ -27,7 +27,7 @@ pub(crate) fn print_config(settings: &BTreeMap<String, Setting>) -> Result<ExitC
 }
 
 /// Checks a definition and prints every problem, in the form that editors understand.
-pub(crate) async fn validate(file: &Path) -> Result<ExitCode, Failure> {
+pub(crate) async fn validate(file: &Path, settings: &Settings) -> Result<ExitCode, Failure> {
     let cannot = |error| Failure::because(&format!("cannot read {}", file.display()), error);
     if std::fs::metadata(file).map_err(cannot)?.len() > FILE_MAX {
         return Err(Failure::plain(format!("{} is larger than {FILE_MAX} bytes", file.display())));
@@ -37,7 +37,9 @@ pub(crate) async fn validate(file: &Path) -> Result<ExitCode, Failure> {
     let rules = FetchRules { allow: Allow::Any, files: true, ..FetchRules::default() };
     let failed = |error| Failure::because("cannot check the definition", error);
     let fetcher = Fetcher::new(rules).map_err(failed)?;
-    let compiled = fetcher.compile(source, Rules::default(), Resources::default()).await;
+    let mut own = Rules::default();
+    own.limits.abilities = settings.processes.allow.clone();
+    let compiled = fetcher.compile(source, own, Resources::default()).await;
     let (problems, code) = match compiled.map_err(failed)?.1 {
         Ok(compiled) => (compiled.warnings, ExitCode::SUCCESS),
         Err(problems) => (problems.0, ExitCode::FAILURE),

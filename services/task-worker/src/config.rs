@@ -1,8 +1,10 @@
 //! What can be set for the built-in worker.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use kintsugi_calls::{Allow, HttpConfig, SecretsConfig};
+use kintsugi_core::Ability;
+use kintsugi_processes::Config as ProcessConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -29,6 +31,11 @@ pub struct Config {
     pub http: HttpConfig,
     /// Secrets of workflows.
     pub secrets: SecretsConfig,
+    /// Processes of workflows.
+    pub processes: ProcessConfig,
+    /// What workflows may start, as `[processes]` says.
+    #[serde(skip)]
+    pub abilities: BTreeSet<Ability>,
 }
 
 impl Default for Config {
@@ -42,6 +49,8 @@ impl Default for Config {
             output_max: 1 << 20,
             http: HttpConfig::default(),
             secrets: SecretsConfig::default(),
+            processes: ProcessConfig::default(),
+            abilities: BTreeSet::new(),
         }
     }
 }

@@ -10,10 +10,13 @@ mod simulate;
 pub use config::{Config, TaskType, dev_settings};
 pub use error::Error;
 pub use kintsugi_calls::{Allow, HttpConfig, SecretsConfig};
+pub use kintsugi_processes::Config as ProcessConfig;
 
 use std::sync::Arc;
 
 use kintsugi_calls::{Calls, Secrets};
+use kintsugi_core::Ability;
+use kintsugi_processes::Processes;
 use kintsugi_runtime::{Service, Shutdown, WorkerDeps};
 use kintsugi_worker::{Context, Settings, Worker};
 use serde_json::Value;
@@ -21,7 +24,12 @@ use serde_json::Value;
 /// The task worker service.
 pub struct TaskWorker {
     worker: Worker,
+    /// Where containers may be started: who removes them.
+    cleaner: Option<Processes>,
 }
+
+/// How often containers are looked for whose time has come.
+const CLEAN_UP: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl Service for TaskWorker {
     const NAME: &'static str = "task-worker";
@@ -70,10 +78,55 @@ impl Service for TaskWorker {
                 }
             };
         }
-        Ok(Self { worker })
+        worker = with_processes(worker, &config, &calls);
+        let cleans = config.abilities.contains(&Ability::Container);
+        let cleaner = cleans.then(|| Processes::new(&config.processes));
+        Ok(Self { worker, cleaner })
     }
 
     async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
+        if let Some(processes) = self.cleaner {
+            tokio::spawn(clean_up(processes, shutdown.child_token()));
+        }
         Ok(self.worker.run_until(shutdown.child_token()).await?)
+    }
+}
+
+/// Serves what workflows may start here, and nothing else of it.
+fn with_processes(mut worker: Worker, config: &Config, calls: &Calls) -> Worker {
+    let processes = Processes::new(&config.processes);
+    for ability in &config.abilities {
+        let name = match ability {
+            Ability::Shell => "run-shell",
+            Ability::Script => "run-script",
+            Ability::Container => "run-container",
+            Ability::ContainerVolumes | Ability::McpStdio => continue,
+        };
+        let (processes, calls, ability) = (processes.clone(), calls.clone(), *ability);
+        worker = worker.task(name, move |context: Context, input: Value| {
+            let (processes, calls) = (processes.clone(), calls.clone());
+            async move {
+                let (processes, context) = (&processes, &context);
+                let start = |input| async move {
+                    match ability {
+                        Ability::Shell => processes.shell(context, input).await,
+                        Ability::Script => processes.script(context, input).await,
+                        _ => processes.container(context, input).await,
+                    }
+                };
+                calls.with_secrets(context, input, start).await
+            }
+        });
+    }
+    worker
+}
+
+/// Removes containers that are to be removed later, until `shutdown`.
+async fn clean_up(processes: Processes, shutdown: Shutdown) {
+    let mut rounds = tokio::time::interval(CLEAN_UP);
+    while shutdown.run_until_cancelled(rounds.tick()).await.is_some() {
+        if let Err(failure) = processes.clean_up().await {
+            tracing::warn!(failure = failure.message(), "containers were not cleaned up");
+        }
     }
 }

@@ -165,5 +165,5 @@ async fn a_cancelled_hang_ends() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a worker process for another test"]
 async fn worker_process() {
-    service::run_as_process().await;
+    service::run_as_process(Config::default()).await;
 }

@@ -6,10 +6,14 @@ use super::deferred::Arguments;
 use super::fields::Fields;
 use super::function::Callee;
 use super::{Compiler, nothing};
+use crate::Problem;
 use crate::source::{Node, Tree};
 
 /// Protocols of the specification that this version does not call.
 pub(super) const RESERVED: [&str; 5] = ["grpc", "openapi", "asyncapi", "a2a", "mcp"];
+
+/// Task types of `run`, whose arguments only the compiler writes.
+const PROCESSES: [&str; 3] = ["run-shell", "run-script", "run-container"];
 
 impl<'a> Compiler<'a> {
     pub(super) fn call(&mut self, task: &Fields<'a>, tree: &'a Tree, pointer: &str) -> Kind {
@@ -29,6 +33,12 @@ impl<'a> Compiler<'a> {
             Some(Callee::Function(function)) => return self.inline(task, tree, function),
             None => return nothing(),
         };
+        if PROCESSES.contains(&name.as_str()) {
+            let message = format!("`{name}` is the engine's own task type");
+            let problem = Problem::new("invalid-name", tree.mark, message).at(pointer);
+            self.problem(problem.hint("write `run`, or give the task type another name"));
+            return nothing();
+        }
         if name == "http" {
             let Some((tree, at)) = self.required(task, "with", "`call: http`") else {
                 return nothing();

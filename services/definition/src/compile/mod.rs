@@ -14,6 +14,7 @@ mod metadata;
 mod raise;
 mod resource;
 mod retry;
+mod run;
 mod schema;
 mod task;
 mod template;

@@ -117,7 +117,7 @@ impl<'a> Compiler<'a> {
         let export = fields.at("export").and_then(|(tree, at)| self.export(tree, &at));
         let timeout = fields.at("timeout").and_then(|(tree, at)| self.timeout(tree, &at));
         let then = fields.at("then").and_then(|(tree, at)| self.flow(tree, &at, targets));
-        if keyword != "call"
+        if !matches!(keyword, "call" | "run")
             && let Some((metadata, at)) = fields.at("metadata")
         {
             self.metadata_of_no_call(metadata, &at);
@@ -174,9 +174,11 @@ impl<'a> Compiler<'a> {
             "raise" => self.raise(tree, &pointer),
             "wait" => self.span(tree, &pointer, "`wait`").map_or_else(nothing, Kind::Wait),
             "call" => self.call(fields, tree, &pointer),
+            "run" => self.run(fields, tree, &pointer),
             other => {
                 let mark = fields.entry(other).map_or(tree.mark, |entry| entry.mark);
-                let hint = "this version has do, set, switch, fork, for, try, raise, wait and call";
+                let hint =
+                    "this version has do, set, switch, fork, for, try, raise, wait, call and run";
                 self.unsupported(mark, &pointer, &format!("`{other}`"), hint);
                 nothing()
             }

@@ -23,6 +23,13 @@ impl Variables for Map {
     }
 }
 
+/// Settings of a deployment that lets workflows start anything.
+pub fn everything_allowed() -> Settings {
+    let mut settings = Settings::default();
+    settings.limits.abilities = kintsugi_core::Ability::ALL.into();
+    settings
+}
+
 /// Compiles a body of tasks.
 pub fn body(text: &str) -> Result<Compiled, Problems> {
     compile(format!("{HEAD}{text}").as_bytes(), &Settings::default())

@@ -122,10 +122,10 @@ impl Drop for Process {
     }
 }
 
-pub(crate) async fn run_as_process() {
+pub(crate) async fn run_as_process(config: Config) {
     let Some(url) = std::env::var_os(URL) else { return };
     let url = url.into_string().expect("a URL");
-    let service = service(&url, Config::default(), BTreeMap::new()).await;
+    let service = service(&url, config, BTreeMap::new()).await;
     service.run(Shutdown::new()).await.expect("it runs");
 }
 
