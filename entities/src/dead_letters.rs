@@ -83,6 +83,21 @@ impl Store {
         }
         Ok(())
     }
+
+    /// Takes back that the stream holds any of them: it is another stream. Gives how many.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn dead_letters_unmark_published(&self) -> Result<u64, Error> {
+        let done = Entity::update_many()
+            .col_expr(Column::PublishedAt, Expr::value(None::<i64>))
+            .filter(Column::PublishedAt.is_not_null())
+            .exec(self.writer())
+            .await
+            .map_err(Error::because("take back that dead letters are published"))?;
+        Ok(done.rows_affected)
+    }
 }
 
 fn condition(filter: &DeadLetterFilter) -> Condition {

@@ -163,16 +163,24 @@ impl Bus {
         Ok(ApiService { service: Some(service), _tasks: tasks })
     }
 
-    /// Shows a service that has no requests to serve: one endpoint says that it is there.
+    /// Shows a service that has no requests to serve: one endpoint says whether it is ready.
     ///
     /// # Errors
     ///
     /// As for [`Bus::serve_api`].
-    pub async fn serve_health(&self, info: &ServiceInfo) -> Result<ApiService, Error> {
+    pub async fn serve_health(
+        &self,
+        info: &ServiceInfo,
+        is_ready: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<ApiService, Error> {
         let subject =
             format!("kintsugi.api.health.{}", crate::names::token("service", &info.name)?);
         let endpoint = Endpoint::new("health", &subject);
-        self.serve_api(info, vec![endpoint], |_| async { Ok(br#"{"status":"up"}"#.to_vec()) }).await
+        let answer = move |_| {
+            let status = if is_ready() { "ready" } else { "unavailable" };
+            async move { Ok(format!("{{\"status\":\"{status}\"}}").into_bytes()) }
+        };
+        self.serve_api(info, vec![endpoint], answer).await
     }
 
     /// Asks a service.

@@ -1,15 +1,20 @@
 //! Signs of life, cancellations and hints: messages that nobody stores, because they are of no
 //! use when late.
 
-use std::time::Duration;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_nats::Message;
 use futures::{Stream, StreamExt};
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 use tracing::warn;
 
 use crate::{
-    Bus, Cancel, Error, Heartbeat, ServiceBeat, Verify, WakeHint,
+    Bus, Cancel, Error, Headers, Heartbeat, Rejected, ServiceBeat, Verify, WakeHint,
     error::Source,
     message::{decode, encode},
     names,
@@ -51,7 +56,7 @@ impl Bus {
         self.send_now(names::heartbeat(&heartbeat.worker)?, encode(heartbeat)?).await
     }
 
-    /// Workers' signs of life. One sent under another worker's name is dropped.
+    /// Workers' signs of life. One sent under another worker's name is put aside.
     ///
     /// # Errors
     ///
@@ -61,12 +66,16 @@ impl Bus {
     ) -> Result<impl Stream<Item = Heartbeat> + Send + 'static, Error> {
         let messages = self.client.subscribe(names::HEARTBEATS).await;
         let messages = messages.map_err(|error| Error::unavailable(LISTEN, error))?;
-        Ok(messages.filter_map(|message| {
-            let read = read::<Heartbeat>(&message);
-            let own = read.filter(|beat| {
-                names::heartbeat(&beat.worker).is_ok_and(|own| own == message.subject.as_str())
+        let aside = Aside::new(self);
+        Ok(messages.filter_map(move |message| {
+            let own = decode::<Heartbeat>(&message.payload).and_then(|beat| {
+                let own = names::heartbeat(&beat.worker);
+                if own.is_ok_and(|own| own == message.subject.as_str()) {
+                    return Ok(beat);
+                }
+                Err(Rejected::new("a heartbeat under another worker's name", &message.payload))
             });
-            std::future::ready(own)
+            std::future::ready(own.map_err(|rejected| aside.put(&message, rejected)).ok())
         }))
     }
 
@@ -210,12 +219,44 @@ impl Bus {
             None => self.client.subscribe(subject).await,
         };
         let messages = messages.map_err(|error| failed(Box::new(error)))?;
-        Ok(messages.filter_map(|message| std::future::ready(read(&message))))
+        let aside = Aside::new(self);
+        Ok(messages.filter_map(move |message| {
+            let read = decode(&message.payload);
+            std::future::ready(read.map_err(|rejected| aside.put(&message, rejected)).ok())
+        }))
     }
 }
 
-fn read<T: DeserializeOwned>(message: &Message) -> Option<T> {
-    let read = decode(&message.payload);
-    read.map_err(|rejected| warn!(subject = %message.subject, %rejected, "odd message dropped"))
-        .ok()
+/// Messages that are put aside at once by one listener; of more than that, only the log tells.
+const ASIDE_MAX: usize = 4;
+
+/// Puts messages aside that cannot be read, beside the listening.
+struct Aside {
+    bus: Bus,
+    places: Arc<Semaphore>,
+}
+
+impl Aside {
+    fn new(bus: &Bus) -> Self {
+        Self { bus: bus.clone(), places: Arc::new(Semaphore::new(ASIDE_MAX)) }
+    }
+
+    fn put(&self, message: &Message, rejected: Rejected) {
+        warn!(subject = %message.subject, %rejected, "odd message");
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return };
+        let (bus, subject) = (self.bus.clone(), message.subject.to_string());
+        tokio::spawn(async move {
+            // All who listen hear the same message, and one copy is enough.
+            let mut hash = DefaultHasher::new();
+            (&subject, &rejected.raw).hash(&mut hash);
+            let mut headers = Headers::default();
+            headers.insert("Kintsugi-Subject", &subject);
+            let id = format!("live:{:x}", hash.finish());
+            let kept = bus.reject_once(&id, "live", &rejected, &headers).await;
+            if let Err(error) = kept {
+                warn!(error = &error as &dyn std::error::Error, "an odd message was not kept");
+            }
+            drop(place);
+        });
+    }
 }

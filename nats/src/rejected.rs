@@ -47,14 +47,35 @@ impl Bus {
         payload: &[u8],
         headers: &Headers,
     ) -> Result<(), Error> {
+        self.keep(origin, reason, payload, kept(headers)).await
+    }
+
+    /// The same, for a message that several may reject: what comes under the same `id` again is not
+    /// kept again.
+    ///
+    /// # Errors
+    ///
+    /// When it is not stored.
+    pub async fn reject_once(
+        &self,
+        id: &str,
+        origin: &str,
+        rejected: &Rejected,
+        headers: &Headers,
+    ) -> Result<(), Error> {
+        let mut kept = kept(headers);
+        kept.insert("Nats-Msg-Id", id);
+        self.keep(origin, &rejected.reason, &rejected.raw, kept).await
+    }
+
+    async fn keep(
+        &self,
+        origin: &str,
+        reason: &str,
+        payload: &[u8],
+        mut kept: Headers,
+    ) -> Result<(), Error> {
         let subject = format!("kintsugi.rejected.{}", crate::names::token("origin", origin)?);
-        let mut kept = Headers::default();
-        for (name, value) in headers.iter() {
-            // The broker would act on its own headers, for example drop a repeated id.
-            let name =
-                name.strip_prefix("Nats-").map_or(name.to_owned(), |n| format!("Was-Nats-{n}"));
-            kept.insert(&name, value);
-        }
         kept.insert("Kintsugi-Reason", reason);
         kept.insert("Kintsugi-Origin", origin);
         if payload.len() > KEPT_MAX {
@@ -65,4 +86,14 @@ impl Bus {
         let out = Outgoing { subject, payload, headers: Some(kept.into_broker()) };
         self.store(stream::REJECTED, vec![out]).await
     }
+}
+
+/// Headers as they are kept: the broker would act on its own, for example drop a repeated id.
+fn kept(headers: &Headers) -> Headers {
+    let mut kept = Headers::default();
+    for (name, value) in headers.iter() {
+        let name = name.strip_prefix("Nats-").map_or(name.to_owned(), |n| format!("Was-Nats-{n}"));
+        kept.insert(&name, value);
+    }
+    kept
 }

@@ -6,13 +6,19 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::info;
 
-use crate::{Bus, Error, names::stream};
+use crate::{
+    Bus, Error,
+    names::{self, stream},
+};
 
 /// Limits of the streams. Nothing grows without one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Copies of each stream in a cluster. Default: 1.
     pub replicas: u8,
+    /// Partitions of the events. What is published to another is refused by the broker, since nobody
+    /// would ever read it. Default: 16.
+    pub partitions: u16,
     /// Bytes of inputs that are not yet taken up. Default: 1 GiB.
     pub events_bytes: u64,
     /// Bytes of tasks that no worker has taken. Default: 1 GiB.
@@ -38,6 +44,7 @@ impl Default for Limits {
         const MIB: u64 = 1 << 20;
         Self {
             replicas: 1,
+            partitions: 16,
             events_bytes: 1024 * MIB,
             tasks_bytes: 1024 * MIB,
             intake_bytes: 512 * MIB,
@@ -128,6 +135,31 @@ impl Bus {
         futures::future::try_join_all(infos).await
     }
 
+    /// When a stream was made, as [`StreamState::created`] says it; none: it is missing.
+    ///
+    /// # Errors
+    ///
+    /// When the broker does not answer.
+    pub async fn stream_created(&self, name: &str) -> Result<Option<String>, Error> {
+        match self.stream_info(name).await {
+            Ok(info) => Ok(Some(info.created)),
+            Err(Error::StreamMissing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Names what the broker knows message ids of a stream by. Under another name it may have
+    /// forgotten ids: after a restart it knows those of messages that it still holds, and a stream
+    /// that was made anew knows none. A cluster may give another name without need.
+    ///
+    /// # Errors
+    ///
+    /// When the stream is missing or the broker does not answer.
+    pub async fn memory(&self, name: &str) -> Result<String, Error> {
+        let created = self.stream_info(name).await?.created;
+        Ok(format!("{}/{created}", self.client.server_info().server_id))
+    }
+
     pub(crate) async fn stream_info(&self, name: &str) -> Result<Info, Error> {
         self.api("look at a stream", name, format!("STREAM.INFO.{name}"), &()).await
     }
@@ -178,10 +210,11 @@ fn config(name: &str, limits: &Limits) -> Value {
         format!("{ADVISORY}.MAX_DELIVERIES.{}.*", stream::TASKS),
         format!("{ADVISORY}.MSG_TERMINATED.{}.*", stream::TASKS),
     ];
+    let partitions: Vec<String> = (0..limits.partitions).map(names::events).collect();
     // What is refused when full is kept: its publisher waits. What drops its oldest instead is
     // either in the database as well or of no use when old.
     let (subjects, retention, discard, bytes) = match name {
-        stream::EVENTS => (json!(["kintsugi.events.*"]), "limits", "new", limits.events_bytes),
+        stream::EVENTS => (json!(partitions), "limits", "new", limits.events_bytes),
         stream::TASKS => (json!(["kintsugi.tasks.*.*"]), "workqueue", "new", limits.tasks_bytes),
         stream::INTAKE => (json!(["kintsugi.in.>"]), "workqueue", "new", limits.intake_bytes),
         stream::LIFE => (json!(["kintsugi.life.>"]), "limits", "old", limits.life_bytes),

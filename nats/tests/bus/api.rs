@@ -67,9 +67,9 @@ async fn every_service_can_be_listed() {
     let names = ["kintsugi-orchestrator", "kintsugi-monitoring"];
     let mut services = Vec::new();
     for name in names {
-        services.push(bus.serve_health(&info(name)).await.unwrap());
+        services.push(bus.serve_health(&info(name), || true).await.unwrap());
     }
-    assert!(bus.serve_health(&info("a.b")).await.is_err());
+    assert!(bus.serve_health(&info("a.b"), || true).await.is_err());
     let client = raw(server).await;
     let inbox = client.new_inbox();
     let mut answers = client.subscribe(inbox.clone()).await.unwrap();
@@ -83,7 +83,7 @@ async fn every_service_can_be_listed() {
     found.sort();
     assert_eq!(found, ["kintsugi-monitoring", "kintsugi-orchestrator"]);
     let health = bus.request("kintsugi.api.health.kintsugi-monitoring", Vec::new(), PATIENCE);
-    assert_eq!(health.await.unwrap(), br#"{"status":"up"}"#);
+    assert_eq!(health.await.unwrap(), br#"{"status":"ready"}"#);
     let outside = vec![Endpoint::new("x", "kintsugi.events.1")];
     assert!(bus.serve_api(&info("s"), outside, |_| async { Ok(Vec::new()) }).await.is_err());
 }

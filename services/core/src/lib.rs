@@ -5,6 +5,7 @@
 //! events, effects and state. That is what makes history replayable (promise P7).
 
 mod ability;
+mod depth;
 mod error;
 mod evaluate;
 mod id;
@@ -16,6 +17,7 @@ mod state;
 mod time;
 
 pub use ability::Ability;
+pub use depth::{DEPTH_MAX, is_too_deep};
 pub use error::{Error, ErrorKind};
 pub use evaluate::{Evaluate, EvaluateError, Variables};
 pub use id::{DefinitionRef, IdError, RunId, TaskKey, is_dns_label, partition_of};

@@ -68,13 +68,16 @@ impl Service for FailureDetector {
         ));
         let watch =
             watch::Watch::new(deps.clone(), config.clone(), Arc::clone(&fleet), audit_now.clone());
-        let beat = config.suspect_after / 5;
-        work.spawn(reconcile(watch, beat, Waker::default(), shutdown.clone()));
+        let part = |name| deps.announce.part(Self::NAME, name);
+        let (beat, wake) = (config.suspect_after / 5, Waker::default());
+        work.spawn(reconcile(watch, beat, wake, part("watch"), shutdown.clone()));
 
         let audit = audit::Audit::new(deps.clone(), Arc::clone(&fleet));
-        work.spawn(reconcile(audit, config.audit_interval, audit_now.clone(), shutdown.clone()));
+        let (period, wake) = (config.audit_interval, audit_now.clone());
+        work.spawn(reconcile(audit, period, wake, part("audit"), shutdown.clone()));
         let streams = streams::Streams::new(deps.clone(), audit_now);
-        work.spawn(reconcile(streams, config.streams_interval, Waker::default(), shutdown.clone()));
+        let (period, wake) = (config.streams_interval, Waker::default());
+        work.spawn(reconcile(streams, period, wake, part("streams"), shutdown.clone()));
         work.spawn(verify::run(deps, fleet, shutdown));
         work.join_all().await;
         Ok(())

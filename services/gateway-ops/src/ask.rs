@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use kintsugi_core::{RunId, Timestamp};
+use kintsugi_core::{DEPTH_MAX, RunId, Timestamp, is_too_deep};
 use kintsugi_entities::Page;
+use serde_json::Value;
 
 use crate::problem::Problem;
 
@@ -31,6 +32,19 @@ pub fn limit(wanted: Option<u32>, usual: u32, max: u32) -> Result<u32, Problem> 
         return Ok(wanted);
     }
     Err(Problem::bad_request("invalid_parameter", format!("`limit` must be 1 to {max}")))
+}
+
+/// Refuses an input that would make a state which nobody could read again.
+///
+/// # Errors
+///
+/// 422.
+pub(crate) fn shallow(input: &Value) -> Result<(), Problem> {
+    if is_too_deep(input) {
+        let title = format!("the input nests deeper than {DEPTH_MAX} levels");
+        return Err(Problem::unprocessable("too_deep", title));
+    }
+    Ok(())
 }
 
 /// The run that a path names. What is no id names no run.

@@ -69,12 +69,13 @@ pub async fn get(app: &App, id: &str) -> Result<DeadLetter, Problem> {
 ///
 /// # Errors
 ///
-/// 404, 409 when it is not open, 413, 503.
+/// 404, 409 when it is not open, 413, 422 when the input nests too deep, 503.
 pub async fn redrive(app: &App, id: &str, input: Option<Value>) -> Result<Redriven, Problem> {
     let limit = app.config.input_bytes_max;
     if input.as_ref().is_some_and(|input| input.to_string().len() > limit) {
         return Err(Problem::too_large("the input", limit));
     }
+    input.as_ref().map_or(Ok(()), crate::ask::shallow)?;
     let row = row(app, id).await?;
     if row.status != DeadLetterStatus::Open {
         let title = format!("the dead letter {} was redriven already", row.id);

@@ -57,7 +57,7 @@ impl Wanted {
     ///
     /// # Errors
     ///
-    /// 413 when the input is too large.
+    /// 413 when the input is too large, 422 when it nests too deep.
     pub fn into_row(self, app: &App, definition: &DefinitionRef) -> Result<NewRun, Problem> {
         let now = kintsugi_runtime::now();
         let input = self.input.to_string();
@@ -65,6 +65,7 @@ impl Wanted {
         if input.len() > limit {
             return Err(Problem::too_large("the input", limit));
         }
+        crate::ask::shallow(&self.input)?;
         let request_digest = self.digest(&input);
         let id = self.id.unwrap_or_else(new_id);
         let state = serde_json::to_vec(&RunState::new(self.input, now));

@@ -63,7 +63,7 @@ pub(crate) async fn store(settings: &Settings) -> Result<Store, Failure> {
 pub(crate) async fn deps(settings: &Settings, alone: bool) -> Result<Deps, Failure> {
     let instance = instance(settings);
     let (store, bus) = (store(settings).await?, bus(settings, &instance).await?);
-    let stream_limits = Limits::default();
+    let stream_limits = Limits { partitions: settings.engine.partitions, ..Limits::default() };
     bus.ensure_streams(&stream_limits)
         .await
         .map_err(|error| Failure::because("cannot make the streams", error))?;

@@ -64,10 +64,19 @@ impl Service for Notification {
         }
         let waker = Waker::default();
         let mut work = JoinSet::new();
+        let part = |name| deps.announce.part(Self::NAME, name);
+        let (delivering, sweeping) = (part("deliver"), part("sweep"));
         let deliver = deliver::Due::new(deps.clone(), &config, targets.clone(), waker.clone());
-        work.spawn(reconcile(deliver, deliver::PERIOD, waker.clone(), shutdown.clone()));
+        work.spawn(reconcile(
+            deliver,
+            deliver::PERIOD,
+            waker.clone(),
+            delivering,
+            shutdown.clone(),
+        ));
         let sweep = sweep::Missing::new(deps.clone(), targets.clone(), waker.clone());
-        work.spawn(reconcile(sweep, config.sweep_interval, Waker::default(), shutdown.clone()));
+        let period = config.sweep_interval;
+        work.spawn(reconcile(sweep, period, Waker::default(), sweeping, shutdown.clone()));
         work.spawn(listen::run(deps, targets, waker, shutdown));
         work.join_all().await;
         Ok(())

@@ -67,8 +67,12 @@ async fn take(
 ) -> Result<(), Error> {
     let now = now();
     let oldest = kintsugi_core::Timestamp(now.0.saturating_sub(AGE_MAX_MS)).to_rfc3339();
-    // RFC 3339 in UTC with a fixed width: texts compare as times do. What came instead of an event
-    // is acknowledged: nothing can be made of it.
+    for delivery in batch {
+        if let Err(rejected) = &delivery.event {
+            deps.bus.reject("life", &rejected.reason, &rejected.raw).await?;
+        }
+    }
+    // RFC 3339 in UTC with a fixed width: texts compare as times do.
     let events = batch.iter().filter_map(|delivery| delivery.event.as_ref().ok());
     let events = events.filter(|event| event.time >= oldest).cloned().collect::<Vec<_>>();
     if note(&deps.store, targets, &events, now).await? > 0 {

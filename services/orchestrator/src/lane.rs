@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
-use kintsugi_core::{Input, RunId};
+use kintsugi_core::{Input, RunId, partition_of};
 use kintsugi_entities::Committed;
-use kintsugi_nats::{EventDelivery, EventReader, LifeEvent, RunInput};
+use kintsugi_nats::{EventDelivery, EventReader, LifeEvent, RunInput, stream};
 use kintsugi_runtime::{Deps, Shutdown, now};
 use tokio::{
     sync::{mpsc, watch},
@@ -22,9 +22,9 @@ use crate::{
     ownership::Owned,
     programs::Programs,
     publish::{Origin, Outbox},
-    resend::resend,
     runs::Runs,
     spans::{Change, Spans},
+    unsaid,
 };
 
 /// The pause after a failure of the store or the bus.
@@ -54,6 +54,7 @@ pub(crate) async fn run(
     let runs = Runs::new(deps.store.clone(), config.cached_runs_max as usize);
     let programs = Programs::new(deps.store.clone(), config.cached_programs_max as usize);
     let life = life::publisher(deps.bus.clone());
+    let part = deps.announce.part(crate::NAME, "lane");
     let mut lane = Lane {
         config,
         deps,
@@ -62,6 +63,7 @@ pub(crate) async fn run(
         runs,
         programs,
         owned: Owned::default(),
+        memory: String::new(),
         unfinished: Vec::new(),
         purged: BTreeMap::new(),
         purge_at: Instant::now(),
@@ -75,13 +77,13 @@ pub(crate) async fn run(
             }
             continue;
         }
-        let again = match lane.claim(&share, &shutdown).await {
+        let again = match lane.claim(&share).await {
             Ok(mut reader) => {
-                lane.deps.announce.trouble(crate::NAME, None);
+                part.trouble(None);
                 lane.work(&mut reader, &mut shares, &shutdown).await
             }
             Err(error) => {
-                lane.deps.announce.trouble(crate::NAME, Some("cannot take partitions".to_owned()));
+                part.trouble(Some("cannot take partitions".to_owned()));
                 warn!(
                     error = &error as &dyn std::error::Error,
                     "cannot take partitions; trying again"
@@ -112,26 +114,23 @@ struct Lane {
     runs: Runs,
     programs: Programs,
     owned: Owned,
+    /// By what the broker knows repeats of tasks.
+    memory: String,
     unfinished: Vec<RunId>,
     purged: BTreeMap<u16, i64>,
     purge_at: Instant,
 }
 
 impl Lane {
-    async fn claim(
-        &mut self,
-        share: &BTreeSet<u16>,
-        stop: &Shutdown,
-    ) -> Result<EventReader, Error> {
+    async fn claim(&mut self, share: &BTreeSet<u16>) -> Result<EventReader, Error> {
         self.runs.clear();
         self.unfinished.clear();
         // Positions may count anew: in a stream that was made anew, none of it was purged.
         self.purged.clear();
         self.owned = Owned::claim(&self.deps, share).await?;
         let partitions: Vec<u16> = self.owned.epochs.keys().copied().collect();
-        let time = now();
-        let left = resend(&self.deps, &mut self.programs, &self.owned.epochs, time).await?;
-        left.send(&self.deps, time, stop).await;
+        self.memory = self.deps.bus.memory(stream::TASKS).await?;
+        unsaid::ask(&self.deps, &self.owned.epochs).await?;
         Ok(self.deps.bus.read_events(&partitions, self.owned.read_from()).await?)
     }
 
@@ -188,7 +187,7 @@ impl Lane {
             positions.insert(delivery.partition, seq);
             let mut unreadable = delivery.rejected;
             match delivery.inputs {
-                Ok(found) => inputs.extend(found),
+                Ok(found) => inputs.extend(self.own(found, delivery.partition).await?),
                 Err(rejected) => unreadable.push(rejected),
             }
             for rejected in unreadable {
@@ -234,6 +233,19 @@ impl Lane {
         Ok(None)
     }
 
+    /// Those of `inputs` that belong to the partition that they came in. Others are sent to their own,
+    /// whose owner alone writes their runs.
+    async fn own(&self, inputs: Vec<RunInput>, partition: u16) -> Result<Vec<RunInput>, Error> {
+        let count = self.deps.partitions;
+        let (own, strays): (Vec<_>, Vec<_>) =
+            inputs.into_iter().partition(|input| partition_of(&input.run, count) == partition);
+        if !strays.is_empty() {
+            debug!(partition, strays = strays.len(), "inputs came in another partition");
+            self.deps.bus.publish_inputs(strays, count).await?;
+        }
+        Ok(own)
+    }
+
     async fn follow(&mut self, decided: Decided, time: kintsugi_core::Timestamp, stop: &Shutdown) {
         let mut outbox = Outbox { wake_at: decided.wake_at, ..Outbox::default() };
         let mut origin: Option<(RunId, Origin)> = None;
@@ -250,7 +262,7 @@ impl Lane {
                 outbox.add(&self.deps, &id, of, effect, time);
             }
         }
-        outbox.send(&self.deps, time, stop).await;
+        outbox.send(&self.deps, time, &mut self.memory, stop).await;
         let mut events = Vec::new();
         for (id, steps) in decided.steps {
             let Some(run) = self.runs.get(&id) else { continue };

@@ -3,7 +3,7 @@
 //! It reads the inputs of its partitions in order, from a position that is stored in the same
 //! transaction as the runs, so that a new owner goes on where the last commit stands. Per batch:
 //! load, decide, one transaction, publish. Killed before the commit, the batch is read again;
-//! killed after it, the next owner publishes again what the last moments gave out ([`resend`]).
+//! killed after it, the next owner asks after what the last moments gave out ([`unsaid`]).
 
 mod config;
 mod decide;
@@ -15,9 +15,9 @@ mod ownership;
 mod programs;
 mod publish;
 mod recoveries;
-mod resend;
 mod runs;
 mod spans;
+mod unsaid;
 
 pub use config::Config;
 use kintsugi_runtime::{Deps, Service, Shutdown};

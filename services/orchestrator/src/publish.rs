@@ -3,18 +3,15 @@
 use std::time::Duration;
 
 use kintsugi_core::{Effect, Fault, Input, RunId, Timestamp, partition_of};
-use kintsugi_nats::{Cancel, RunInput, TaskMessage, Verify, WakeHint, events_subject};
+use kintsugi_nats::{Cancel, RunInput, TaskMessage, Verify, WakeHint, events_subject, stream};
 use kintsugi_observability::task_traceparent;
 use kintsugi_runtime::{Deps, Shutdown};
 use tracing::warn;
 
 /// How long after the decision tasks may still be published; then they are left to the checks of
-/// their runs (promise P2).
-///
-/// The others must not wait for ever for a broker that is gone. And a process that stood still
-/// between its commit and here may find that another gave the same attempt out long ago: what is
-/// sent within this time, even by [`crate::resend`] after its 90 s, is a repeat that the stream
-/// still knows (120 s).
+/// their runs (promise P2): the others must not wait for ever for a broker that is gone. What is
+/// tried again within this time is a repeat that the stream still knows (120 s), unless it lost its
+/// memory ([`kintsugi_nats::Bus::memory`]).
 const PATIENCE_MS: u64 = 20_000;
 
 /// The pause between two tries.
@@ -65,9 +62,17 @@ impl Outbox {
 
     /// Sends everything. Tasks are tried until they are stored, the rest once: cancels save work,
     /// checks are asked again, hints only make the retry engine prompt.
-    pub(crate) async fn send(self, deps: &Deps, now: Timestamp, shutdown: &Shutdown) {
+    pub(crate) async fn send(
+        mut self,
+        deps: &Deps,
+        now: Timestamp,
+        memory: &mut String,
+        shutdown: &Shutdown,
+    ) {
         let bus = &deps.bus;
-        send_tasks(deps, &self.tasks, now, shutdown).await;
+        if !send_tasks(deps, &self.tasks, (now, memory), shutdown).await {
+            self.verifies.extend(self.tasks.iter().map(|(task, _)| question(task)));
+        }
         let hint = if self.has_letters { Some(now.0) } else { self.wake_at };
         let once = async {
             if !self.cancels.is_empty() {
@@ -87,31 +92,56 @@ impl Outbox {
     }
 }
 
-/// Tries until every task is stored, refused or given up.
+/// Tries until every task is stored or refused; `false`: it gave up, and nobody knows which are.
 async fn send_tasks(
     deps: &Deps,
     tasks: &[(TaskMessage, u32)],
-    decided_at: Timestamp,
+    (decided_at, memory): (Timestamp, &mut String),
     shutdown: &Shutdown,
-) {
+) -> bool {
     let count = tasks.len();
-    if count == 0 {
-        return;
-    }
+    // Whether some may be stored, and executed, already.
+    let mut tried = false;
     loop {
-        if kintsugi_runtime::now().since(decided_at) > PATIENCE_MS {
-            warn!(tasks = count, "tasks not published in time; left to their checks");
-            return;
+        if count == 0 {
+            return true;
         }
-        let Err(error) = deps.bus.publish_tasks(tasks).await else { return };
+        if kintsugi_runtime::now().since(decided_at) > PATIENCE_MS || shutdown.is_cancelled() {
+            warn!(tasks = count, "tasks not published in time; left to their checks");
+            return false;
+        }
+        let known = deps.bus.memory(stream::TASKS);
+        match if tried { known.await.map(Some) } else { Ok(None) } {
+            Ok(Some(now)) if now != *memory => {
+                warn!(tasks = count, "the broker forgot what it had; asking after tasks");
+                *memory = now;
+                return false;
+            }
+            Ok(_) if deps.bus.is_connected() => {}
+            _ => {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        }
+        let Err(error) = deps.bus.publish_tasks(tasks).await else { return true };
         if !error.is_transient() {
-            return refused(deps, tasks).await;
+            refused(deps, tasks).await;
+            return true;
         }
         warn!(error = &error as &dyn std::error::Error, tasks = count, "tasks not published yet");
-        if shutdown.is_cancelled() {
-            return;
-        }
+        tried = true;
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn question(task: &TaskMessage) -> Verify {
+    Verify {
+        run: task.run.clone(),
+        task: task.number,
+        epoch: task.epoch,
+        task_type: task.task_type.clone(),
+        queue: task.queue.clone(),
+        dispatched_at: task.dispatched_at,
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use kintsugi_core::{Event, Step, Timestamp, WhenExhausted};
 use kintsugi_entities::DeadLetterRow;
-use kintsugi_nats::{DeadAttempt, DeadLetterMessage};
+use kintsugi_nats::{DeadAttempt, DeadLetterMessage, stream};
 use kintsugi_runtime::{Deps, Reconciler};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::Error;
 
@@ -19,15 +19,39 @@ const PAGE: u32 = 1_000;
 /// How many attempts a letter tells of: the last ones.
 const ATTEMPTS_MAX: usize = 100;
 
+/// Under which name the store keeps which stream the marks are about.
+const MARKED: &str = "KINTSUGI_DEAD/letters";
+
 /// Publishes each dead letter that is not marked as published. Killed between the two, it publishes
-/// the letter again under the same id, and the stream drops the repeat.
+/// the letter again under the same id, and the stream drops the repeat. The marks are about one
+/// stream: in one that was made anew there is none of the letters, and all are published again.
 pub(crate) struct Letters {
     deps: Deps,
+    marked: Option<String>,
 }
 
 impl Letters {
     pub(crate) fn new(deps: Deps) -> Self {
-        Self { deps }
+        Self { deps, marked: None }
+    }
+
+    /// Whether the stream is there; takes the marks back that are about another one.
+    async fn has_stream(&mut self) -> Result<bool, Error> {
+        let store = &self.deps.store;
+        let Some(created) = self.deps.bus.stream_created(stream::DEAD).await? else {
+            return Ok(false);
+        };
+        if self.marked.as_ref() == Some(&created) {
+            return Ok(true);
+        }
+        let known = store.streams_known().await?.into_iter().find(|(name, _)| name == MARKED);
+        if known.is_some_and(|(_, before)| before != created) {
+            let letters = store.dead_letters_unmark_published().await?;
+            warn!(letters, "the stream of dead letters is another one; publishing them again");
+        }
+        store.stream_note(MARKED, &created).await?;
+        self.marked = Some(created);
+        Ok(true)
     }
 
     /// What became of each attempt, from the history: this is rare enough to read it.
@@ -39,7 +63,7 @@ impl Letters {
                 let steps: Vec<Step> = serde_json::from_slice(&row.steps).unwrap_or_default();
                 for event in steps.iter().flat_map(|step| step.events.iter().map(|e| (step.at, e)))
                 {
-                    note(&mut attempts, letter.task, event);
+                    note(&mut attempts, letter, event);
                 }
             }
             match rows.last() {
@@ -80,7 +104,11 @@ impl Letters {
     }
 }
 
-fn note(attempts: &mut BTreeMap<u64, DeadAttempt>, of: u64, (at, event): (Timestamp, &Event)) {
+fn note(
+    attempts: &mut BTreeMap<u64, DeadAttempt>,
+    letter: &DeadLetterRow,
+    (at, event): (Timestamp, &Event),
+) {
     let (Event::TaskDispatched { task, epoch, .. }
     | Event::TaskStarted { task, epoch, .. }
     | Event::TaskFailed { task, epoch, .. }
@@ -88,7 +116,8 @@ fn note(attempts: &mut BTreeMap<u64, DeadAttempt>, of: u64, (at, event): (Timest
     else {
         return;
     };
-    if *task != of {
+    // A letter that is published late, or again, does not tell of what came after it.
+    if *task != letter.task || *epoch > letter.epoch {
         return;
     }
     let attempt = attempts.entry(*epoch).or_insert_with(|| DeadAttempt {
@@ -115,7 +144,8 @@ impl Reconciler for Letters {
     type Error = Error;
 
     async fn activate(&mut self) -> Result<(), Error> {
-        loop {
+        // A stream that is gone is made anew within a second, by whom that concerns.
+        while self.has_stream().await? {
             let letters = self.deps.store.dead_letters_unpublished(BATCH_MAX).await?;
             if letters.is_empty() {
                 return Ok(());
@@ -129,5 +159,6 @@ impl Reconciler for Letters {
             let ids: Vec<String> = letters.into_iter().map(|letter| letter.id).collect();
             self.deps.store.dead_letters_mark_published(&ids).await?;
         }
+        Ok(())
     }
 }

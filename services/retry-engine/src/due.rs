@@ -3,9 +3,9 @@
 use std::{collections::HashMap, time::Duration};
 
 use futures::StreamExt;
-use kintsugi_core::{Input, RunId};
+use kintsugi_core::{Input, RunId, Timestamp};
 use kintsugi_nats::RunInput;
-use kintsugi_runtime::{Deps, Shutdown, Waker, now};
+use kintsugi_runtime::{Deps, Part, Shutdown, Waker, now};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
@@ -16,7 +16,7 @@ use crate::{Config, Error};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Sleeps until the earliest known deadline, a hint or the next scan, whichever comes first.
-pub(crate) async fn run(deps: Deps, config: Config, dead: Waker, shutdown: Shutdown) {
+pub(crate) async fn run(deps: Deps, config: Config, dead: Waker, part: Part, shutdown: Shutdown) {
     let mut due = Due { deps, batch_max: config.batch_max, told: HashMap::new() };
     let mut hints = due.hints().await;
     let mut next = Instant::now();
@@ -24,21 +24,24 @@ pub(crate) async fn run(deps: Deps, config: Config, dead: Waker, shutdown: Shutd
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = sleep_until(next) => {
-                next = match due.round().await {
+                let done = due.round().await;
+                part.trouble(done.as_ref().err().map(ToString::to_string));
+                next = match done {
                     Ok(pause) => Instant::now() + pause.min(config.scan_interval),
                     Err(error) => {
                         warn!(error = &error as &dyn std::error::Error, "scan failed; will try again");
-                        Instant::now() + config.scan_interval
+                        Instant::now() + config.scan_interval.min(PATIENCE)
                     }
                 };
             }
             hint = hints.next() => match hint {
                 Some(hint) => {
-                    let pause = u64::try_from(hint.at - now().0).unwrap_or(0);
+                    let pause = Timestamp(hint.at).since(now());
                     if pause == 0 {
                         dead.wake();
                     }
-                    next = next.min(Instant::now() + Duration::from_millis(pause));
+                    let pause = Duration::from_millis(pause).min(config.scan_interval);
+                    next = next.min(Instant::now() + pause);
                 }
                 // The subscription ended with the connection's end; the scan goes on meanwhile.
                 None => {

@@ -50,18 +50,23 @@ impl Service for RetryEngine {
         let Self { config, deps } = self;
         let dead = Waker::default();
         let mut work = JoinSet::new();
+        let announce = deps.announce.clone();
+        let part = |name| announce.part(Self::NAME, name);
         let letters = dead::Letters::new(deps.clone());
-        work.spawn(reconcile(letters, config.scan_interval, dead.clone(), shutdown.clone()));
+        let (period, wake) = (config.scan_interval, dead.clone());
+        work.spawn(reconcile(letters, period, wake, part("letters"), shutdown.clone()));
         let old = retention::Old::new(deps.clone(), config.retention);
-        work.spawn(reconcile(old, retention::PERIOD, Waker::default(), shutdown.clone()));
+        let (period, wake) = (retention::PERIOD, Waker::default());
+        work.spawn(reconcile(old, period, wake, part("retention"), shutdown.clone()));
         let undeliverable = undeliverable::Undeliverable::new(deps.clone());
         work.spawn(reconcile(
             undeliverable,
             undeliverable::PERIOD,
             Waker::default(),
+            part("advisories"),
             shutdown.clone(),
         ));
-        work.spawn(due::run(deps, config, dead, shutdown));
+        work.spawn(due::run(deps, config, dead, part("scan"), shutdown));
         work.join_all().await;
         Ok(())
     }

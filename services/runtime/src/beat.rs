@@ -15,6 +15,13 @@ const PERIOD: Duration = Duration::from_millis(500);
 /// does so itself.
 pub async fn beat(name: &'static str, has_api: bool, deps: impl Links, shutdown: Shutdown) {
     let registered = if has_api { None } else { register(name, &deps).await };
+    // Beside the beats: a database that does not answer must not silence them.
+    let (looker, ended) = (deps.clone(), shutdown.clone());
+    tokio::spawn(async move {
+        while ended.run_until_cancelled(tokio::time::sleep(PERIOD)).await.is_some() {
+            looker.look().await;
+        }
+    });
     let mut ticks = tokio::time::interval(PERIOD);
     loop {
         tokio::select! {
@@ -40,7 +47,8 @@ async fn register(name: &'static str, deps: &impl Links) -> Option<kintsugi_nats
         version: env!("CARGO_PKG_VERSION").to_owned(),
         description: format!("Kintsugi {name}"),
     };
-    match deps.bus().serve_health(&info).await {
+    let known = deps.clone();
+    match deps.bus().serve_health(&info, move || known.is_well(name)).await {
         Ok(service) => Some(service),
         Err(error) => {
             debug!(service = name, error = &error as &dyn std::error::Error, "not registered");

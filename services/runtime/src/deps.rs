@@ -2,13 +2,22 @@
 
 use std::{
     collections::BTreeMap,
+    future::Future,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use kintsugi_entities::Store;
 use kintsugi_nats::{Bus, Limits};
 use kintsugi_observability::Tracer;
+use tokio::time::{Instant, timeout};
+
+/// How often an idle process asks whether its database is there, and how often while it is not.
+const LOOK: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(1));
+
+/// How long the database may take to say that it is there.
+const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 use crate::Secret;
 
@@ -54,6 +63,8 @@ pub trait Links: Clone + Send + Sync + 'static {
     fn instance(&self) -> &str;
     /// Whether a service of this process does its work.
     fn is_well(&self, service: &str) -> bool;
+    /// Looks whether what no service of this process can work without is there, if it is time to.
+    fn look(&self) -> impl Future<Output = ()> + Send;
 }
 
 impl Links for Deps {
@@ -67,6 +78,13 @@ impl Links for Deps {
 
     fn is_well(&self, service: &str) -> bool {
         self.announce.is_well(service)
+    }
+
+    async fn look(&self) {
+        if self.announce.store_is_due() {
+            let answered = timeout(ANSWER_MAX, self.store.ping()).await;
+            self.announce.store_answers(matches!(answered, Ok(Ok(()))));
+        }
     }
 }
 
@@ -82,6 +100,9 @@ impl Links for WorkerDeps {
     fn is_well(&self, _: &str) -> bool {
         true
     }
+
+    /// A worker needs the bus alone, and a sign of life says by its coming that the bus is there.
+    async fn look(&self) {}
 }
 
 /// What services say of themselves: where they listen, for the ready file, and what they cannot do
@@ -92,7 +113,34 @@ pub struct Announce(Arc<Mutex<Said>>);
 #[derive(Debug, Default)]
 struct Said {
     addresses: BTreeMap<&'static str, SocketAddr>,
-    troubles: BTreeMap<&'static str, String>,
+    troubles: BTreeMap<(&'static str, &'static str), String>,
+    looked: Option<Instant>,
+    store_is_gone: bool,
+}
+
+/// A part of a service that works by itself and can be in trouble by itself.
+#[derive(Clone, Debug)]
+pub struct Part {
+    announce: Announce,
+    service: &'static str,
+    part: &'static str,
+}
+
+impl Part {
+    /// Says how its last round went.
+    pub fn said<E: std::error::Error>(&self, done: &Result<(), E>) {
+        self.trouble(done.as_ref().err().map(ToString::to_string));
+    }
+
+    /// Says what it cannot do at the moment; none: it does its work.
+    pub fn trouble(&self, what: Option<String>) {
+        let mut said = self.announce.said();
+        let key = (self.service, self.part);
+        match what {
+            Some(what) => said.troubles.insert(key, what),
+            None => said.troubles.remove(&key),
+        };
+    }
 }
 
 impl Announce {
@@ -107,20 +155,36 @@ impl Announce {
         self.said().addresses.clone()
     }
 
-    /// Says what `service` cannot do at the moment; none: it does its work. Until it says so, it is
-    /// not ready.
-    pub fn trouble(&self, service: &'static str, what: Option<String>) {
-        let mut said = self.said();
-        match what {
-            Some(what) => said.troubles.insert(service, what),
-            None => said.troubles.remove(service),
-        };
+    /// Where a part of `service` says what it cannot do. The service is ready while none of its parts
+    /// is in trouble.
+    #[must_use]
+    pub fn part(&self, service: &'static str, part: &'static str) -> Part {
+        Part { announce: self.clone(), service, part }
     }
 
-    /// Whether `service` does its work.
+    /// Whether `service` does its work, and has the database to do it.
     #[must_use]
     pub fn is_well(&self, service: &str) -> bool {
-        !self.said().troubles.contains_key(service)
+        let said = self.said();
+        !said.store_is_gone && !said.troubles.keys().any(|(of, _)| *of == service)
+    }
+
+    /// Whether it is time to look for the database; says so to one who asks, not to all.
+    fn store_is_due(&self) -> bool {
+        let (mut said, now) = (self.said(), Instant::now());
+        let period = if said.store_is_gone { LOOK.1 } else { LOOK.0 };
+        let due = said.looked.is_none_or(|at| now.duration_since(at) >= period);
+        if due {
+            said.looked = Some(now);
+        }
+        due
+    }
+
+    fn store_answers(&self, answers: bool) {
+        let was_gone = std::mem::replace(&mut self.said().store_is_gone, !answers);
+        if was_gone == answers {
+            tracing::warn!(answers, "the database is {}", if answers { "back" } else { "gone" });
+        }
     }
 
     fn said(&self) -> MutexGuard<'_, Said> {

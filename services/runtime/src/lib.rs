@@ -14,7 +14,7 @@ mod signal;
 pub use beat::beat;
 pub use clock::now;
 pub use config::{ConfigError, Loaded, Setting, load, secret_variables};
-pub use deps::{Announce, Deps, Links, WorkerDeps};
+pub use deps::{Announce, Deps, Links, Part, WorkerDeps};
 pub use reconciler::{Reconciler, Waker, reconcile};
 pub use secret::Secret;
 pub use service::{Service, host, supervise};

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::{Machine, Op, data::Ended, scope::Place};
 use crate::{
-    Body, Call, Effect, Error, ErrorKind, Event, Fault, Kind, LossCause, Node, NodeId, Phase,
-    Program, TaskState, Timestamp, WhenExhausted, Work,
+    Body, Call, DEPTH_MAX, Effect, Error, ErrorKind, Event, Fault, Kind, LossCause, Node, NodeId,
+    Phase, Program, TaskState, Timestamp, WhenExhausted, Work, is_too_deep,
 };
 
 /// How long a dispatched attempt may go unheard of before the failure detector is asked to look
@@ -14,10 +14,6 @@ const CHECK_FIRST_MS: u64 = 3_000;
 
 /// The longest between two such checks of one attempt, which may wait for a worker for days.
 const CHECK_MAX_MS: u64 = 300_000;
-
-pub(super) fn is_dispatched(task: &TaskState) -> bool {
-    matches!(task.phase, Phase::Dispatched { .. })
-}
 
 /// Whether an attempt is out: its message or its worker is.
 pub(super) fn is_out(task: &TaskState) -> bool {
@@ -136,6 +132,15 @@ impl<'a> Machine<'a> {
     }
 
     pub(super) fn completed(&mut self, number: u64, output: Value, worker: &str) {
+        if is_too_deep(&output) {
+            let fault = Fault {
+                message: format!("the output nests deeper than {DEPTH_MAX} levels"),
+                kind: Some(ErrorKind::Validation.parts().0.to_owned()),
+                fatal: true,
+                ..Fault::default()
+            };
+            return self.failed(number, &fault);
+        }
         let Some(frame) = self.state.frames.get(&number) else { return };
         let (Some(parent), Body::Task(open)) = (frame.parent, &frame.body) else { return };
         let (node, raw_input, input) = (open.node, open.raw_input.clone(), open.input().clone());

@@ -89,7 +89,7 @@ impl Machine<'_> {
         let dead = self
             .call_mut(task)
             .is_some_and(|(_, state)| state.epoch == epoch && state.phase == Phase::DeadLettered);
-        if dead {
+        if dead && !input.is_some_and(crate::is_too_deep) {
             self.redrive(task, input);
         }
     }
@@ -157,6 +157,10 @@ impl Machine<'_> {
         }
         let numbers: Vec<u64> = self.state.frames.keys().copied().collect();
         for number in numbers {
+            // What was due at the same time may have ended the run.
+            if self.state.status.is_terminal() {
+                return;
+            }
             self.tick_frame(number, now);
         }
     }

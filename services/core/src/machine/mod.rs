@@ -123,14 +123,6 @@ impl<'a> Machine<'a> {
         machine.out
     }
 
-    /// Attempts that were given out and not heard of since: what may have to be published again
-    /// after a crash between commit and publish.
-    #[must_use]
-    pub fn outstanding(program: &Program, state: &RunState) -> Vec<Effect> {
-        let open = state.tasks().filter(|task| call::is_dispatched(task.state));
-        open.filter_map(|task| call::dispatch(program, task.task, task.node, task.state)).collect()
-    }
-
     fn work(&mut self) {
         let mut left = OPS_PER_INPUT;
         while let Some(op) = self.queue.pop_front() {

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::Machine;
 use crate::{
-    Body, Call, Error, ErrorKind, EvaluateError, Expr, Node, Program, RunState, Schema, Span,
-    Template, Timestamp, Variables,
+    Body, Call, DEPTH_MAX, Error, ErrorKind, EvaluateError, Expr, Node, Program, RunState, Schema,
+    Span, Template, Timestamp, Variables, is_too_deep,
 };
 
 /// What an expression may name, at one place of the specification's table.
@@ -180,23 +180,35 @@ impl Machine<'_> {
         Ok(!matches!(value, Value::Null | Value::Bool(false)))
     }
 
+    /// The value of a template. One that nests too deep is an error: nobody could read the state
+    /// again that it stands in.
     pub(super) fn render(
         &self,
         template: &Template,
         input: &Value,
         place: &Place<'_>,
     ) -> Result<Value, Error> {
+        let value = self.part(template, input, place)?;
+        if is_too_deep(&value) {
+            let pointer = place.node.map_or("", |node| node.pointer.as_str());
+            let detail = format!("the value nests deeper than {DEPTH_MAX} levels");
+            return Err(Error::new(ErrorKind::Expression, pointer, detail));
+        }
+        Ok(value)
+    }
+
+    fn part(&self, template: &Template, input: &Value, place: &Place<'_>) -> Result<Value, Error> {
         match template {
             Template::Literal(value) => Ok(value.clone()),
             Template::Expr(expr) => self.evaluate(*expr, input, place),
             Template::Array(items) => {
-                let items = items.iter().map(|item| self.render(item, input, place));
+                let items = items.iter().map(|item| self.part(item, input, place));
                 Ok(Value::Array(items.collect::<Result<_, _>>()?))
             }
             Template::Object(fields) => {
                 let fields = fields
                     .iter()
-                    .map(|(key, value)| Ok((key.clone(), self.render(value, input, place)?)));
+                    .map(|(key, value)| Ok((key.clone(), self.part(value, input, place)?)));
                 Ok(Value::Object(fields.collect::<Result<_, Error>>()?))
             }
             Template::Uri(parts) => {

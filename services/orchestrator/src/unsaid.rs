@@ -1,0 +1,55 @@
+//! What an owner that was killed between its commit and its publish left unsaid.
+//!
+//! It is never said again under its old epoch: a broker that was restarted, or whose stream was made
+//! anew, has forgotten the message ids of what was executed and acknowledged meanwhile, and would
+//! hand it out once more. So the failure detector is asked, at once instead of with the attempt's own
+//! check; what no queue and no worker has is given out again under a new epoch.
+
+use std::collections::BTreeMap;
+
+use kintsugi_core::{Phase, RunId};
+use kintsugi_nats::Verify;
+use kintsugi_runtime::Deps;
+use tracing::info;
+
+use crate::{Error, runs::decode};
+
+/// How many runs one statement reads.
+const PAGE: u32 = 500;
+
+/// Asks after every attempt of these partitions that nothing was heard of and that nobody asked
+/// after yet. A question that is lost is asked again by its run.
+///
+/// # Errors
+///
+/// When the store cannot be read or there is no connection.
+pub(crate) async fn ask(deps: &Deps, partitions: &BTreeMap<u16, i64>) -> Result<(), Error> {
+    let (mut questions, mut after) = (Vec::new(), None::<RunId>);
+    loop {
+        let page = deps.store.runs_open_page(after.as_ref(), PAGE).await?;
+        let full = page.len() >= PAGE as usize;
+        after = page.last().map(|row| row.id.clone());
+        let own = page.into_iter().filter(|row| partitions.contains_key(&row.partition));
+        for (id, run) in own.filter_map(decode) {
+            for open in run.state.tasks() {
+                let Phase::Dispatched { at, checks: 0, .. } = open.state.phase else { continue };
+                questions.push(Verify {
+                    run: id.clone(),
+                    task: open.task,
+                    epoch: open.state.epoch,
+                    task_type: open.state.task_type.clone(),
+                    queue: open.state.queue.clone(),
+                    dispatched_at: at,
+                });
+            }
+        }
+        if !full {
+            break;
+        }
+    }
+    if !questions.is_empty() {
+        info!(attempts = questions.len(), "asking after what was given out lately");
+        deps.bus.verify(&questions).await?;
+    }
+    Ok(())
+}
