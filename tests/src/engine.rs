@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -11,7 +11,7 @@ use kintsugi_entities::testing::Postgres;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Client, Tool, eventually, free_port, signal, tool};
+use crate::{Client, Tool, eventually, free_port, root, signal, tool};
 
 /// The two shapes that every suite runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,9 @@ impl Role {
         Self::Monitor,
     ];
 
-    fn name(self) -> &'static str {
+    /// Its command.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
             Self::Orchestrator => "orchestrator",
@@ -71,6 +73,7 @@ pub struct Engine {
     binary: PathBuf,
     dir: TempDir,
     processes: BTreeMap<String, Child>,
+    programs: BTreeMap<String, (PathBuf, Vec<String>)>,
     flags: Vec<String>,
     ports: (u16, u16),
     /// The database's own server, in the shape of services.
@@ -96,6 +99,7 @@ impl Engine {
             binary,
             dir: tempfile::tempdir().unwrap(),
             processes: BTreeMap::new(),
+            programs: BTreeMap::new(),
             flags,
             ports,
             postgres,
@@ -155,17 +159,12 @@ impl Engine {
         self.spawn("dev", &args.map(str::to_owned));
     }
 
-    fn spawn_nats(&mut self, binary: &std::path::Path) {
+    fn spawn_nats(&mut self, binary: &Path) {
         let data = self.path("nats").display().to_string();
         let port = self.ports.1.to_string();
-        let log = std::fs::File::create(self.path("nats.log")).unwrap();
-        let child = Command::new(binary)
-            .args(["-js", "-sd", &data, "-a", "127.0.0.1", "-p", &port])
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.processes.insert("nats".to_owned(), child);
+        let config = root().join("nats/server.conf").display().to_string();
+        let args = ["-c", &config, "-sd", &data, "-a", "127.0.0.1", "-p", &port];
+        self.spawn_program("nats", binary, &args.map(str::to_owned));
     }
 
     fn spawn_services(&mut self) {
@@ -190,15 +189,23 @@ impl Engine {
     }
 
     fn spawn(&mut self, name: &str, args: &[String]) {
+        let args = [args, &self.flags].concat();
+        self.spawn_program(name, &self.binary.clone(), &args);
+    }
+
+    /// Starts any program under a name, so that it is killed and ends like the engine's own.
+    pub fn spawn_program(&mut self, name: &str, program: &Path, args: &[String]) {
+        self.programs.insert(name.to_owned(), (program.to_owned(), args.to_vec()));
         let log = std::fs::File::options()
             .create(true)
             .append(true)
             .open(self.path(&format!("{name}.log")))
             .unwrap();
-        let child = Command::new(&self.binary)
+        let child = Command::new(program)
             .args(args)
-            .args(&self.flags)
+            // What tests are told is no setting of the engine.
             .env_remove("KINTSUGI_BIN")
+            .env_remove("KINTSUGI_SEED")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -214,20 +221,36 @@ impl Engine {
         let _ = child.wait();
     }
 
-    /// `kill -9` of one process and a new one in its place.
+    /// Starts a process again that was killed or ended.
+    pub fn start_again(&mut self, name: &str) {
+        let (program, args) = self.programs[name].clone();
+        self.spawn_program(name, &program, &args);
+    }
+
+    /// `kill -9` of one process and a new one in its place. `postgres` is one, too.
     pub fn kill_and_restart(&mut self, name: &str) {
-        self.kill(name);
-        match (name, self.shape) {
-            ("dev", _) => self.spawn_dev(),
-            ("nats", _) => {
-                let binary = tool(Tool::NatsServer).unwrap();
-                self.spawn_nats(&binary);
-            }
-            (name, _) => {
-                let role = Role::ALL.into_iter().find(|role| name.starts_with(role.name()));
-                self.spawn_role(name, role.unwrap());
-            }
+        if let (Some(postgres), "postgres") = (&mut self.postgres, name) {
+            postgres.kill9();
+            return postgres.restart();
         }
+        self.kill(name);
+        self.start_again(name);
+    }
+
+    /// Names of the processes that run, the broker first.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.processes.keys().cloned().collect();
+        names.sort_by_key(|name| name != "nats");
+        names
+    }
+
+    /// Names of processes that ended by themselves.
+    pub fn ended(&mut self) -> Vec<String> {
+        let ended = |child: &mut Child| !matches!(child.try_wait(), Ok(None));
+        let ended =
+            self.processes.iter_mut().filter_map(|(name, child)| ended(child).then_some(name));
+        ended.cloned().collect()
     }
 
     /// The ready file of the one process.

@@ -7,10 +7,22 @@
 
 mod engine;
 mod http;
+mod load;
 mod promises;
+mod raw;
+mod seed;
+mod server;
+pub mod streams;
 mod tools;
 
 pub use engine::{Engine, Role, Shape};
 pub use http::Client;
-pub use promises::check_promises;
-pub use tools::{Tool, eventually, free_port, signal, tool};
+pub use load::{DEFINITIONS, Load};
+pub use promises::{
+    Answers, Book, Breach, Breaches, Checked, Execution, Holdings, Ledger, Owners, Record, Told,
+    Unowned, check, check_promises, expected, unowned,
+};
+pub use raw::Raw;
+pub use seed::Chance;
+pub use server::{Answer, Peer, Request};
+pub use tools::{Tool, eventually, free_port, root, signal, tool};

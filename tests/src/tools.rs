@@ -57,7 +57,7 @@ pub fn tool(tool: Tool) -> Option<PathBuf> {
 
 /// The root of the workspace.
 #[must_use]
-pub(crate) fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 

@@ -266,7 +266,8 @@ async fn suite(shape: Shape) {
     suite.cancelled().await;
     suite.lists().await;
     let store = Store::connect(&suite.engine.database_url(), &Options::default()).await.unwrap();
-    let checked = check_promises(&store, &suite.accepted, 8).await;
+    let bus = kintsugi_tests::streams::bus(&suite.engine.nats_url()).await;
+    let checked = check_promises(&store, &bus, &suite.accepted).await;
     println!("{shape:?}: {checked:?}");
 }
 

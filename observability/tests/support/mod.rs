@@ -26,6 +26,7 @@ fn program() -> Program {
             task_type: task_type.to_owned(),
             queue: "default".to_owned(),
             with: Template::Literal(json!({})),
+            deferred: Vec::new(),
             policy: TaskPolicy {
                 retry: RetryPolicy { maximum_attempts: 3, ..RetryPolicy::default() },
                 start_to_close_ms: 10_000,

@@ -1,0 +1,43 @@
+//! A worker that keeps a ledger of its own: `kintsugi-ledger NATS_URL FILE`. Each execution is
+//! written to the file when it begins and before its result is given, so that a test can hold what
+//! the engine says against what was done.
+
+use std::{path::PathBuf, time::Duration};
+
+use kintsugi_tests::Execution;
+use kintsugi_worker::{Context, Failure, Worker};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// How long the work takes.
+#[derive(Deserialize)]
+struct Work {
+    #[serde(default)]
+    hold_ms: u64,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut args = std::env::args().skip(1);
+    let url = args.next().ok_or("usage: kintsugi-ledger NATS_URL FILE")?;
+    let file = PathBuf::from(args.next().ok_or("usage: kintsugi-ledger NATS_URL FILE")?);
+    let worker = Worker::connect(&url).await?.concurrency(8);
+    let handler = move |context: Context, work: Work| execute(file.clone(), context, work);
+    Ok(worker.task("ledger", handler).run().await?)
+}
+
+async fn execute(file: PathBuf, context: Context, work: Work) -> Result<Value, Failure> {
+    let begun = Execution {
+        task: context.task().to_owned(),
+        epoch: context.epoch(),
+        key: context.idempotency_key().to_owned(),
+        pid: std::process::id(),
+        token: None,
+    };
+    begun.append(&file)?;
+    tokio::time::sleep(Duration::from_millis(work.hold_ms)).await;
+    let at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    let token = format!("{}/{}/{}/{}", begun.task, begun.epoch, begun.pid, at.as_nanos());
+    Execution { token: Some(token.clone()), ..begun }.append(&file)?;
+    Ok(json!({ "token": token }))
+}

@@ -1,0 +1,240 @@
+//! An engine under load and attack, and what is known of it outside of it.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use kintsugi_entities::{Options, Store};
+use kintsugi_nats::Bus;
+use kintsugi_tests::{
+    Answer, Book, Breaches, Chance, Engine, Ledger, Load, Owners, Peer, Shape, Told, check,
+    eventually, streams,
+};
+use serde_json::json;
+
+use crate::strike;
+
+/// How long anything may take on a machine that is busy: a bound for tests, not a promise.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How long runs may take to end after the last break.
+const DRAIN: Duration = Duration::from_secs(180);
+
+const SECRET: &str = "a secret of the test of kills";
+
+/// A run whose one task a worker with a ledger holds for a while.
+const HELD: &str = "document: {dsl: '1.0.3', namespace: test, name: held, version: '1.0.0'}\n\
+    do: [{hold: {call: ledger, with: {hold_ms: '${ .hold_ms }'}}}]";
+
+/// The least that shows that the engine makes progress.
+const FIRST: &str = "document: {dsl: '1.0.3', namespace: test, name: first, version: '1.0.0'}\n\
+    do: [{work: {call: simulate, with: {mode: succeed}}}]";
+
+pub(crate) struct Siege {
+    pub(crate) engine: Engine,
+    pub(crate) load: Load,
+    pub(crate) chance: Chance,
+    pub(crate) bus: Bus,
+    pub(crate) store: Store,
+    /// Runs that were started beside the load.
+    pub(crate) own: Vec<String>,
+    owners: Owners,
+    hooks: Peer,
+    ledger: PathBuf,
+    kills: usize,
+    revived: usize,
+    worst: Duration,
+    _config: tempfile::NamedTempFile,
+}
+
+impl Siege {
+    pub(crate) async fn begin(shape: Shape, test: &str) -> Option<Self> {
+        // Now and then the receiver fails, so that notifications are sent again.
+        let hooks =
+            Peer::start(|request| Answer::status(if request.before % 7 == 3 { 500 } else { 204 }));
+        let hooks = hooks.await;
+        let config = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+        let text = format!(
+            "[notification]\nsweep_interval = \"2s\"\nretry.initial_interval = \"200ms\"\n\
+             [[notification.webhooks]]\nurl = \"{}\"\nsecret = \"{SECRET}\"\n",
+            hooks.url("/hook")
+        );
+        std::fs::write(config.path(), text).unwrap();
+        let path = config.path().display().to_string();
+        let mut engine = Engine::start(shape, &["--config", &path]).await?;
+        let ledger = engine.path("ledger.jsonl");
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_kintsugi-ledger"));
+        let args = [engine.nats_url(), ledger.display().to_string()];
+        for name in ["ledger-1", "ledger-2"] {
+            engine.spawn_program(name, &program, &args);
+        }
+        let bus = streams::bus(&engine.nats_url()).await;
+        let store = Store::connect(&engine.database_url(), &Options::default()).await.unwrap();
+        let chance = Chance::new(test);
+        let client = engine.client.clone();
+        for definition in [HELD, FIRST] {
+            client.define(definition).await;
+        }
+        let load = Load::begin(client.clone(), bus.clone(), store.clone(), &chance).await;
+        let owners = Owners::new(store.clone(), bus.clone(), client);
+        Some(Self {
+            engine,
+            load,
+            chance,
+            bus,
+            store,
+            own: Vec::new(),
+            owners,
+            hooks,
+            ledger,
+            kills: 0,
+            revived: 0,
+            worst: Duration::ZERO,
+            _config: config,
+        })
+    }
+
+    pub(crate) async fn pause(&mut self, from_ms: u64, to_ms: u64) {
+        let pause = self.chance.pause(from_ms, to_ms);
+        tokio::time::sleep(pause).await;
+    }
+
+    /// `kill -9`, and a new one in its place at once.
+    pub(crate) fn kill(&mut self, name: &str) {
+        self.kills += 1;
+        println!("kill {name}");
+        tokio::task::block_in_place(|| self.engine.kill_and_restart(name));
+    }
+
+    /// A worker of the engine's own, whichever.
+    pub(crate) async fn kill_a_worker(&mut self) {
+        let workers = self.engine.worker_pids().await;
+        let pick = self.chance.below(workers.len() as u64);
+        if let Some(pid) = workers.get(usize::try_from(pick).unwrap()) {
+            self.kills += 1;
+            strike(*pid, "KILL");
+        }
+    }
+
+    /// The nats-server that the one process keeps.
+    pub(crate) fn kill_the_broker(&mut self) {
+        let pid = self.engine.ready_file()["pid"]["nats"].as_u64();
+        if let Some(pid) = pid.and_then(|pid| u32::try_from(pid).ok()) {
+            self.kills += 1;
+            println!("kill nats-server");
+            strike(pid, "KILL");
+        }
+    }
+
+    /// A process of the engine that could not go on alone has ended, as it should; whatever runs it
+    /// starts it again, which here is us.
+    pub(crate) fn revive(&mut self) {
+        for name in self.engine.ended() {
+            println!("{name} had ended; started again");
+            self.revived += 1;
+            self.engine.start_again(&name);
+        }
+    }
+
+    /// Waits until further runs complete.
+    pub(crate) async fn progress(&mut self, when: &str) {
+        let (began, before) = (Instant::now(), self.load.completed());
+        loop {
+            self.revive();
+            if self.load.completed() > before + 2 {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE, "no progress {when}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until everything that is open has had an owner (P2), and runs complete again.
+    pub(crate) async fn look(&mut self, when: &str) {
+        self.revive();
+        self.progress(when).await;
+        let took = self.owners.settled(PATIENCE).await;
+        self.worst = self.worst.max(took);
+        println!("{when}: everything open has an owner after {took:?}");
+    }
+
+    /// Starts a run, and says how long it takes to complete; in a partition of `partitions`.
+    pub(crate) async fn first_run(&mut self, when: &str, partitions: Option<&[u16]>) {
+        let began = Instant::now();
+        let ids = (0..).map(|number| format!("first-{}-{number}", self.own.len()));
+        let mut fits = ids.filter(|id| {
+            let id = kintsugi_core::RunId::parse(id).unwrap();
+            partitions.is_none_or(|some| some.contains(&kintsugi_core::partition_of(&id, 16)))
+        });
+        let id = fits.next().unwrap();
+        self.start("test/first:1.0.0", &id, json!({})).await;
+        self.engine.client.ended(&id, PATIENCE).await;
+        println!("{when}: a run that was started then completed after {:?}", began.elapsed());
+    }
+
+    pub(crate) async fn start(&mut self, definition: &str, id: &str, input: serde_json::Value) {
+        let request = json!({ "definition": definition, "id": id, "input": input });
+        let client = self.engine.client.clone();
+        eventually("a start is accepted", PATIENCE, || async {
+            let (status, _) = client.try_post("/v1/runs", &request).await?;
+            status.is_success().then_some(())
+        })
+        .await;
+        self.own.push(id.to_owned());
+    }
+
+    /// Lets everything end, and checks all promises over all that is left.
+    pub(crate) async fn end(mut self) {
+        self.revive();
+        let began = Instant::now();
+        self.load.drain(DRAIN).await;
+        let drained = began.elapsed();
+        let mut answers = self.load.stop().await;
+        answers.accepted.extend(self.own.iter().cloned());
+        let (store, hooks) = (&self.store, &self.hooks);
+        let book = Book::read(store, &self.bus).await;
+        eventually("everyone was told", PATIENCE, || async {
+            let mut missing = Breaches::default();
+            Told::check(&hooks.told(SECRET), &book, &mut missing);
+            let pending = store.counts().await.ok()?.notifications_pending;
+            (missing.0.is_empty() && pending == 0).then_some(())
+        })
+        .await;
+        let ledger = Ledger::read(&self.ledger);
+        let (checked, mut breaches) = check(&book);
+        answers.check(&book, &mut breaches);
+        ledger.check(&book, &mut breaches);
+        Told::check(&hooks.told(SECRET), &book, &mut breaches);
+        for record in book.runs.values() {
+            let name = record.definition.trim_end_matches(":1.0.0");
+            let status = record.status.as_str();
+            let fits = match name {
+                "load/waits" => status == "cancelled",
+                "load/faults" => status == "faulted" || status == "completed",
+                _ => status == "completed",
+            };
+            assert!(fits, "{} is {status}: {:?}", record.id, record.state.error);
+        }
+        println!(
+            "{:?}, seed {}: {} kills, {} revived; drained in {drained:?}; longest without an owner \
+             {:?}; {} answers of starts, {} results, {} redrives, {} cancellations; {} executions \
+             in the ledger; {} notifications; {checked:?}",
+            self.engine.shape,
+            self.chance.seed(),
+            self.kills,
+            self.revived,
+            self.worst,
+            answers.accepted.len(),
+            answers.completed.len(),
+            answers.redriven.len(),
+            answers.cancelled.len(),
+            ledger.begun(),
+            hooks.seen().len(),
+        );
+        breaches.none();
+        assert!(checked.lost > 0 && checked.refused > 0 && checked.dead > 0, "{checked:?}");
+        assert!(!answers.redriven.is_empty() && !answers.cancelled.is_empty());
+        assert!(ledger.begun() > 0 && !hooks.seen().is_empty());
+    }
+}
