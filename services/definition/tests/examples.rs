@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use common::{everything_allowed, official};
 
-use kintsugi_definition::{Resources, Settings, Step, compile_with, program_from_document};
+use kintsugi_definition::{Resources, Step, compile_with, program_from_document};
 
 /// Whether it compiles, needs something first, or is refused for what is not supported only.
 fn check(name: &str, source: &[u8], table: &mut String) -> bool {
