@@ -4,6 +4,7 @@
 //! on Postgres one, which commits by itself; on SQLite three. What is rare (dead letters, the
 //! recovery log) follows in the same transaction, a statement for some hundred rows.
 
+mod mail;
 mod postgres;
 mod rare;
 mod sqlite;
@@ -61,6 +62,7 @@ impl Store {
         };
         if refusal.is_none() {
             rare::write(transaction, batch).await?;
+            mail::write(self, transaction, &batch.mail).await?;
         }
         Ok(refusal)
     }

@@ -14,6 +14,7 @@ mod definitions;
 mod detector;
 mod entity;
 mod error;
+mod mail;
 mod notifications;
 mod options;
 mod page;
@@ -33,7 +34,8 @@ pub use options::{Backend, Options};
 pub use page::{Page, Paged};
 pub use row::{
     Batch, Committed, Counts, Created, DeadLetterFilter, DeadLetterRow, DeadLetterStatus,
-    Definition, DefinitionSummary, HistoryRow, NewDefinition, NewRun, NotificationRow,
-    NotificationStatus, PartitionRow, Put, RecoveryRow, RunFilter, RunRow, RunSummary, RunWrite,
+    Definition, DefinitionSummary, HistoryRow, ListenerRow, MailBatch, MailLimit, MailRow,
+    MailWaiting, NewDefinition, NewRun, NotificationRow, NotificationStatus, OutboxRow,
+    PartitionRow, Posted, Put, RecoveryRow, RunFilter, RunRow, RunSummary, RunWrite,
 };
 pub use store::Store;

@@ -4,7 +4,7 @@ use kintsugi_core::Status;
 use sea_orm::entity::prelude::*;
 use sea_orm::{FromQueryResult, QuerySelect, TransactionTrait};
 
-use crate::entity::{dead_letter, history, notification, recovery, run};
+use crate::entity::{dead_letter, history, inbox, listener, notification, recovery, run};
 use crate::{Counts, Error, Store};
 
 #[derive(FromQueryResult)]
@@ -131,6 +131,16 @@ impl Store {
             .map_err(&because)?;
         notification::Entity::delete_many()
             .filter(notification::Column::RunId.is_in(ids))
+            .exec(&transaction)
+            .await
+            .map_err(&because)?;
+        inbox::Entity::delete_many()
+            .filter(inbox::Column::RunId.is_in(ids))
+            .exec(&transaction)
+            .await
+            .map_err(&because)?;
+        listener::Entity::delete_many()
+            .filter(listener::Column::RunId.is_in(ids))
             .exec(&transaction)
             .await
             .map_err(&because)?;

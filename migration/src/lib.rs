@@ -7,6 +7,7 @@
 mod dialect;
 mod m20261123_000001_first;
 mod m20261124_000001_resources;
+mod m20261125_000001_events;
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261123_000001_first::First),
             Box::new(m20261124_000001_resources::Resources),
+            Box::new(m20261125_000001_events::Events),
         ]
     }
 }

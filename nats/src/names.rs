@@ -12,6 +12,8 @@ pub mod stream {
     pub const TASKS: &str = "KINTSUGI_TASKS";
     /// Starts that were published rather than requested.
     pub const INTAKE: &str = "KINTSUGI_INTAKE";
+    /// Events that were published, by anyone, for the runs that listen.
+    pub const CLOUDEVENTS: &str = "KINTSUGI_CLOUDEVENTS";
     /// What happens to runs, for whoever wants to know.
     pub const LIFE: &str = "KINTSUGI_LIFE";
     /// Tasks that exhausted their policy.
@@ -29,6 +31,7 @@ pub(crate) const WAKE: &str = "kintsugi.wake";
 pub(crate) const BEAT: &str = "kintsugi.service.beat";
 pub(crate) const EVENTS_PREFIX: &str = "kintsugi.events.";
 pub(crate) const LIFE_PREFIX: &str = "kintsugi.life.";
+pub(crate) const PUBLISHED_PREFIX: &str = "kintsugi.in.event.";
 
 /// Whether `text` may stand in a subject as one token: `[A-Za-z0-9_-]{1,64}`.
 #[must_use]

@@ -25,6 +25,10 @@ pub struct Limits {
     pub tasks_bytes: u64,
     /// Bytes of published starts that are not yet taken up. Default: 512 MiB.
     pub intake_bytes: u64,
+    /// Bytes of published events; the oldest go first. Default: 512 MiB.
+    pub cloudevents_bytes: u64,
+    /// Age of published events. Default: 24 h.
+    pub cloudevents_age: Duration,
     /// Bytes of lifecycle events; the oldest go first. Default: 256 MiB.
     pub life_bytes: u64,
     /// Age of lifecycle events. Default: 24 h.
@@ -48,6 +52,8 @@ impl Default for Limits {
             events_bytes: 1024 * MIB,
             tasks_bytes: 1024 * MIB,
             intake_bytes: 512 * MIB,
+            cloudevents_bytes: 512 * MIB,
+            cloudevents_age: Duration::from_secs(24 * 3600),
             life_bytes: 256 * MIB,
             life_age: Duration::from_secs(24 * 3600),
             dead_bytes: 256 * MIB,
@@ -95,12 +101,13 @@ pub(crate) struct State {
 
 /// Every stream, in the order in which they are made: advisories first, since one that nobody
 /// keeps is lost.
-const ALL: [&str; 7] = [
+const ALL: [&str; 8] = [
     stream::ADVISORIES,
     stream::REJECTED,
     stream::EVENTS,
     stream::TASKS,
     stream::INTAKE,
+    stream::CLOUDEVENTS,
     stream::LIFE,
     stream::DEAD,
 ];
@@ -216,13 +223,23 @@ fn config(name: &str, limits: &Limits) -> Value {
     let (subjects, retention, discard, bytes) = match name {
         stream::EVENTS => (json!(partitions), "limits", "new", limits.events_bytes),
         stream::TASKS => (json!(["kintsugi.tasks.*.*"]), "workqueue", "new", limits.tasks_bytes),
-        stream::INTAKE => (json!(["kintsugi.in.>"]), "workqueue", "new", limits.intake_bytes),
+        stream::INTAKE => {
+            let subjects = json!(["kintsugi.in.*", "kintsugi.in.start.>"]);
+            (subjects, "workqueue", "new", limits.intake_bytes)
+        }
+        stream::CLOUDEVENTS => {
+            (json!(["kintsugi.in.event.>"]), "limits", "old", limits.cloudevents_bytes)
+        }
         stream::LIFE => (json!(["kintsugi.life.>"]), "limits", "old", limits.life_bytes),
         stream::DEAD => (json!(["kintsugi.dead.>"]), "limits", "old", limits.dead_bytes),
         stream::ADVISORIES => (json!(given_up), "workqueue", "old", limits.advisories_bytes),
         _ => (json!(["kintsugi.rejected.>"]), "limits", "old", limits.rejected_bytes),
     };
-    let age = if name == stream::LIFE { limits.life_age } else { Duration::ZERO };
+    let age = match name {
+        stream::LIFE => limits.life_age,
+        stream::CLOUDEVENTS => limits.cloudevents_age,
+        _ => Duration::ZERO,
+    };
     json!({
         "name": name,
         "subjects": subjects,

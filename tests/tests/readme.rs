@@ -179,11 +179,13 @@ async fn the_commands_of_the_api_page_work() {
     if shell.cli.is_none() {
         return;
     }
-    let order = root().join("nats/examples/order.yaml");
-    std::fs::copy(order, shell.folder.path().join("order.yaml")).unwrap();
+    for name in ["order.yaml", "approval.yaml"] {
+        let example = root().join("nats/examples").join(name);
+        std::fs::copy(example, shell.folder.path().join(name)).unwrap();
+    }
     let here = format!("cd {}\n", shell.folder.path().display());
     let all = blocks("docs/api/README.md", "# ");
-    assert_eq!(all.len(), 3, "HTTP, NATS, and publishing");
+    assert_eq!(all.len(), 4, "HTTP, NATS, publishing, and events");
     let (start, result) = all[0].split_once("curl -sS 'http").expect("the last one waits");
     let shown = shell.run(&format!("{here}{start}")).await;
     let id = shown.split("\"id\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
@@ -194,9 +196,11 @@ async fn the_commands_of_the_api_page_work() {
     }
     eventually("what was asked for and published is there", SOON, || async {
         let (_, page) = shell.engine.client.try_get("/v1/runs?limit=50").await?;
-        (page["items"].as_array()?.len() >= 4).then_some(())
+        (page["items"].as_array()?.len() >= 5).then_some(())
     })
     .await;
+    let signalled = shell.engine.client.ended("vase-1", SOON).await;
+    assert_eq!(signalled["output"]["data"], json!({"approved": true, "by": "ada"}));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,10 @@ use crate::{Batch, DeadLetterRow, DeadLetterStatus, Error, RecoveryRow};
 pub(crate) const ROWS_MAX: usize = 500;
 
 pub(super) fn any(batch: &Batch) -> bool {
-    !batch.dead_letters.is_empty() || !batch.redriven.is_empty() || !batch.recoveries.is_empty()
+    !batch.dead_letters.is_empty()
+        || !batch.redriven.is_empty()
+        || !batch.recoveries.is_empty()
+        || !batch.mail.is_empty()
 }
 
 pub(super) async fn write(transaction: &DatabaseTransaction, batch: &Batch) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kintsugi_core::{RunId, Status};
 
-use super::{DeadLetterRow, HistoryRow};
+use super::{DeadLetterRow, HistoryRow, MailBatch};
 
 /// All that follows from a batch of inputs; it happens as a whole or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Batch {
     pub redriven: Vec<String>,
     /// What was mended.
     pub recoveries: Vec<RecoveryRow>,
+    /// What becomes of events.
+    pub mail: MailBatch,
 }
 
 /// A changed run.

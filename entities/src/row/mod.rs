@@ -3,6 +3,7 @@
 mod batch;
 mod dead_letter;
 mod definition;
+mod mail;
 mod notification;
 mod run;
 pub(crate) use run::{run_id, status};
@@ -10,5 +11,6 @@ pub(crate) use run::{run_id, status};
 pub use batch::{Batch, Committed, Counts, PartitionRow, RecoveryRow, RunWrite};
 pub use dead_letter::{DeadLetterFilter, DeadLetterRow, DeadLetterStatus};
 pub use definition::{Definition, DefinitionSummary, NewDefinition, Put};
+pub use mail::{ListenerRow, MailBatch, MailLimit, MailRow, MailWaiting, OutboxRow, Posted};
 pub use notification::{NotificationRow, NotificationStatus};
 pub use run::{Created, HistoryRow, NewRun, RunFilter, RunRow, RunSummary};

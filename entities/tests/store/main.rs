@@ -4,6 +4,7 @@
 
 mod batch;
 mod definitions;
+mod mail;
 mod make;
 mod others;
 mod outage;
@@ -54,6 +55,11 @@ cases![
     batch::what_makes_no_sense_is_refused,
     batch::a_lock_of_a_claim_is_waited_for,
     batch::text_for_people_never_stops_a_batch,
+    mail::listeners_come_and_go_with_their_runs,
+    mail::an_inbox_keeps_order_and_limits,
+    mail::what_waits_for_a_listen_is_parked_and_offered,
+    mail::what_is_published_leaves_the_outbox_when_it_is_on_its_way,
+    mail::events_of_a_run_go_with_it,
     others::partitions_are_claimed_and_rewound,
     others::dead_letters_are_published_and_redriven,
     others::the_recovery_log_is_kept,

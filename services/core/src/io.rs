@@ -1,9 +1,9 @@
-//! What the machine is told, what it notes, and what it asks for.
+//! What the machine is told and what it notes.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Error, Timestamp, WhenExhausted};
+use crate::{CloudEvent, Error, Timestamp};
 
 /// What the machine is told about a run. Late and repeated inputs change nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,6 +83,17 @@ pub enum Input {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         input: Option<Value>,
     },
+    /// An event came that the run may be waiting for.
+    Event {
+        /// The event.
+        event: CloudEvent,
+        /// It was sent to this run, so that it waits for a listen that takes it. One that was
+        /// published reaches only who listens when it comes.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        directed: bool,
+    },
+    /// Events for the run lie in the store. The machine is never told this: it is told the events.
+    Mail,
 }
 
 /// Why an attempt will give no result.
@@ -278,6 +289,44 @@ pub enum Event {
         /// JSON pointer of the task.
         pointer: String,
     },
+    /// A listen opened, or goes on after a fault.
+    ListenStarted {
+        /// Number of the task.
+        task: u64,
+        /// JSON pointer of the task.
+        pointer: String,
+    },
+    /// A listen is over, or was interrupted.
+    ListenEnded {
+        /// Number of the task.
+        task: u64,
+        /// JSON pointer of the task.
+        pointer: String,
+        /// How many events it consumed.
+        count: u64,
+    },
+    /// A listen took an event; the event stands in the input.
+    EventReceived {
+        /// Number of the task.
+        task: u64,
+        /// The event's id.
+        id: String,
+        /// Its source.
+        source: String,
+        /// Its type.
+        #[serde(rename = "type")]
+        kind: String,
+    },
+    /// The run published an event.
+    EventEmitted {
+        /// JSON pointer of the task.
+        pointer: String,
+        /// The event's id.
+        id: String,
+        /// Its type.
+        #[serde(rename = "type")]
+        kind: String,
+    },
     /// A `try` caught an error.
     ErrorCaught {
         /// JSON pointer of the `try`.
@@ -286,81 +335,6 @@ pub enum Event {
         error: Error,
         /// When it tries again; none: its handler runs.
         retry_at: Option<Timestamp>,
-    },
-}
-
-/// What the machine wants done, after its decision is committed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "effect", rename_all = "snake_case")]
-pub enum Effect {
-    /// Publish a task message.
-    Dispatch {
-        /// Number of the task.
-        task: u64,
-        /// The epoch of the attempt.
-        epoch: u64,
-        /// How many attempts have failed before.
-        failures: u32,
-        /// JSON pointer of the task.
-        pointer: String,
-        /// The task type.
-        task_type: String,
-        /// The queue.
-        queue: String,
-        /// What the worker gets.
-        input: Value,
-        /// The longest that the attempt may take, in milliseconds.
-        start_to_close_ms: u64,
-    },
-    /// Tell a worker that an attempt is no longer wanted.
-    Cancel {
-        /// Number of the task.
-        task: u64,
-        /// The epoch that is no longer wanted.
-        epoch: u64,
-    },
-    /// Write and publish a dead letter.
-    DeadLetter {
-        /// Number of the task.
-        task: u64,
-        /// The last epoch.
-        epoch: u64,
-        /// JSON pointer of the task.
-        pointer: String,
-        /// The task type.
-        task_type: String,
-        /// The queue.
-        queue: String,
-        /// What the worker got.
-        input: Value,
-        /// The last error.
-        error: Error,
-        /// How many attempts failed.
-        failures: u32,
-        /// How many attempts ended with their worker.
-        crashes: u32,
-        /// What becomes of the run.
-        outcome: WhenExhausted,
-    },
-    /// Ask the failure detector where an attempt is that nothing was heard of.
-    Verify {
-        /// Number of the task.
-        task: u64,
-        /// The epoch of the attempt.
-        epoch: u64,
-        /// The task type.
-        task_type: String,
-        /// The queue.
-        queue: String,
-        /// When it was dispatched.
-        dispatched_at: Timestamp,
-    },
-    /// A dead letter was redriven.
-    Redriven {
-        /// Number of the task.
-        task: u64,
-        /// The epoch under which it was dead-lettered.
-        epoch: u64,
     },
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{DefinitionRef, RetryPolicy};
+use crate::{DefinitionRef, EventTemplate, Listen, RetryPolicy};
 
 /// Index into [`Program::expressions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,6 +200,10 @@ pub enum Kind {
         /// The task, alone.
         body: ListId,
     },
+    /// Publishes an event.
+    Emit(Box<EventTemplate>),
+    /// Waits for events.
+    Listen(Box<Listen>),
 }
 
 /// One case of a switch.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Error, ListId, NodeId, Timestamp};
+use crate::{Error, Hearing, ListId, NodeId, Timestamp};
 
 /// Status of a run, as in the Open Workflow specification ("Status Phases").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub enum Status {
     Pending,
     /// Work is under way.
     Running,
-    /// Only timers or parked dead letters are open.
+    /// Only timers, listens or parked dead letters are open.
     Waiting,
     /// Held by a person.
     Suspended,
@@ -99,6 +99,12 @@ pub struct RunState {
     /// known for what it is. Bounded: the oldest go first.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settled: BTreeMap<u64, u64>,
+    /// Marks of the events that were taken, the newest last, so that a repeat is known. Bounded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heard: Vec<u64>,
+    /// Events that were made so far.
+    #[serde(default)]
+    pub emitted: u64,
     /// Transitions so far, for the limit on them.
     #[serde(default)]
     pub steps: u64,
@@ -207,6 +213,8 @@ pub enum Work {
     },
     /// `call`.
     Call(Box<TaskState>),
+    /// `listen`.
+    Listen(Box<Hearing>),
 }
 
 /// What a `try` is doing.
@@ -309,6 +317,8 @@ impl RunState {
             next: 1,
             pending: Vec::new(),
             settled: BTreeMap::new(),
+            heard: Vec::new(),
+            emitted: 0,
             steps: 0,
         }
     }
@@ -324,8 +334,19 @@ impl RunState {
         })
     }
 
+    /// Every listen that is not over, with its number.
+    pub fn listens(&self) -> impl Iterator<Item = (u64, &Hearing)> {
+        self.frames.iter().filter_map(|(number, frame)| match &frame.body {
+            Body::Task(open) => match &open.work {
+                Work::Listen(hearing) => Some((*number, &**hearing)),
+                _ => None,
+            },
+            Body::List { .. } | Body::Branch { .. } => None,
+        })
+    }
+
     /// When the run must be told the time at the latest (promise P2); none: it is over, or waits
-    /// for a person.
+    /// for an event or a person.
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
         if self.status.is_terminal() {

@@ -6,7 +6,7 @@ use kintsugi_core::{DefinitionRef, Timestamp};
 use kintsugi_egress::Fetcher;
 use kintsugi_entities::Store;
 use kintsugi_nats::Bus;
-use kintsugi_runtime::{Deps, Shutdown};
+use kintsugi_runtime::{Deps, Places, Shutdown};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -30,6 +30,8 @@ pub struct App {
     pub(crate) fetcher: Fetcher,
     /// Definitions that were asked for lately.
     pub(crate) definitions: Definitions,
+    /// Orders the events that are sent to runs.
+    pub(crate) places: Places,
     /// Tells of life events.
     pub(crate) life: Life,
     /// Workers and services by their signs of life.
@@ -69,6 +71,7 @@ impl App {
             starts,
             fetcher,
             definitions,
+            places: Places::default(),
             life,
             beats,
             streams,

@@ -1,13 +1,11 @@
 //! JSON from outside: what is no JSON, too deep, or not exact in our hands is refused with the
 //! place at which it stands.
 
+use kintsugi_nats::{Inexact, exact};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::problem::Problem;
-
-/// How deep JSON may nest. It is the limit of the parser too.
-const DEPTH_MAX: usize = 127;
 
 /// Reads `bytes` as a `T`.
 ///
@@ -19,7 +17,7 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Problem::bad_request("malformed_json", "the body is empty; it must be JSON"));
     }
-    scan(bytes)?;
+    exact(bytes).map_err(|problem| inexact(&problem))?;
     let wrong = |error: serde_json::Error| {
         let detail = error.to_string();
         match error.classify() {
@@ -48,74 +46,18 @@ pub fn payload(bytes: &[u8]) -> Result<Value, Problem> {
     from_slice(bytes)
 }
 
-/// Looks for what a parser would refuse with no clear word (depth) or take with a loss (integers
-/// beyond 64 bits, numbers beyond a double), in one pass and without recursion.
-fn scan(bytes: &[u8]) -> Result<(), Problem> {
-    let (mut at, mut depth) = (0, 0_usize);
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => at = string_end(bytes, at),
-            b'[' | b'{' => {
-                depth += 1;
-                if depth > DEPTH_MAX {
-                    let title = format!("the JSON nests deeper than {DEPTH_MAX} levels");
-                    let problem = Problem::unprocessable("too_deep", title);
-                    return Err(problem.detail(format!("at byte {at}")));
-                }
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            b'-' | b'0'..=b'9' => {
-                let end = number_end(bytes, at);
-                number(&bytes[at..end], at)?;
-                at = end - 1;
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    Ok(())
-}
-
-/// Index of the closing quote, or of the last byte.
-fn string_end(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => return at,
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-    bytes.len()
-}
-
-fn number_end(bytes: &[u8], start: usize) -> usize {
-    let rest = &bytes[start..];
-    let length = rest
-        .iter()
-        .position(|byte| !matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
-    start + length.unwrap_or(rest.len())
-}
-
-fn number(text: &[u8], at: usize) -> Result<(), Problem> {
-    let Ok(text) = std::str::from_utf8(text) else { return Ok(()) };
-    let is_integer = !text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
-    let is_kept = if is_integer {
-        // 19 digits or fewer always fit, so that the common case costs no second parse.
-        text.len() < 19 || text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok()
-    } else {
-        text.parse::<f64>().map_or(true, f64::is_finite)
+fn inexact(inexact: &Inexact) -> Problem {
+    let (code, at) = match inexact {
+        Inexact::TooDeep { at } => ("too_deep", at),
+        Inexact::Number { at, .. } => ("number_out_of_range", at),
     };
-    if is_kept {
-        return Ok(());
-    }
-    let shown: String = text.chars().take(40).collect();
-    let title = format!("the number {shown} is beyond 64 bits and would not be kept exactly");
-    Err(Problem::unprocessable("number_out_of_range", title).detail(format!("at byte {at}")))
+    Problem::unprocessable(code, inexact.to_string()).detail(format!("at byte {at}"))
 }
 
 #[cfg(test)]
 mod tests {
+    use kintsugi_nats::JSON_DEPTH_MAX as DEPTH_MAX;
+
     use super::*;
 
     fn code(text: &str) -> (u16, String) {

@@ -22,6 +22,7 @@ mod life;
 pub mod problem;
 mod resolved;
 pub mod runs;
+pub mod signals;
 pub mod start;
 mod starts;
 pub mod system;

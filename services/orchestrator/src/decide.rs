@@ -5,13 +5,14 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use kintsugi_core::{Effect, Input, Machine, RunId, Step, Timestamp};
-use kintsugi_entities::{Batch, HistoryRow, RunWrite};
+use kintsugi_core::{Effect, Input, Machine, RunId, Step, Taking, Timestamp};
+use kintsugi_entities::{Batch, HistoryRow, MailRow, RunWrite};
 use kintsugi_nats::RunInput;
 
 use crate::{
     Error, letters,
-    programs::Programs,
+    mail::{self, Letter},
+    programs::{Compiled, Programs},
     recoveries,
     runs::{Run, Runs},
 };
@@ -33,7 +34,14 @@ pub(crate) struct Decided {
     pub(crate) wake_at: Option<i64>,
 }
 
-/// Decides all inputs, run by run in the order in which they came.
+/// What one run is told: inputs, then the events that wait for it.
+#[derive(Default)]
+struct Told {
+    inputs: Vec<Input>,
+    events: Vec<Letter>,
+}
+
+/// Decides all inputs, run by run in the order in which they came, then the events.
 ///
 /// States in `runs` are changed: if the commit fails, they must be forgotten.
 ///
@@ -44,26 +52,44 @@ pub(crate) async fn decide(
     runs: &mut Runs,
     programs: &mut Programs,
     inputs: Vec<RunInput>,
+    events: Vec<MailRow>,
     now: Timestamp,
 ) -> Result<Decided, Error> {
-    let ids: HashSet<&RunId> = inputs.iter().map(|input| &input.run).collect();
+    let told = inputs.iter().map(|input| &input.run);
+    let ids: HashSet<&RunId> = told.chain(events.iter().map(|row| &row.run)).collect();
     runs.load(&ids).await?;
     let wanted = ids.iter().filter_map(|id| runs.get(id)).map(|run| run.definition.as_str());
     programs.load(wanted).await?;
 
-    let mut order: Vec<RunId> = Vec::new();
-    let mut by_run: HashMap<RunId, Vec<Input>> = HashMap::new();
-    for RunInput { run, input } in inputs {
-        let queue = by_run.entry(run.clone()).or_default();
-        if queue.is_empty() {
-            order.push(run);
-        }
-        queue.push(input);
-    }
     let mut decided = Decided::default();
+    let mut order: Vec<RunId> = Vec::new();
+    let mut by_run: HashMap<RunId, Told> = HashMap::new();
+    let mut told = |run: &RunId, add: &mut dyn FnMut(&mut Told)| {
+        let told = by_run.entry(run.clone()).or_insert_with(|| {
+            order.push(run.clone());
+            Told::default()
+        });
+        add(told);
+    };
+    for RunInput { run, input } in inputs {
+        let mut input = Some(input);
+        told(&run, &mut |told| told.inputs.extend(input.take()));
+    }
+    for row in events {
+        match mail::read(&row) {
+            Ok(letter) => {
+                let mut letter = Some(letter);
+                told(&row.run, &mut |told| told.events.extend(letter.take()));
+            }
+            Err(reason) => {
+                tracing::error!(workflow.id = %row.run, reason, "a stored event cannot be read");
+                decided.batch.mail.taken.push((row.run, row.key));
+            }
+        }
+    }
     for id in order {
-        let inputs = by_run.remove(&id).unwrap_or_default();
-        one(runs, programs, &id, inputs, now, &mut decided);
+        let told = by_run.remove(&id).unwrap_or_default();
+        one(runs, programs, &id, told, now, &mut decided);
     }
     Ok(decided)
 }
@@ -72,7 +98,7 @@ fn one(
     runs: &mut Runs,
     programs: &Programs,
     id: &RunId,
-    inputs: Vec<Input>,
+    told: Told,
     now: Timestamp,
     decided: &mut Decided,
 ) {
@@ -82,29 +108,29 @@ fn one(
         decided.rejected.extend(all);
     };
     let Some(run) = runs.get_mut(id) else {
-        return refuse(decided, inputs, "there is no such run, or its state cannot be read");
+        let gone = told.events.into_iter().map(|letter| (id.clone(), letter.key));
+        decided.batch.mail.taken.extend(gone);
+        return refuse(decided, told.inputs, "there is no such run, or its state cannot be read");
     };
     let Some(compiled) = programs.get(&run.definition) else {
-        return refuse(decided, inputs, "the definition of the run cannot be loaded");
+        return refuse(decided, told.inputs, "the definition of the run cannot be loaded");
     };
     // A run's time never goes back, whatever the clock of this machine does.
     let now = now.max(run.updated_at);
-    let (mut steps, mut effects, mut changed) = (Vec::new(), Vec::new(), false);
-    for input in inputs {
-        let state = &mut run.state;
-        let attempt = catch_unwind(AssertUnwindSafe(|| {
-            Machine::advance(id, &compiled.program, &compiled.expressions, state, &input, now)
-        }));
-        let Ok(outcome) = attempt else {
+    let advanced = match advance(id, &compiled, run, told, now) {
+        Ok(advanced) => advanced,
+        Err(panicked) => {
+            let (input, key) = *panicked;
             // Whatever the panic left behind is not trusted: nothing of this run is written.
             runs.forget(id);
-            return refuse(decided, vec![input], "the machine panicked; this is a bug in Kintsugi");
-        };
-        if outcome.changed {
-            changed = true;
-            effects.extend(outcome.effects);
-            steps.push(Step { at: now, input, events: outcome.events });
+            decided.batch.mail.taken.extend(key.map(|key| (id.clone(), key)));
+            let reason = "the machine panicked; this is a bug in Kintsugi";
+            return refuse(decided, vec![input], reason);
         }
+    };
+    let Advanced { steps, effects, changed, settled } = advanced;
+    for (key, taking) in settled {
+        mail::settle(id, key, taking, &mut decided.batch.mail);
     }
     if !changed {
         return;
@@ -141,6 +167,46 @@ fn one(
     decided.steps.push((id.clone(), steps));
 }
 
+/// What became of a run.
+#[derive(Default)]
+struct Advanced {
+    steps: Vec<Step>,
+    effects: Vec<Effect>,
+    changed: bool,
+    settled: Vec<(String, Taking)>,
+}
+
+/// Tells a run everything, in order. A panic gives back the input at which it happened, and the key
+/// of the event that it was.
+fn advance(
+    id: &RunId,
+    compiled: &Compiled,
+    run: &mut Run,
+    told: Told,
+    now: Timestamp,
+) -> Result<Advanced, Box<(Input, Option<String>)>> {
+    let mut all = Advanced::default();
+    let inputs = told.inputs.into_iter().map(|input| (input, None));
+    let events = told.events.into_iter().map(|letter| (letter.input, Some(letter.key)));
+    for (input, key) in inputs.chain(events) {
+        let state = &mut run.state;
+        if key.is_some() && (mail::asks(&all.effects) || mail::must_wait(state)) {
+            break;
+        }
+        let attempt = catch_unwind(AssertUnwindSafe(|| {
+            Machine::advance(id, &compiled.program, &compiled.expressions, state, &input, now)
+        }));
+        let Ok(outcome) = attempt else { return Err(Box::new((input, key))) };
+        all.settled.extend(key.zip(outcome.taking));
+        if outcome.changed {
+            all.changed = true;
+            all.effects.extend(outcome.effects);
+            all.steps.push(Step { at: now, input, events: outcome.events });
+        }
+    }
+    Ok(all)
+}
+
 /// When the run must be told the time. A stored time that is too early costs one idle tick; leaving
 /// it saves an index write.
 fn next_wake(run: &Run, now: Timestamp) -> Option<i64> {
@@ -171,7 +237,7 @@ fn note_rows(
             Effect::Redriven { task, epoch } => {
                 batch.redriven.push(letters::id(id, *task, *epoch));
             }
-            _ => {}
+            _ => mail::note(id, effect, now, &mut batch.mail),
         }
     }
 }

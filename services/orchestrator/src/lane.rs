@@ -6,7 +6,7 @@ use std::{
 };
 
 use kintsugi_core::{Input, RunId, partition_of};
-use kintsugi_entities::Committed;
+use kintsugi_entities::{Committed, MailLimit, MailWaiting};
 use kintsugi_nats::{EventDelivery, EventReader, LifeEvent, RunInput, stream};
 use kintsugi_runtime::{Deps, Shutdown, now};
 use tokio::{
@@ -18,7 +18,7 @@ use tracing::{debug, error, warn};
 use crate::{
     Config, Error,
     decide::{Decided, decide},
-    life,
+    life, mail,
     ownership::Owned,
     programs::Programs,
     publish::{Origin, Outbox},
@@ -32,6 +32,12 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// How often inputs that are dealt with are removed from the stream.
 const PURGE_EVERY: Duration = Duration::from_secs(10);
+
+/// Runs whose inboxes one batch looks into.
+const MAIL_RUNS_MAX: usize = 64;
+
+/// What one batch takes from an inbox, beyond the first event.
+const MAIL_MAX: MailLimit = MailLimit { count: 64, bytes: 1 << 20 };
 
 /// Why reading stops and begins anew.
 enum Again {
@@ -65,6 +71,7 @@ pub(crate) async fn run(
         owned: Owned::default(),
         memory: String::new(),
         unfinished: Vec::new(),
+        mail: BTreeSet::new(),
         purged: BTreeMap::new(),
         purge_at: Instant::now(),
     };
@@ -117,6 +124,8 @@ struct Lane {
     /// By what the broker knows repeats of tasks.
     memory: String,
     unfinished: Vec<RunId>,
+    /// Runs for which events lie in the store.
+    mail: BTreeSet<RunId>,
     purged: BTreeMap<u16, i64>,
     purge_at: Instant,
 }
@@ -125,6 +134,7 @@ impl Lane {
     async fn claim(&mut self, share: &BTreeSet<u16>) -> Result<EventReader, Error> {
         self.runs.clear();
         self.unfinished.clear();
+        self.mail.clear();
         // Positions may count anew: in a stream that was made anew, none of it was purged.
         self.purged.clear();
         self.owned = Owned::claim(&self.deps, share).await?;
@@ -141,8 +151,9 @@ impl Lane {
         shutdown: &Shutdown,
     ) -> Again {
         loop {
-            // What was cut off goes on at once, together with whatever else waits.
-            let goes_on = !self.unfinished.is_empty();
+            // What was cut off, or is to be told of events, goes on at once, together with whatever
+            // else waits.
+            let goes_on = !self.unfinished.is_empty() || !self.mail.is_empty();
             let batch = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Again::Stop,
@@ -198,14 +209,19 @@ impl Lane {
         for run in std::mem::take(&mut self.unfinished) {
             inputs.push(RunInput { run, input: Input::Tick });
         }
+        let MailWaiting { rows: events, more } = self.events(&mut inputs).await?;
         let time = now();
-        let mut decided = decide(&mut self.runs, &mut self.programs, inputs, time).await?;
+        let mut decided = decide(&mut self.runs, &mut self.programs, inputs, events, time).await?;
         for (input, reason) in std::mem::take(&mut decided.rejected) {
             error!(workflow.id = %input.run, reason, "an input cannot be handled; put aside");
             let raw = serde_json::to_vec(&input).unwrap_or_default();
             self.deps.bus.reject("events", &reason, &raw).await?;
         }
-        if decided.batch.runs.is_empty() {
+        // Only where something was settled: what cannot be told now would else be asked for for ever.
+        let settled = decided.batch.mail.taken.iter().chain(&decided.batch.mail.parked);
+        let settled: BTreeSet<&RunId> = settled.map(|(run, _)| run).collect();
+        self.mail.extend(more.into_iter().filter(|run| settled.contains(run)));
+        if decided.batch.runs.is_empty() && decided.batch.mail.is_empty() {
             // Nothing to store: the positions go with the next commit.
             self.owned.positions.extend(positions);
             return Ok(None);
@@ -286,6 +302,36 @@ impl Lane {
             debug!("too many lifecycle events wait; some are dropped");
         }
         self.unfinished = decided.unfinished;
+        self.mail.extend(decided.batch.mail.offered);
+    }
+
+    /// The events that wait for runs of which a message, or a decision, said that some do. An event
+    /// itself is no input for the stream: it would be lost where no listen takes it.
+    async fn events(&mut self, inputs: &mut Vec<RunInput>) -> Result<MailWaiting, Error> {
+        let (mut runs, mut foreign) = (std::mem::take(&mut self.mail), Vec::new());
+        inputs.retain_mut(|RunInput { run, input }| match input {
+            Input::Mail => {
+                runs.insert(run.clone());
+                false
+            }
+            Input::Event { .. } => {
+                foreign.push(serde_json::to_vec(&(&*run, &*input)).unwrap_or_default());
+                false
+            }
+            _ => true,
+        });
+        for raw in foreign {
+            let reason = "events come through `kintsugi.api.signal` or `kintsugi.in.event.>`";
+            self.deps.bus.reject("events", reason, &raw).await?;
+        }
+        // One that is at an earlier event asks when it is done with it.
+        runs.retain(|run| self.runs.get(run).is_none_or(|run| !mail::must_wait(&run.state)));
+        let mut runs: Vec<RunId> = runs.into_iter().collect();
+        self.mail.extend(runs.split_off(runs.len().min(MAIL_RUNS_MAX)));
+        if runs.is_empty() {
+            return Ok(MailWaiting::default());
+        }
+        Ok(self.deps.store.mail_waiting(&runs, MAIL_MAX).await?)
     }
 
     /// Removes what is dealt with from the stream, now and then.

@@ -10,11 +10,13 @@ mod decide;
 mod lane;
 mod letters;
 mod life;
+mod mail;
 mod membership;
 mod ownership;
 mod programs;
 mod publish;
 mod recoveries;
+mod router;
 mod runs;
 mod spans;
 mod unsaid;
@@ -67,7 +69,11 @@ impl Service for Orchestrator {
 
     async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
         let shares = ownership::watch(self.deps.clone(), shutdown.clone());
+        let router = tokio::spawn(router::run(self.deps.clone(), shutdown.clone()));
         lane::run(self.config, self.deps, shares, shutdown).await;
+        if let Err(error) = router.await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the router ended badly");
+        }
         Ok(())
     }
 }

@@ -90,6 +90,25 @@ fn life(event: &Event, step: &Step, run: &Run, name: &str) -> Option<(&'static s
         Event::TaskRedriven { task: of, .. } => {
             ("task.redriven", with(task(of), "redrivenAt", at.into()))
         }
+        Event::ListenStarted { task: of, .. } => {
+            ("workflow.correlation-started", with(task(of), "startedAt", at.into()))
+        }
+        Event::ListenEnded { task: of, count, .. } => (
+            "workflow.correlation-completed",
+            with(with(task(of), "completedAt", at.into()), "events", json!(count)),
+        ),
+        Event::EventReceived { task: of, id, source, kind } => (
+            "event.received",
+            with(
+                with(task(of), "receivedAt", at.into()),
+                "event",
+                json!({ "id": id, "source": source, "type": kind }),
+            ),
+        ),
+        Event::EventEmitted { id, kind, .. } => (
+            "event.emitted",
+            json!({ "workflow": name, "emittedAt": at, "event": { "id": id, "type": kind } }),
+        ),
         _ => return None,
     })
 }

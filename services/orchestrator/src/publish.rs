@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kintsugi_core::{Effect, Fault, Input, RunId, Timestamp, partition_of};
+use kintsugi_core::{CloudEvent, Effect, Fault, Input, RunId, Timestamp, partition_of};
 use kintsugi_nats::{Cancel, RunInput, TaskMessage, Verify, WakeHint, events_subject, stream};
 use kintsugi_observability::task_traceparent;
 use kintsugi_runtime::{Deps, Shutdown};
@@ -30,6 +30,7 @@ pub(crate) struct Outbox {
     pub(crate) tasks: Vec<(TaskMessage, u32)>,
     pub(crate) cancels: Vec<Cancel>,
     pub(crate) verifies: Vec<Verify>,
+    pub(crate) events: Vec<CloudEvent>,
     pub(crate) wake_at: Option<i64>,
     pub(crate) has_letters: bool,
 }
@@ -56,7 +57,11 @@ impl Outbox {
                 self.verifies.push(Verify { run, task, epoch, task_type, queue, dispatched_at });
             }
             Effect::DeadLetter { .. } => self.has_letters = true,
-            Effect::Redriven { .. } => {}
+            Effect::Emit { event } => self.events.push(event),
+            Effect::Redriven { .. }
+            | Effect::Listen { .. }
+            | Effect::Unlisten { .. }
+            | Effect::Offer => {}
         }
     }
 
@@ -72,6 +77,10 @@ impl Outbox {
         let bus = &deps.bus;
         if !send_tasks(deps, &self.tasks, (now, memory), shutdown).await {
             self.verifies.extend(self.tasks.iter().map(|(task, _)| question(task)));
+        }
+        if let Err(error) = bus.publish_events(&self.events).await {
+            // They stay in the outbox, where the reconciler finds them.
+            warn!(error = &error as &dyn std::error::Error, "events not published yet");
         }
         let hint = if self.has_letters { Some(now.0) } else { self.wake_at };
         let once = async {

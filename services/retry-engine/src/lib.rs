@@ -8,6 +8,7 @@
 mod config;
 mod dead;
 mod due;
+mod mail;
 mod retention;
 mod undeliverable;
 
@@ -58,6 +59,8 @@ impl Service for RetryEngine {
         let old = retention::Old::new(deps.clone(), config.retention);
         let (period, wake) = (retention::PERIOD, Waker::default());
         work.spawn(reconcile(old, period, wake, part("retention"), shutdown.clone()));
+        let (mail, period) = (mail::Mail::new(deps.clone()), mail::PERIOD);
+        work.spawn(reconcile(mail, period, Waker::default(), part("mail"), shutdown.clone()));
         let undeliverable = undeliverable::Undeliverable::new(deps.clone());
         work.spawn(reconcile(
             undeliverable,

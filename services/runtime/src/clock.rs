@@ -1,6 +1,9 @@
 //! The wall clock, read in one place.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use kintsugi_core::Timestamp;
 
@@ -9,4 +12,33 @@ use kintsugi_core::Timestamp;
 pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Gives out places in an order: nanoseconds since the Unix epoch, and within one process no two
+/// the same and none below an earlier one.
+#[derive(Debug, Default)]
+pub struct Places(AtomicI64);
+
+impl Places {
+    /// The next place.
+    pub fn next(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
+        let before = self.0.fetch_max(now, Ordering::SeqCst);
+        if now > before { now } else { self.0.fetch_add(1, Ordering::SeqCst) + 1 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_places_are_the_same() {
+        let places = Places::default();
+        let mut given: Vec<i64> = (0..1_000).map(|_| places.next()).collect();
+        assert!(given.is_sorted());
+        given.dedup();
+        assert_eq!(given.len(), 1_000);
+    }
 }

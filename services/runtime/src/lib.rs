@@ -12,7 +12,7 @@ mod service;
 mod signal;
 
 pub use beat::beat;
-pub use clock::now;
+pub use clock::{Places, now};
 pub use config::{ConfigError, Loaded, Setting, load, secret_variables};
 pub use deps::{Announce, Deps, Links, Part, WorkerDeps};
 pub use reconciler::{Reconciler, Waker, reconcile};

@@ -64,7 +64,7 @@ pub(crate) async fn intake(field: &mut Field) {
         ("kintsugi.in.start.test.none", "", b"1", "definition_not_found"),
         ("kintsugi.in.start.test", "", b"1", "malformed_subject"),
         ("kintsugi.in.start.a.b.c.d", "", b"1", "malformed_subject"),
-        ("kintsugi.in.stop.test.plain", "", b"1", "malformed_subject"),
+        ("kintsugi.in.stop", "", b"1", "malformed_subject"),
         ("kintsugi.in.start.Test.*", "", b"1", "invalid_id"),
     ];
     for (number, (subject, headers, payload, code)) in cases.into_iter().enumerate() {

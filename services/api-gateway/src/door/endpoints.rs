@@ -7,6 +7,7 @@ use kintsugi_core::{DefinitionRef, RunId};
 use kintsugi_gateway_ops::{self as ops, App, Problem, json};
 use kintsugi_nats::{ApiError, ApiRequest, ApiService, Endpoint, Headers, ServiceInfo};
 use poem_openapi::types::ToJSON;
+use serde_json::{Map, Value};
 
 use super::payload;
 
@@ -24,12 +25,13 @@ const WAIT: Duration = Duration::from_secs(25);
 const TIMEOUT_HEADER: &str = "Kintsugi-Timeout";
 
 /// Name, subject, concurrency, and what it is for.
-const ENDPOINTS: [(&str, &str, usize, &str); 9] = [
+const ENDPOINTS: [(&str, &str, usize, &str); 10] = [
     ("define", "kintsugi.api.define", 16, "register a definition; payload: YAML or JSON"),
     ("start", "kintsugi.api.start.*.*", STARTS_MAX, "start a run; payload: its input as JSON"),
     ("run", "kintsugi.api.run.*.*", RUNS_MAX, "start a run and wait for its result"),
     ("get", "kintsugi.api.get", 64, "show a run; payload: its id"),
-    ("signal", "kintsugi.api.signal", 64, "refused: no construct of this release takes signals"),
+    ("signal", "kintsugi.api.signal", 256, "send a run an event; payload: JSON with `run`, `type`"),
+    ("signal-to", "kintsugi.api.signal.*.>", 256, "send run * an event of type >; payload: data"),
     ("cancel", "kintsugi.api.cancel", 64, "cancel a run; payload: its id"),
     ("redrive", "kintsugi.api.redrive", 64, "redrive a dead letter; payload: its id"),
     ("list", "kintsugi.api.list", 64, "list runs; payload: nothing, or JSON that restricts it"),
@@ -77,9 +79,10 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
             ops::runs::get(app, &ops::run_id(&id)?).await?.to_json_string()
         }
         "signal" => {
-            let title = "no run listens: signals need `listen`, which this release does not have";
-            return Err(Problem::conflict("no_listener", title));
+            let payload::Signal { run, event } = json::from_slice(&bytes)?;
+            ops::signals::signal(app, &ops::run_id(&run)?, event).await?.to_json_string()
         }
+        "signal-to" => signal_to(app, &subject, &bytes, &headers).await?,
         "cancel" => {
             let payload::Cancel { id, reason } = payload::with_id(&bytes)?;
             ops::runs::cancel(app, &ops::run_id(&id)?, reason).await?.0.to_json_string()
@@ -109,6 +112,28 @@ async fn run(app: &App, subject: &str, bytes: &[u8], headers: &Headers) -> Resul
     let (started, _) = ops::start::start(app, wanted(subject, bytes, headers)?).await?;
     let (result, _) = ops::runs::result(app, &ops::run_id(&started.id)?, wait).await?;
     Ok(result.to_json_string())
+}
+
+/// A signal whose run and type stand in the subject.
+async fn signal_to(
+    app: &App,
+    subject: &str,
+    bytes: &[u8],
+    headers: &Headers,
+) -> Result<String, Problem> {
+    let named = subject.strip_prefix("kintsugi.api.signal.").and_then(|rest| rest.split_once('.'));
+    let Some((run, kind)) = named else {
+        let title = "the subject must be kintsugi.api.signal.<run>.<type>";
+        return Err(Problem::bad_request("malformed_subject", title));
+    };
+    let mut event = Map::new();
+    event.insert("type".to_owned(), Value::String(kind.to_owned()));
+    event.insert("data".to_owned(), json::payload(bytes)?);
+    for (header, name) in [("Nats-Msg-Id", "id"), ("traceparent", "traceparent")] {
+        let value = headers.get(header).map(|value| Value::String(value.to_owned()));
+        event.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    Ok(ops::signals::signal(app, &ops::run_id(run)?, event).await?.to_json_string())
 }
 
 async fn definitions(app: &App, bytes: &[u8]) -> Result<String, Problem> {

@@ -3,7 +3,7 @@
 
 use kintsugi_gateway_ops::{Problem, json};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Names one thing.
 #[derive(Debug, Deserialize)]
@@ -33,6 +33,16 @@ pub(super) struct Redrive {
     /// In place of the task's input.
     #[serde(default, deserialize_with = "present")]
     pub(super) input: Option<Value>,
+}
+
+/// Sends an event to a run.
+#[derive(Debug, Deserialize)]
+pub(super) struct Signal {
+    /// Which.
+    pub(super) run: String,
+    /// Attributes and data of the event.
+    #[serde(flatten)]
+    pub(super) event: Map<String, Value>,
 }
 
 /// Restricts a list.

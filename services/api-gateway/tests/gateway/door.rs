@@ -82,7 +82,9 @@ async fn requests_are_answered_and_errors_are_problems() {
         ("kintsugi.api.get", "", (400, "malformed_payload")),
         ("kintsugi.api.get", "{\"id\":\"r\",\"x\":1}", (422, "invalid_body")),
         ("kintsugi.api.redrive", "none:1:1", (404, "dead_letter_not_found")),
-        ("kintsugi.api.signal", "{\"id\":\"r\"}", (409, "no_listener")),
+        ("kintsugi.api.signal", "{\"id\":\"r\"}", (422, "invalid_body")),
+        ("kintsugi.api.signal", "{\"run\":\"r\",\"type\":\"t\"}", (409, "run_ended")),
+        ("kintsugi.api.signal.none.t", "1", (404, "run_not_found")),
         ("kintsugi.api.list", "{\"limit\":0}", (400, "invalid_parameter")),
     ] {
         let (status, code) = ask(&rig, subject, payload, &[]).await.unwrap_err();
@@ -110,7 +112,7 @@ async fn what_is_published_is_started_once_and_what_cannot_be_is_kept_elsewhere(
     publish(&rig, subject, "{\"a\":1}", Some("m-1")).await;
     publish(&rig, subject, "not json", Some("m-2")).await;
     publish(&rig, "kintsugi.in.start.test.none", "1", Some("m-3")).await;
-    publish(&rig, "kintsugi.in.stop.test.order", "1", None).await;
+    publish(&rig, "kintsugi.in.stop", "1", None).await;
     publish(&rig, subject, "2", None).await;
     publish(&rig, subject, "2", None).await;
     eventually("everything is taken up", async || {

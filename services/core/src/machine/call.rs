@@ -298,6 +298,7 @@ impl<'a> Machine<'a> {
             let Some(open) = self.task_frame(number) else { continue };
             match &mut open.work {
                 Work::Wait { interrupted, .. } => *interrupted = false,
+                Work::Listen(_) => self.listen_again(number),
                 Work::Call(task) if task.phase == Phase::Interrupted => {
                     reset(task, now);
                     self.give_out(number);

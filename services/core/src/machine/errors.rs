@@ -190,7 +190,15 @@ impl Machine<'_> {
         let numbers: Vec<u64> = self.state.frames.keys().copied().collect();
         for number in numbers {
             let Some(open) = self.task_frame(number) else { continue };
+            let node = open.node;
             let out = match &mut open.work {
+                Work::Listen(hearing) => {
+                    let count = hearing.count;
+                    if !std::mem::replace(&mut hearing.interrupted, true) {
+                        self.listened(number, node, count);
+                    }
+                    continue;
+                }
                 Work::Wait { interrupted, .. } => {
                     *interrupted = true;
                     continue;

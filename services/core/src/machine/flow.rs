@@ -49,6 +49,7 @@ impl Machine<'_> {
         let (output, flow) = match &node.kind {
             Kind::Set(template) => (self.render(template, input, &place)?, None),
             Kind::Switch(cases) => (input.clone(), self.choose(cases, input, &place)?),
+            Kind::Emit(template) => (self.emit(node, template, input, &place)?, None),
             Kind::Raise(template) => return Err(self.raised(node, template, input, &place)?),
             Kind::Do(_)
             | Kind::Fork { .. }
@@ -58,6 +59,7 @@ impl Machine<'_> {
                 return self.open_scope(parent, id, node, raw, own);
             }
             Kind::Wait(_) | Kind::Call(_) => return self.open_leaf(parent, id, node, raw, own),
+            Kind::Listen(_) => return self.open_listen(parent, id, node, raw, own),
         };
         self.note(Event::TaskLeft { pointer: node.pointer.clone() });
         let ended = Ended { parent, frame: None, node: id, raw_input: raw, input, output, flow };
@@ -247,6 +249,7 @@ impl Machine<'_> {
                 });
                 self.end_scope(number, output, then);
             }
+            Work::Listen(_) => self.item_done(number, output),
             _ => self.end_scope(number, output, None),
         }
     }

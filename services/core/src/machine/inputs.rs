@@ -11,6 +11,10 @@ const REFUSALS_MAX: u32 = 10;
 impl Machine<'_> {
     pub(super) fn take(&mut self, input: &Input) {
         match (self.state.status, input) {
+            (_, Input::Event { event, directed }) => {
+                self.out.taking = Some(self.hear(event, *directed));
+            }
+            (_, Input::Mail) => {}
             (Status::Pending, Input::Start | Input::Tick) => self.start(),
             (Status::Pending, Input::Cancel { reason }) => self.cancel(reason.clone()),
             (Status::Pending, _) | (_, Input::Start) => {}

@@ -97,7 +97,13 @@ impl Machine<'_> {
     }
 
     fn closed(&mut self, number: u64, open: TaskFrame) {
-        let Work::Call(task) = open.work else { return };
+        let task = match open.work {
+            Work::Call(task) => task,
+            Work::Listen(hearing) if !hearing.interrupted => {
+                return self.listened(number, open.node, hearing.count);
+            }
+            _ => return,
+        };
         if call::is_out(&task) {
             self.note(Event::TaskCancelled { task: number, epoch: task.epoch });
             self.effect(Effect::Cancel { task: number, epoch: task.epoch });

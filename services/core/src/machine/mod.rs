@@ -7,22 +7,23 @@
 
 mod call;
 mod data;
+mod emit;
 mod errors;
+mod filter;
 mod flow;
 mod fork;
 mod inputs;
+mod listen;
 mod lists;
 mod replay;
 mod scope;
-
-#[cfg(test)]
-mod tests;
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::listen::Taking;
 pub use self::replay::{ReplayError, replay};
 use crate::{
     Effect, Error, Evaluate, Event, Flow, Input, NodeId, Program, RunId, RunState, Status,
@@ -87,6 +88,8 @@ pub struct Outcome {
     pub effects: Vec<Effect>,
     /// Whether the state is another one now; if not, nothing needs to be stored.
     pub changed: bool,
+    /// What became of the event, where the input was one.
+    pub taking: Option<Taking>,
 }
 
 /// The machine of one run.
@@ -153,8 +156,8 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Running while the engine or a worker has something to do, waiting when only time or a
-    /// person moves the run on.
+    /// Running while the engine or a worker has something to do, waiting when only time, an
+    /// event or a person moves the run on.
     fn settle_status(&mut self) {
         if self.state.status.is_terminal() || self.state.status == Status::Pending {
             return;

@@ -175,13 +175,10 @@ impl<'a> Compiler<'a> {
             "wait" => self.span(tree, &pointer, "`wait`").map_or_else(nothing, Kind::Wait),
             "call" => self.call(fields, tree, &pointer),
             "run" => self.run(fields, tree, &pointer),
-            other => {
-                let mark = fields.entry(other).map_or(tree.mark, |entry| entry.mark);
-                let hint =
-                    "this version has do, set, switch, fork, for, try, raise, wait, call and run";
-                self.unsupported(mark, &pointer, &format!("`{other}`"), hint);
-                nothing()
-            }
+            "emit" => self.emit(tree, &pointer),
+            "listen" => self.listen(fields, tree, &pointer),
+            // There are no others: see `KEYWORDS`.
+            _ => nothing(),
         }
     }
 
@@ -293,7 +290,7 @@ impl<'a> Compiler<'a> {
         (schema, template)
     }
 
-    fn export(&mut self, tree: &'a Tree, pointer: &str) -> Option<Export> {
+    pub(super) fn export(&mut self, tree: &'a Tree, pointer: &str) -> Option<Export> {
         let own = self.fields(tree, pointer, "`export`", &["schema", "as"])?;
         let schema = own.at("schema").and_then(|(tree, at)| self.schema(tree, &at));
         let as_ = own.at("as").and_then(|(tree, at)| self.transform(tree, &at, "`export.as`"));

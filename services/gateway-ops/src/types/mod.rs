@@ -7,6 +7,7 @@ mod dead_letters;
 mod definitions;
 mod requests;
 mod runs;
+mod signals;
 mod system;
 mod tasks;
 
@@ -20,6 +21,7 @@ pub use runs::{
     Accepted, HistoryEntry, HistoryPage, Run, RunError, RunPage, RunResult, RunStatus, RunSummary,
     Started,
 };
+pub use signals::{SignalRequest, Signalled};
 pub use system::{
     Check, Health, LifeEvent, Recovery, RecoveryPage, ServiceInstance, Worker, WorkerLease,
     WorkerList, WorkerType,

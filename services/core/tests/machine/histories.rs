@@ -1,61 +1,16 @@
 //! Properties of the machine, over random histories of a program with every kind of scope.
 
-use proptest::{collection::vec, prelude::*};
-use serde_json::{Value, json};
+use std::collections::VecDeque;
 
-use super::*;
-use crate::{
-    Call, Catch, DefinitionRef, ErrorFilter, EvaluateError, Expr, Fault, Kind, List, ListId,
-    LossCause, Node, Phase, RetryPolicy, Schema, Span, Step, TaskPolicy, Template, TryRetry,
-    Variables, WhenExhausted, Work,
+use kintsugi_core::{
+    Catch, DefinitionRef, Effect, ErrorFilter, Event, Fault, Input, Kind, List, ListId, LossCause,
+    Machine, NodeId, Phase, Program, RetryPolicy, RunState, Span, Status, Step, Template,
+    Timestamp, TryRetry, WhenExhausted, Work, replay,
 };
+use proptest::{collection::vec, prelude::*};
+use serde_json::json;
 
-/// Stands in for a language: an expression gives its input back.
-struct Identity;
-
-impl Evaluate for Identity {
-    fn evaluate(&self, _: Expr, input: &Value, _: &dyn Variables) -> Result<Value, EvaluateError> {
-        Ok(input.clone())
-    }
-
-    fn validate(&self, _: Schema, _: &Value) -> Result<(), EvaluateError> {
-        Ok(())
-    }
-}
-
-const ATTEMPTS_MAX: u32 = 3;
-const CRASHES_MAX: u32 = 4;
-
-fn call(task_type: &str, when_exhausted: WhenExhausted) -> Kind {
-    Kind::Call(Box::new(Call {
-        task_type: task_type.to_owned(),
-        queue: "default".to_owned(),
-        with: Template::Literal(json!({"of": task_type})),
-        deferred: Vec::new(),
-        policy: TaskPolicy {
-            retry: RetryPolicy { maximum_attempts: ATTEMPTS_MAX, ..RetryPolicy::default() },
-            start_to_close_ms: 10_000,
-            crashes_max: CRASHES_MAX,
-            when_exhausted,
-        },
-    }))
-}
-
-fn node(name: &str, kind: Kind) -> Node {
-    Node {
-        name: name.to_owned(),
-        pointer: format!("/{name}"),
-        condition: None,
-        input_schema: None,
-        input_from: None,
-        output_as: None,
-        output_schema: None,
-        export: None,
-        timeout: None,
-        then: Flow::Continue,
-        kind,
-    }
-}
+use crate::{ATTEMPTS_MAX, CRASHES_MAX, Identity, call, node, run_id};
 
 /// `do: [try: [fork: [a, [wait, b]]] catch with one retry, for two items: c, d (parks)]`.
 fn program() -> Program {
@@ -76,7 +31,7 @@ fn program() -> Program {
     };
     Program {
         definition: DefinitionRef::parse("test/all:1.0.0").unwrap(),
-        document: Value::Null,
+        document: serde_json::Value::Null,
         expressions: Vec::new(),
         schemas: Vec::new(),
         schema_library: std::collections::BTreeMap::new(),
@@ -148,10 +103,6 @@ struct History {
     steps: Vec<Step>,
     state: RunState,
     effects: Vec<Effect>,
-}
-
-fn run_id() -> RunId {
-    RunId::parse("r1").unwrap()
 }
 
 fn play(inputs: Vec<(Input, u64)>) -> History {
@@ -328,7 +279,7 @@ fn a_faulted_run_is_taken_up_by_a_redrive() {
     assert!(given, "{:?}", out.effects);
     assert!(matches!(
         state.frames.values().find_map(|f| match &f.body {
-            crate::Body::Task(open) => match &open.work {
+            kintsugi_core::Body::Task(open) => match &open.work {
                 Work::Wait { interrupted, .. } => Some(*interrupted),
                 _ => None,
             },

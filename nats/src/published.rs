@@ -1,0 +1,348 @@
+//! Events that anyone publishes, in each of the forms in which they may come.
+//!
+//! `nats pub kintsugi.in.event.<type> '<data>'` is all that is needed; `CloudEvents` in structured and
+//! in binary mode (NATS protocol binding) are read as what they are.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use kintsugi_core::{CloudEvent, Timestamp};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    Bus, Error, Headers, Rejected,
+    durable::{Acker, Durable, Shape},
+    exact,
+    message::encode,
+    names::{PUBLISHED_PREFIX, stream},
+    publish::Outgoing,
+};
+
+/// Media type of an event in structured mode.
+const STRUCTURED: &str = "application/cloudevents";
+
+/// Marks an event that the engine published for a run.
+const OURS: &str = "Kintsugi-Outbox";
+
+/// What an event comes from whose publisher does not say.
+const SOURCE: &str = "/kintsugi/in/event";
+
+/// Takes published events, each at least once.
+pub struct PublishedConsumer(Durable);
+
+/// A published event that was delivered.
+#[derive(Clone, Debug)]
+pub struct PublishedDelivery {
+    /// The event, or what came instead.
+    pub event: Result<CloudEvent, Rejected>,
+    /// Its subject.
+    pub subject: String,
+    /// Its headers.
+    pub headers: Headers,
+    /// When the broker took it.
+    pub published_at: Timestamp,
+    acker: Acker,
+}
+
+impl PublishedDelivery {
+    /// Whether the engine itself published it, so that the store may still hold it for that.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.headers.get(OURS).is_some()
+    }
+
+    /// It is done with.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection; it will be delivered again.
+    pub async fn ack(&self) -> Result<(), Error> {
+        self.acker.ack().await
+    }
+
+    /// Gives it back, to be delivered again after `delay`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection; it will be delivered again anyway.
+    pub async fn nak(&self, delay: Option<Duration>) -> Result<(), Error> {
+        self.acker.nak(delay).await
+    }
+}
+
+impl PublishedConsumer {
+    /// Waits for an event, then takes whatever else is there, at most `max`.
+    pub async fn next(&mut self, max: usize) -> Vec<PublishedDelivery> {
+        let messages = self.0.next(max).await;
+        let client = self.0.client();
+        let deliveries = messages.into_iter().map(|(message, meta)| {
+            let headers = Headers::from_broker(message.headers.as_ref());
+            let place = (meta.stream_seq, meta.at);
+            PublishedDelivery {
+                event: read(&message.subject, &headers, &message.payload, place),
+                subject: message.subject.to_string(),
+                headers,
+                published_at: meta.at,
+                acker: Acker::new(client.clone(), &message),
+            }
+        });
+        deliveries.collect()
+    }
+}
+
+impl Bus {
+    /// Takes part in bringing published events to the runs that listen.
+    ///
+    /// # Errors
+    ///
+    /// When the consumer cannot be made now.
+    pub async fn published(&self) -> Result<PublishedConsumer, Error> {
+        let shape = Shape {
+            name: "router",
+            description: "events for the runs that listen",
+            filter: "",
+            ack_wait: Duration::from_secs(30),
+            max_deliver: -1,
+            max_ack_pending: 10_000,
+        };
+        Ok(PublishedConsumer(Durable::open(self, stream::CLOUDEVENTS, shape).await?))
+    }
+
+    /// Publishes events, each under the id that follows from its own, so that a repeat is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When not all of them are known to be stored.
+    pub async fn publish_events(&self, events: &[CloudEvent]) -> Result<(), Error> {
+        let outgoing = events.iter().map(|event| {
+            let mut headers = HeaderMap::new();
+            headers.insert("Nats-Msg-Id", event_key(event));
+            headers.insert("Content-Type", "application/cloudevents+json");
+            headers.insert(OURS, "1");
+            let payload = Bytes::from(encode(event)?);
+            Ok(Outgoing { subject: subject(event.kind()), payload, headers: Some(headers) })
+        });
+        self.store(stream::CLOUDEVENTS, outgoing.collect::<Result<_, Error>>()?).await
+    }
+}
+
+/// Names an event wherever it is kept: the same for the same source and id, and for no others.
+#[must_use]
+pub fn event_key(event: &CloudEvent) -> String {
+    let (source, id) = event.identity();
+    let mut digest = Sha256::new();
+    digest.update(source.as_bytes());
+    digest.update([0]);
+    digest.update(id.as_bytes());
+    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The subject of events of a type: the type as it is where its parts can be parts of a subject, and
+/// with everything else escaped as in a URI.
+fn subject(kind: &str) -> String {
+    let whole = kind.split('.').all(|part| !part.is_empty()) && kind.split('.').count() <= 32;
+    let mut subject = PUBLISHED_PREFIX.to_owned();
+    for byte in kind.bytes() {
+        let plain = byte.is_ascii_alphanumeric() || b"-_/:@+=,~".contains(&byte);
+        if plain || (byte == b'.' && whole) {
+            subject.push(char::from(byte));
+        } else {
+            subject.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    subject
+}
+
+/// Undoes the escapes of [`subject`], and of headers.
+fn unescape(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        if *byte != b'%' {
+            bytes.push(*byte);
+            rest = after;
+            continue;
+        }
+        let code = std::str::from_utf8(after.get(..2)?).ok()?;
+        bytes.push(u8::from_str_radix(code, 16).ok()?);
+        rest = &after[2..];
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn read(
+    subject: &str,
+    headers: &Headers,
+    payload: &[u8],
+    place: (u64, Timestamp),
+) -> Result<CloudEvent, Rejected> {
+    let refused = |reason: String| Rejected::new(reason, payload);
+    let content = headers.get("Content-Type").or_else(|| headers.get("ce-datacontenttype"));
+    let content = content.map(str::trim);
+    if content.is_some_and(|kind| kind.starts_with("application/cloudevents-batch")) {
+        return Err(refused("several events in one message; publish each by itself".to_owned()));
+    }
+    let said = content.is_some_and(|kind| kind.starts_with(STRUCTURED));
+    if said || (content.is_none() && has_version(payload)) {
+        let fields = json(payload).map_err(refused)?;
+        return CloudEvent::try_from(fields).map_err(|error| refused(error.to_string()));
+    }
+    let mut fields = plain(subject, headers, place).map_err(refused)?;
+    for (name, value) in headers.iter() {
+        let name = name.to_ascii_lowercase();
+        let Some(name) = name.strip_prefix("ce-") else { continue };
+        let value = unescape(value).unwrap_or_else(|| value.to_owned());
+        fields.insert(name.to_owned(), Value::String(value));
+    }
+    data(payload, content, &mut fields).map_err(refused)?;
+    CloudEvent::new(fields).map_err(|error| refused(error.to_string()))
+}
+
+/// The attributes of an event of which only the data was published.
+fn plain(
+    subject: &str,
+    headers: &Headers,
+    (seq, at): (u64, Timestamp),
+) -> Result<Map<String, Value>, String> {
+    let kind = subject.strip_prefix(PUBLISHED_PREFIX).and_then(unescape);
+    let kind = kind.ok_or("the subject must be kintsugi.in.event.<type>")?;
+    // Without an id, an event published twice is two, but one delivered twice is one.
+    let id = headers.get("Nats-Msg-Id").map_or_else(|| format!("{seq}@{}", at.0), str::to_owned);
+    let texts = [
+        ("specversion", "1.0".to_owned()),
+        ("id", id),
+        ("source", SOURCE.to_owned()),
+        ("type", kind),
+        ("time", at.to_rfc3339()),
+    ];
+    Ok(texts.into_iter().map(|(name, text)| (name.to_owned(), Value::String(text))).collect())
+}
+
+/// The payload as data: JSON where it is or is said to be; else a text, or bytes in base64.
+fn data(
+    payload: &[u8],
+    content: Option<&str>,
+    fields: &mut Map<String, Value>,
+) -> Result<(), String> {
+    use base64::Engine as _;
+    if payload.is_empty() {
+        return Ok(());
+    }
+    let is_json = |kind: &str| kind.split(';').next().is_some_and(|kind| kind.ends_with("json"));
+    if let Some(kind) = content {
+        fields.insert("datacontenttype".to_owned(), Value::String(kind.to_owned()));
+    }
+    let looks_like = payload.trim_ascii_start().first().is_some_and(|byte| b"{[".contains(byte));
+    if content.map_or(looks_like, is_json) {
+        fields.insert("data".to_owned(), json(payload)?);
+        return Ok(());
+    }
+    if content.is_none()
+        && let Ok(value) = json(payload)
+    {
+        fields.insert("data".to_owned(), value);
+        return Ok(());
+    }
+    match std::str::from_utf8(payload) {
+        Ok(text) => {
+            let kind = Value::String("text/plain".to_owned());
+            fields.entry("datacontenttype").or_insert(kind);
+            fields.insert("data".to_owned(), Value::String(text.to_owned()));
+        }
+        Err(_) => {
+            let text = base64::engine::general_purpose::STANDARD.encode(payload);
+            fields.insert("data_base64".to_owned(), Value::String(text));
+        }
+    }
+    Ok(())
+}
+
+fn json(payload: &[u8]) -> Result<Value, String> {
+    exact(payload).map_err(|error| error.to_string())?;
+    serde_json::from_slice(payload).map_err(|error| error.to_string())
+}
+
+fn has_version(payload: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Versioned {
+        #[serde(rename = "specversion")]
+        _specversion: Value,
+    }
+    payload.trim_ascii_start().starts_with(b"{")
+        && serde_json::from_slice::<Versioned>(payload).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(subject: &str, headers: &[(&str, &str)], payload: &[u8]) -> Result<Value, String> {
+        let mut all = Headers::default();
+        for (name, value) in headers {
+            all.insert(name, value);
+        }
+        let read = read(subject, &all, payload, (7, Timestamp(1_000)));
+        read.map(Value::from).map_err(|rejected| rejected.reason)
+    }
+
+    #[test]
+    fn data_alone_is_enough() {
+        let plain = event("kintsugi.in.event.com.example.paid", &[], b" {\"n\":1}").unwrap();
+        let wanted = json!({"specversion": "1.0", "id": "7@1000", "source": "/kintsugi/in/event",
+            "type": "com.example.paid", "time": "1970-01-01T00:00:01.000Z", "data": {"n": 1}});
+        assert_eq!(plain, wanted);
+        let named = [("Nats-Msg-Id", "m-1")];
+        let text = event("kintsugi.in.event.x", &named, b"hello").unwrap();
+        assert_eq!(
+            (&text["id"], &text["data"], &text["datacontenttype"]),
+            (&json!("m-1"), &json!("hello"), &json!("text/plain"))
+        );
+        assert_eq!(event("kintsugi.in.event.x", &[], b"7").unwrap()["data"], json!(7));
+        assert_eq!(event("kintsugi.in.event.x", &[], b"").unwrap().get("data"), None);
+        assert_eq!(event("kintsugi.in.event.x", &[], b"\xff").unwrap()["data_base64"], "/w==");
+    }
+
+    #[test]
+    fn cloudevents_are_read_in_both_modes() {
+        let whole =
+            json!({"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "data": 1});
+        let bytes = whole.to_string();
+        assert_eq!(event("kintsugi.in.event.any", &[], bytes.as_bytes()).unwrap(), whole);
+        let headers = [("ce-id", "1"), ("ce-source", "/s"), ("ce-type", "t%20t"), ("ce-room", "2")];
+        let binary = event("kintsugi.in.event.any", &headers, b"1").unwrap();
+        assert_eq!((&binary["type"], &binary["room"]), (&json!("t t"), &json!("2")));
+    }
+
+    #[test]
+    fn what_is_no_event_is_refused() {
+        let cloud = [("Content-Type", "application/cloudevents+json")];
+        let batch = [("Content-Type", "application/cloudevents-batch+json")];
+        let json = [("Content-Type", "application/json")];
+        let no_headers: &[(&str, &str)] = &[];
+        for (headers, payload) in [
+            (no_headers, &b"{\"a\":"[..]),
+            (no_headers, b"{\"n\":18446744073709551616}"),
+            (no_headers, b"{\"specversion\":\"1.0\"}"),
+            (&cloud, b"{}"),
+            (&batch, b"[]"),
+            (&json, b"hello"),
+        ] {
+            assert!(event("kintsugi.in.event.x", headers, payload).is_err(), "{payload:?}");
+        }
+    }
+
+    #[test]
+    fn any_type_has_a_subject_and_is_read_back_from_it() {
+        for kind in ["com.example.order.placed", "a..b", ".a", "a b", "*", ">", "ü.%", "a/b:c"] {
+            let subject = subject(kind);
+            assert!(!subject.contains([' ', '*', '>']) && !subject.contains(".."), "{subject}");
+            assert!(!subject.ends_with('.'), "{subject}");
+            assert_eq!(event(&subject, &[], b"").unwrap()["type"], kind);
+        }
+        assert_eq!(subject("com.example.paid"), "kintsugi.in.event.com.example.paid");
+    }
+}

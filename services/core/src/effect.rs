@@ -1,0 +1,100 @@
+//! What the machine asks for.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{CloudEvent, Error, Timestamp, WhenExhausted};
+
+/// What the machine wants done, after its decision is committed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+pub enum Effect {
+    /// Publish a task message.
+    Dispatch {
+        /// Number of the task.
+        task: u64,
+        /// The epoch of the attempt.
+        epoch: u64,
+        /// How many attempts have failed before.
+        failures: u32,
+        /// JSON pointer of the task.
+        pointer: String,
+        /// The task type.
+        task_type: String,
+        /// The queue.
+        queue: String,
+        /// What the worker gets.
+        input: Value,
+        /// The longest that the attempt may take, in milliseconds.
+        start_to_close_ms: u64,
+    },
+    /// Tell a worker that an attempt is no longer wanted.
+    Cancel {
+        /// Number of the task.
+        task: u64,
+        /// The epoch that is no longer wanted.
+        epoch: u64,
+    },
+    /// Write and publish a dead letter.
+    DeadLetter {
+        /// Number of the task.
+        task: u64,
+        /// The last epoch.
+        epoch: u64,
+        /// JSON pointer of the task.
+        pointer: String,
+        /// The task type.
+        task_type: String,
+        /// The queue.
+        queue: String,
+        /// What the worker got.
+        input: Value,
+        /// The last error.
+        error: Error,
+        /// How many attempts failed.
+        failures: u32,
+        /// How many attempts ended with their worker.
+        crashes: u32,
+        /// What becomes of the run.
+        outcome: WhenExhausted,
+    },
+    /// Ask the failure detector where an attempt is that nothing was heard of.
+    Verify {
+        /// Number of the task.
+        task: u64,
+        /// The epoch of the attempt.
+        epoch: u64,
+        /// The task type.
+        task_type: String,
+        /// The queue.
+        queue: String,
+        /// When it was dispatched.
+        dispatched_at: Timestamp,
+    },
+    /// A dead letter was redriven.
+    Redriven {
+        /// Number of the task.
+        task: u64,
+        /// The epoch under which it was dead-lettered.
+        epoch: u64,
+    },
+    /// Have events of these types brought to the run. Those that wait for it already are told again.
+    Listen {
+        /// Number of the task.
+        task: u64,
+        /// The types; none: all events.
+        types: Option<Vec<String>>,
+    },
+    /// Bring events to this task no longer.
+    Unlisten {
+        /// Number of the task.
+        task: u64,
+    },
+    /// Tell the run again of events that wait for it.
+    Offer,
+    /// Publish an event.
+    Emit {
+        /// The event.
+        event: CloudEvent,
+    },
+}

@@ -1,0 +1,161 @@
+//! From published events to the runs that listen.
+//!
+//! All orchestrators share one consumer. An event is kept in the inbox of each run that may want it,
+//! in one transaction, before it is acknowledged; whether a run really wants it, its machine says.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use kintsugi_core::{CloudEvent, Input, RunId};
+use kintsugi_entities::{MailLimit, MailRow};
+use kintsugi_nats::{Headers, PublishedDelivery, RunInput, event_key};
+use kintsugi_runtime::{Deps, Places, Shutdown, now};
+use tracing::{debug, warn};
+
+use crate::Error;
+
+/// Events that are brought to their runs at once.
+const BATCH: usize = 256;
+
+/// Runs that one statement finds.
+const PAGE: u32 = 2_000;
+
+/// Before what failed is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Brings events to runs until `shutdown`.
+pub(crate) async fn run(deps: Deps, shutdown: Shutdown) {
+    let places = Places::default();
+    while !shutdown.is_cancelled() {
+        match deps.bus.published().await {
+            Ok(mut consumer) => loop {
+                let batch = tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    batch = consumer.next(BATCH) => batch,
+                };
+                let settled = match route(&deps, &places, &batch).await {
+                    Ok(()) => ack(&batch).await,
+                    Err(error) => {
+                        warn!(error = &error as &dyn std::error::Error, "events not routed yet");
+                        give_back(&batch).await
+                    }
+                };
+                if let Err(error) = settled {
+                    // They come again, and are known by their keys.
+                    debug!(error = &error as &dyn std::error::Error, "events stay unsettled");
+                }
+            },
+            Err(error) => {
+                debug!(error = &error as &dyn std::error::Error, "no published events yet");
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(PAUSE) => {}
+                }
+            }
+        }
+    }
+}
+
+async fn ack(batch: &[PublishedDelivery]) -> Result<(), kintsugi_nats::Error> {
+    for delivery in batch {
+        delivery.ack().await?;
+    }
+    Ok(())
+}
+
+async fn give_back(batch: &[PublishedDelivery]) -> Result<(), kintsugi_nats::Error> {
+    for delivery in batch {
+        delivery.nak(Some(PAUSE)).await?;
+    }
+    Ok(())
+}
+
+async fn route(deps: &Deps, places: &Places, batch: &[PublishedDelivery]) -> Result<(), Error> {
+    let mut by_type: BTreeMap<&str, Vec<Event<'_>>> = BTreeMap::new();
+    let mut sent = Vec::new();
+    for delivery in batch {
+        let event = match &delivery.event {
+            Ok(event) => event,
+            Err(rejected) => {
+                let mut headers = Headers::default();
+                headers.insert("Kintsugi-Subject", &delivery.subject);
+                let (reason, raw) = (&rejected.reason, &rejected.raw);
+                deps.bus.reject_with("cloudevents", reason, raw, &headers).await?;
+                continue;
+            }
+        };
+        let key = event_key(event);
+        if delivery.is_ours() {
+            sent.push(key.clone());
+        }
+        let body = serde_json::to_vec(event).unwrap_or_default();
+        let found = Event { event, key, place: places.next(), body };
+        by_type.entry(event.kind()).or_default().push(found);
+    }
+    let types: Vec<String> = by_type.keys().map(|kind| (*kind).to_owned()).collect();
+    let mut after = None;
+    while !types.is_empty() {
+        let (listening, next) = deps.store.listening(&types, after.as_ref(), PAGE).await?;
+        bring(deps, &by_type, listening).await?;
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    if !sent.is_empty() {
+        deps.store.mail_route(&[], MailLimit::default(), &sent).await?;
+    }
+    Ok(())
+}
+
+/// An event on its way.
+struct Event<'e> {
+    event: &'e CloudEvent,
+    key: String,
+    place: i64,
+    body: Vec<u8>,
+}
+
+/// Keeps the events for these runs, and says so.
+async fn bring(
+    deps: &Deps,
+    by_type: &BTreeMap<&str, Vec<Event<'_>>>,
+    listening: Vec<(RunId, Option<String>)>,
+) -> Result<(), Error> {
+    let at = now().0;
+    let mut runs = BTreeSet::new();
+    let mut rows: BTreeMap<(RunId, String), MailRow> = BTreeMap::new();
+    for (run, kind) in listening {
+        let wanted = by_type.iter().filter(|(own, _)| kind.as_deref().is_none_or(|k| k == **own));
+        for found in wanted.flat_map(|(_, events)| events) {
+            let row = MailRow {
+                run: run.clone(),
+                key: found.key.clone(),
+                place: found.place,
+                at,
+                directed: false,
+                event: found.body.clone(),
+            };
+            debug!(workflow.id = %run, id = found.event.identity().1, "an event for a run");
+            rows.entry((run.clone(), found.key.clone())).or_insert(row);
+        }
+        runs.insert(run);
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<MailRow> = rows.into_values().collect();
+    let kept = deps.store.mail_route(&rows, MailLimit::default(), &[]).await?;
+    if kept < rows.len() as u64 {
+        let missing = rows.len() as u64 - kept;
+        warn!(missing, "events were there already, or their runs keep as many as they may");
+    }
+    let hints = runs.into_iter().map(|run| RunInput { run, input: Input::Mail }).collect();
+    if let Err(error) = deps.bus.publish_inputs(hints, deps.partitions).await {
+        // The reconciler finds what lies in an inbox.
+        debug!(error = &error as &dyn std::error::Error, "runs not told of their events yet");
+    }
+    Ok(())
+}

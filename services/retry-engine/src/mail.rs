@@ -1,0 +1,118 @@
+//! Events that lie where they should not: in an inbox that nobody was told of, in an outbox from
+//! which nobody published.
+
+use std::{collections::HashMap, hash::Hash, time::Duration};
+
+use kintsugi_core::{CloudEvent, Input, RunId};
+use kintsugi_nats::RunInput;
+use kintsugi_runtime::{Deps, Reconciler, now};
+use tokio::time::Instant;
+use tracing::{error, info};
+
+use crate::Error;
+
+/// How old something must be to be looked after: whoever brought it is mostly still at it.
+const OVERDUE_MS: i64 = 5_000;
+
+/// How often it is looked for.
+pub(crate) const PERIOD: Duration = Duration::from_secs(5);
+
+/// The longest until the same is done again: whoever should take it may be away for long.
+const PATIENCE_MAX: Duration = Duration::from_secs(60);
+
+/// How many one round takes.
+const BATCH_MAX: u32 = 1_000;
+
+/// Tells runs of the events in their inboxes, and publishes what is in the outbox. Both are harmless
+/// repeats: an event leaves either in the transaction that takes it further.
+pub(crate) struct Mail {
+    deps: Deps,
+    told: Told<RunId>,
+    sent: Told<String>,
+}
+
+impl Mail {
+    pub(crate) fn new(deps: Deps) -> Self {
+        Self { deps, told: Told::default(), sent: Told::default() }
+    }
+}
+
+impl Reconciler for Mail {
+    type Error = Error;
+
+    async fn activate(&mut self) -> Result<(), Error> {
+        let Deps { store, bus, partitions, .. } = &self.deps;
+        let before = now().0 - OVERDUE_MS;
+        let (runs, keys) = store.mail_overdue(before, BATCH_MAX).await?;
+        let due = self.told.due(runs, RunId::clone);
+        if !due.is_empty() {
+            info!(runs = due.len(), "telling runs of events that wait");
+            let hints = due.into_iter().map(|run| RunInput { run, input: Input::Mail });
+            bus.publish_inputs(hints.collect(), *partitions).await?;
+        }
+        let due = self.sent.due(keys, String::clone);
+        if !due.is_empty() {
+            let due = store.outbox_get(&due).await?;
+            info!(events = due.len(), "publishing events again");
+            let events: Vec<CloudEvent> = due
+                .iter()
+                .filter_map(|row| {
+                    let event = serde_json::from_slice(&row.event);
+                    if let Err(problem) = &event {
+                        let problem = problem as &dyn std::error::Error;
+                        error!(error = problem, key = row.key, "a stored event cannot be read");
+                    }
+                    event.ok()
+                })
+                .collect();
+            bus.publish_events(&events).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What was done lately, so that it is not done again in each round.
+struct Told<K>(HashMap<K, (Instant, Duration)>);
+
+impl<K> Default for Told<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Hash + Eq> Told<K> {
+    /// Those of `found` whose time it is. What is no longer found is forgotten.
+    fn due<T>(&mut self, found: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
+        let (now, mut before) = (Instant::now(), std::mem::take(&mut self.0));
+        let mut due = Vec::new();
+        for one in found {
+            let key = key(&one);
+            let (at, pause) = before.remove(&key).unwrap_or((now, PERIOD));
+            if at > now {
+                self.0.insert(key, (at, pause));
+                continue;
+            }
+            self.0.insert(key, (now + pause, (pause * 2).min(PATIENCE_MAX)));
+            due.push(one);
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_stays_is_done_again_ever_less_often() {
+        let mut told = Told::default();
+        let mut rounds = 0;
+        for _ in 0..60 {
+            rounds += told.due(vec!["a"], |one| *one).len();
+            tokio::time::advance(PERIOD).await;
+        }
+        assert!((6..12).contains(&rounds), "{rounds} times in five minutes");
+        assert!(told.due(Vec::<&str>::new(), |one| *one).is_empty());
+        assert_eq!(told.due(vec!["a"], |one| *one).len(), 1, "forgotten, so new");
+    }
+}
