@@ -14,6 +14,7 @@ mod headers;
 mod intake;
 mod life;
 mod live;
+mod login;
 pub mod message;
 mod names;
 mod ordered;
@@ -28,13 +29,14 @@ mod tasks;
 
 pub use advisories::Advisory;
 pub use api::{ApiError, ApiRequest, ApiService, Endpoint, ServiceInfo};
-pub use bus::{Bus, Options};
+pub use bus::Bus;
 pub use error::Error;
 pub use events::{EventDelivery, EventReader};
 pub use headers::Headers;
 pub use intake::{IntakeConsumer, IntakeDelivery};
 pub use life::{LifeConsumer, LifeDelivery, LifeFrom};
 pub use live::{Liveness, PingAnswers};
+pub use login::Options;
 pub use message::{
     Cancel, DeadAttempt, DeadLetterMessage, Heartbeat, Lease, LifeEvent, RunInput, Served,
     ServiceBeat, TaskMessage, Verify, WakeHint,

@@ -5,11 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests panic")]
 #![allow(clippy::print_stdout, reason = "tests say what they skip and what they measured")]
 
+mod certificates;
 mod engine;
 mod http;
 mod promises;
 mod tools;
 
+pub use certificates::{Authority, Identity};
 pub use engine::{Engine, Role, Shape};
 pub use http::Client;
 pub use promises::check_promises;
