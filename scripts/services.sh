@@ -4,7 +4,7 @@
 
 ROLES=(gateway orchestrator worker detector retry notifier monitor)
 SERVICES="$ROOT/.kintsugi/services"
-declare -A NAME_OF=() COMMAND_OF=() STARTED_AT=() DELAY_OF=()
+declare -A NAME_OF=() COMMAND_OF=() STARTED_AT=() DELAY_OF=() RESTART_AT=()
 
 services() {
   local lock binary role http docs nats_port postgres_port url endpoint=() jaeger_ui="" jaeger="" alarm=""
@@ -43,10 +43,14 @@ services() {
     jaeger=$!
   fi
 
+  # In the environment: whoever is on this machine may read the command line of a process.
+  export KINTSUGI_DATABASE__URL=$url
   for role in "${ROLES[@]}"; do
-    local own=()
+    local own=() as=()
+    # It executes tasks and needs the broker only; it is not given the database.
+    [[ $role != worker ]] || as=(env -u KINTSUGI_DATABASE__URL)
     [[ $role != gateway ]] || own=(--http "127.0.0.1:$http" --set "gateway.also_http=127.0.0.1:$docs" ${jaeger_ui:+--set "gateway.traces_url=$jaeger_ui"})
-    service_start "$role" "$binary" "$role" --database-url "$url" --nats-url "nats://127.0.0.1:$nats_port" \
+    service_start "$role" "${as[@]}" "$binary" "$role" --nats-url "nats://127.0.0.1:$nats_port" \
       --ready-file "$SERVICES/run/$role.json" "${endpoint[@]}" "${own[@]}"
   done
   say "Starting …"
@@ -69,7 +73,8 @@ services() {
   say "  Logs               .kintsugi/services/log/"
   say
   say "Ctrl-C stops everything."
-  while :; do services_watch 3600; done
+  # A child that ends between two waits is seen by the next one.
+  while :; do services_watch 2; done
 }
 
 services_ready() {
@@ -93,25 +98,36 @@ service_run() {
   echo $! >"$SERVICES/run/$1.pid"
 }
 
-# Waits for the end of a child, for $1 seconds at most, and starts the service that ended again. The time is a
-# child too: bash waits for children or for nothing.
+# Waits for the end of a child, for $1 seconds at most, and starts what ended again when its pause is over. The time is
+# a child too: bash waits for children or for nothing.
 services_watch() {
-  local dead="" name status=0
+  local pid name
   # It must not keep the lock when the script is gone.
   sleep "$1" {lock}>&- &
   alarm=$!
+  wait -n "$alarm" "${!NAME_OF[@]}"
+  kill "$alarm" && wait "$alarm"
+  # Each child is looked at: `wait -n` tells of one, and of two that ended together the other one never.
+  for pid in "${!NAME_OF[@]}"; do
+    ! process_gone "$pid" || services_ended "$pid"
+  done
+  for name in "${!RESTART_AT[@]}"; do
+    ((SECONDS >= RESTART_AT[$name])) || continue
+    unset "RESTART_AT[$name]"
+    service_run "$name"
+  done
   # Bash would add a line of its own about each child that a signal ended.
-  wait -n -p dead "$alarm" "${!NAME_OF[@]}" 2>/dev/null || status=$?
-  kill "$alarm" 2>/dev/null && wait "$alarm" 2>/dev/null
-  [[ -n $dead && $dead != "$alarm" ]] || return 0
-  name=${NAME_OF[$dead]}
-  unset "NAME_OF[$dead]"
+} 2>/dev/null
+# Says so, and notes when it is started again. Nobody else waits for that.
+services_ended() {
+  local name=${NAME_OF[$1]} status=0
+  wait "$1" || status=$?
+  unset "NAME_OF[$1]"
   # Half a minute of life clears the back-off.
   ((SECONDS - STARTED_AT[$name] < 30)) || DELAY_OF[$name]=0
-  say "$(date +%T) $name (process $dead) ended with status $status; starting it again in ${DELAY_OF[$name]:-0} s."
-  sleep "${DELAY_OF[$name]:-0}"
-  DELAY_OF[$name]=$((DELAY_OF[$name] < 8 ? DELAY_OF[$name] * 2 + 1 : 15))
-  service_run "$name"
+  say "$(date +%T) $name (process $1) ended with status $status; starting it again in ${DELAY_OF[$name]:-0} s."
+  RESTART_AT[$name]=$((SECONDS + ${DELAY_OF[$name]:-0}))
+  DELAY_OF[$name]=$((${DELAY_OF[$name]:-0} < 8 ? ${DELAY_OF[$name]:-0} * 2 + 1 : 15))
 }
 
 services_stop() {

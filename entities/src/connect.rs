@@ -3,7 +3,7 @@
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 
-use crate::{Backend, Error, Options, Store};
+use crate::{Backend, Error, Options, Store, url};
 
 impl Store {
     /// Connects to `postgres://…` or `sqlite:///absolute/path.db?mode=rwc`, and brings the schema
@@ -35,6 +35,7 @@ impl Store {
 async fn postgres(url: &str, options: &Options) -> Result<Store, Error> {
     // SeaORM knows only one of the two schemes that libpq does.
     let url = url.replacen("postgresql:", "postgres:", 1);
+    url::check(&url)?;
     let mut connect = base(url, options);
     let settings = [
         ("statement_timeout", options.statement_timeout.as_millis().to_string()),

@@ -28,6 +28,7 @@ mod sql;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod url;
 
 pub use error::Error;
 pub use options::{Backend, Options};

@@ -2,13 +2,12 @@
 
 use std::{
     fmt,
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use async_nats::{
-    Client, ConnectOptions,
+    Client,
     connection::State,
     jetstream::{self, ErrorCode},
 };
@@ -16,7 +15,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::{Error, reconnect};
+use crate::{Error, Options, reconnect};
 
 /// A half-open connection is noticed after three of these; the client's default takes minutes.
 const PING_INTERVAL: Duration = Duration::from_secs(2);
@@ -28,54 +27,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// for ever when as many callers as this each have sent a part of their batch; batches are bounded
 /// here (see `publish`), so this need only be out of reach.
 const UNACKED_MAX: usize = 1 << 20;
-
-/// How to reach the broker.
-#[derive(Clone)]
-pub struct Options {
-    /// `nats://host:port`, several with commas.
-    pub url: String,
-    /// What the broker shows for this connection.
-    pub name: String,
-    /// User, together with `password`.
-    pub user: Option<String>,
-    /// Password, together with `user`.
-    pub password: Option<String>,
-    /// A token instead.
-    pub token: Option<String>,
-    /// A credentials file (JWT and key) instead.
-    pub credentials: Option<PathBuf>,
-    /// How long [`Bus::connect`] tries before it gives up. Default: 10 s.
-    pub wait: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            url: "nats://127.0.0.1:4222".to_owned(),
-            name: "kintsugi".to_owned(),
-            user: None,
-            password: None,
-            token: None,
-            credentials: None,
-            wait: Duration::from_secs(10),
-        }
-    }
-}
-
-impl fmt::Debug for Options {
-    /// Secrets are left out, also those within the URL.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hosts =
-            self.url.split(',').map(|url| url.rsplit_once('@').map_or(url, |(_, host)| host));
-        f.debug_struct("Options")
-            .field("hosts", &hosts.collect::<Vec<_>>())
-            .field("name", &self.name)
-            .field("user", &self.user)
-            .field("credentials", &self.credentials)
-            .field("wait", &self.wait)
-            .finish_non_exhaustive()
-    }
-}
 
 /// The bus. Cheap to clone; every clone uses the same connection, which is kept up for ever.
 #[derive(Clone)]
@@ -106,8 +57,8 @@ impl Bus {
             note(&event, &counter, &noted);
             std::future::ready(())
         };
-        let urls: Vec<&str> = options.url.split(',').map(str::trim).collect();
-        let client = with_login(ConnectOptions::new(), options)
+        let client = options
+            .client()
             .await?
             .name(&options.name)
             .ping_interval(PING_INTERVAL)
@@ -117,7 +68,7 @@ impl Bus {
             .max_reconnects(None)
             .reconnect_delay_callback(reconnect::before_attempt())
             .event_callback(events)
-            .connect(urls)
+            .connect(options.addresses()?)
             .await
             .map_err(|error| Error::refused("take the address", error))?;
         let js = jetstream::context::ContextBuilder::new()
@@ -126,9 +77,14 @@ impl Bus {
             .build(client.clone());
         let bus = Self { client, js, connections };
         if !bus.connected_within(options.wait).await {
+            let action = "connect to the broker";
+            // The client tells no more of a failed attempt than its kind, so one more is made for the cause.
+            if let Err(cause) = options.client().await?.connect(options.addresses()?).await {
+                return Err(Error::unavailable(action, cause));
+            }
             let reason = trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
             let reason = reason.unwrap_or_else(|| "it does not answer".to_owned());
-            return Err(Error::unavailable("connect to the broker", reason));
+            return Err(Error::unavailable(action, reason));
         }
         Ok(bus)
     }
@@ -231,24 +187,5 @@ fn note(event: &async_nats::Event, counter: &watch::Sender<u64>, trouble: &Mutex
             tracing::debug!(event = %other, "broker");
             *trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(other.to_string());
         }
-    }
-}
-
-async fn with_login(client: ConnectOptions, options: &Options) -> Result<ConnectOptions, Error> {
-    let login = (&options.user, &options.password, &options.token, &options.credentials);
-    match login {
-        (None, None, None, None) => Ok(client),
-        (Some(user), Some(password), None, None) => {
-            Ok(client.user_and_password(user.clone(), password.clone()))
-        }
-        (None, None, Some(token), None) => Ok(client.token(token.clone())),
-        (None, None, None, Some(file)) => {
-            let read = client.credentials_file(file).await;
-            read.map_err(|error| Error::refused("read the credentials file", error))
-        }
-        _ => Err(Error::refused(
-            "take the login",
-            "give user and password, or a token, or a credentials file",
-        )),
     }
 }

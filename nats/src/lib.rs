@@ -15,6 +15,7 @@ mod headers;
 mod intake;
 mod life;
 mod live;
+mod login;
 pub mod message;
 mod names;
 mod ordered;
@@ -30,7 +31,7 @@ mod tasks;
 
 pub use advisories::Advisory;
 pub use api::{ApiError, ApiRequest, ApiService, Endpoint, ServiceInfo};
-pub use bus::{Bus, Options};
+pub use bus::Bus;
 pub use error::Error;
 pub use events::{EventDelivery, EventReader};
 pub use exact::{Inexact, JSON_DEPTH_MAX, exact};
@@ -38,6 +39,7 @@ pub use headers::Headers;
 pub use intake::{IntakeConsumer, IntakeDelivery};
 pub use life::{LifeConsumer, LifeDelivery, LifeFrom};
 pub use live::{Liveness, PingAnswers};
+pub use login::Options;
 pub use message::{
     Cancel, DeadAttempt, DeadLetterMessage, Heartbeat, Lease, LifeEvent, RunInput, Served,
     ServiceBeat, TaskMessage, Verify, WakeHint,

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests panic")]
 #![allow(clippy::print_stdout, reason = "tests say what they skip and what they measured")]
 
+mod certificates;
 mod engine;
 mod http;
 mod load;
@@ -15,6 +16,7 @@ mod server;
 pub mod streams;
 mod tools;
 
+pub use certificates::{Authority, Identity};
 pub use engine::{Engine, Role, Shape};
 pub use http::Client;
 pub use load::{DEFINITIONS, Load};

@@ -4,6 +4,7 @@
 mod api;
 mod events;
 mod live;
+mod login;
 mod protocol;
 mod server;
 mod support;

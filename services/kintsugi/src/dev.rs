@@ -40,6 +40,12 @@ pub(crate) async fn run(
     mut settings: Settings,
     file: Option<PathBuf>,
 ) -> Result<bool, Failure> {
+    if let Some(name) = settings.nats.elsewhere() {
+        return Err(Failure::plain(format!(
+            "`kintsugi dev` runs a nats-server of its own, so nats.{name} means nothing to it; \
+             `kintsugi all` works on one that runs already"
+        )));
+    }
     let data = absolute(&dev.data)?;
     let _lock = lock(&data)?;
     let _guard = Guard(file.clone());

@@ -36,7 +36,11 @@ impl Failure {
         let mut text = format!("kintsugi: {}", self.what);
         let mut cause = self.why.as_deref().map(|why| why as &dyn Error);
         while let Some(error) = cause {
-            text.push_str(&format!(": {error}"));
+            let said = error.to_string();
+            // Some libraries' errors have their cause in their text, too.
+            if !text.ends_with(&said) {
+                text.push_str(&format!(": {said}"));
+            }
             cause = error.source();
         }
         let _ = writeln!(std::io::stderr(), "{text}");

@@ -33,13 +33,13 @@ pub(crate) async fn one<S: Service<Deps = Deps>>(
 ) -> Result<bool, Failure> {
     let deps = wire::deps(&settings, false).await?;
     let announce = deps.announce.clone();
-    let nats = settings.nats.url.as_ref().map(|url| url.expose().to_owned());
+    let nats = settings.nats.options("").shown_url();
     let otlp = settings.trace.otlp_endpoint.clone();
     let tracer = deps.tracer.clone();
     let ready = move |file: Option<PathBuf>| {
         let http = announce.all().get("http").map(|address| format!("http://{address}"));
         let pids = BTreeMap::from([(role.to_owned(), vec![std::process::id()])]);
-        write(file, &Ready::new(http, nats.unwrap_or_default(), pids, otlp));
+        write(file, &Ready::new(http, nats, pids, otlp));
     };
     let ok = hosted::<S>(config, deps, file, Shutdown::new(), ready).await;
     tracer.shutdown();
@@ -57,10 +57,10 @@ pub(crate) async fn worker(
         tokio::spawn(cancel_with_stdin(shutdown.clone()));
     }
     let deps: WorkerDeps = wire::worker_deps(&settings).await?;
-    let nats = settings.nats.url.as_ref().map(|url| url.expose().to_owned());
+    let nats = settings.nats.options("").shown_url();
     let ready = move |file: Option<PathBuf>| {
         let pids = BTreeMap::from([("worker".to_owned(), vec![std::process::id()])]);
-        write(file, &Ready::new(None, nats.unwrap_or_default(), pids, None));
+        write(file, &Ready::new(None, nats, pids, None));
     };
     let config = settings.worker.clone();
     Ok(hosted::<kintsugi_task_worker::TaskWorker>(config, deps, file, shutdown, ready).await)
@@ -98,10 +98,10 @@ pub(crate) async fn all(settings: Settings, file: Option<PathBuf>) -> Result<boo
     services.add::<kintsugi_task_worker::TaskWorker>(settings.worker.clone(), worker);
     if services.ready(&shutdown).await {
         let http = deps.announce.all().get("http").map(|address| format!("http://{address}"));
-        let nats = settings.nats.url.as_ref().map(|url| url.expose().to_owned());
+        let nats = settings.nats.options("").shown_url();
         let pids = services.pids();
         let otlp = settings.trace.otlp_endpoint.clone();
-        write(file, &Ready::new(http, nats.unwrap_or_default(), pids, otlp));
+        write(file, &Ready::new(http, nats, pids, otlp));
     }
     services.ended().await;
     deps.tracer.shutdown();

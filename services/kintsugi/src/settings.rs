@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use kintsugi_core::Ability;
+use kintsugi_nats::Options;
 use kintsugi_runtime::{Secret, Service};
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +49,8 @@ impl Default for Engine {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Database {
-    /// `postgres://…` or `sqlite://…`. It may hold a password, so it is masked.
+    /// `postgres://…` or `sqlite://…`; `?sslmode=verify-full&sslrootcert=FILE` encrypts and checks the
+    /// server's certificate. It may hold a password, so it is masked.
     pub(crate) url: Option<Secret>,
     /// The most connections; none: 8.
     pub(crate) connections_max: Option<u32>,
@@ -58,10 +60,64 @@ pub(crate) struct Database {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Nats {
-    /// `nats://host:port`, several with commas. It may hold a password, so it is masked.
+    /// `nats://host:port`, several with commas; `tls://host:port` encrypts and checks the server's
+    /// certificate. It may hold a password, so it is masked.
     pub(crate) url: Option<Secret>,
+    /// User, together with `password`; instead of a login in `url`.
+    pub(crate) user: Option<String>,
+    /// Password, together with `user`.
+    pub(crate) password: Option<Secret>,
+    /// A token instead of user and password.
+    pub(crate) token: Option<Secret>,
+    /// A credentials file (`.creds`: JWT and key) instead.
+    pub(crate) credentials: Option<PathBuf>,
+    /// A file with the seed of an nkey instead.
+    pub(crate) nkey: Option<PathBuf>,
+    /// Certificates (PEM) that the server's is checked against; none: those of the system.
+    pub(crate) ca: Option<PathBuf>,
+    /// Our own certificate (PEM), for servers that ask for one; together with `key`.
+    pub(crate) certificate: Option<PathBuf>,
+    /// The key of `certificate` (PEM).
+    pub(crate) key: Option<PathBuf>,
     /// The nats-server that `kintsugi dev` runs; none: the one on PATH.
     pub(crate) server_binary: Option<PathBuf>,
+}
+
+impl Nats {
+    /// How to connect as `name`.
+    pub(crate) fn options(&self, name: &str) -> Options {
+        let secret = |secret: &Option<Secret>| secret.as_ref().map(|it| it.expose().to_owned());
+        let defaults = Options::default();
+        Options {
+            url: secret(&self.url).unwrap_or(defaults.url),
+            name: name.to_owned(),
+            user: self.user.clone(),
+            password: secret(&self.password),
+            token: secret(&self.token),
+            credentials: self.credentials.clone(),
+            nkey: self.nkey.clone(),
+            ca: self.ca.clone(),
+            certificate: self.certificate.clone(),
+            key: self.key.clone(),
+            wait: defaults.wait,
+        }
+    }
+
+    /// The name of a setting that says how to reach a broker that runs already, if any is set.
+    pub(crate) fn elsewhere(&self) -> Option<&'static str> {
+        let set = [
+            ("url", self.url.is_some()),
+            ("user", self.user.is_some()),
+            ("password", self.password.is_some()),
+            ("token", self.token.is_some()),
+            ("credentials", self.credentials.is_some()),
+            ("nkey", self.nkey.is_some()),
+            ("ca", self.ca.is_some()),
+            ("certificate", self.certificate.is_some()),
+            ("key", self.key.is_some()),
+        ];
+        set.into_iter().find(|(_, set)| *set).map(|(name, _)| name)
+    }
 }
 
 /// Settings in the table `[log]`.

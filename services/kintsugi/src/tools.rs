@@ -84,9 +84,8 @@ pub(crate) async fn health(url: &str) -> ExitCode {
 
 /// Makes a program a durable worker.
 pub(crate) async fn exec(exec: Exec, settings: &Settings) -> Result<bool, Failure> {
-    let url = settings.nats.url.as_ref().map_or("nats://127.0.0.1:4222", |url| url.expose());
     let options = kintsugi_worker::exec::ExecOptions {
-        nats_url: url.to_owned(),
+        nats: settings.nats.options("kintsugi-worker"),
         task_type: exec.task_type,
         queue: exec.queue,
         concurrency: usize::from(exec.concurrency),

@@ -32,13 +32,7 @@ pub(crate) fn tracer(settings: &Settings) -> Result<Tracer, Failure> {
 }
 
 pub(crate) async fn bus(settings: &Settings, name: &str) -> Result<Bus, Failure> {
-    let url = settings.nats.url.as_ref().map_or("nats://127.0.0.1:4222", |url| url.expose());
-    let options = kintsugi_nats::Options {
-        url: url.to_owned(),
-        name: name.to_owned(),
-        ..kintsugi_nats::Options::default()
-    };
-    Bus::connect(&options)
+    Bus::connect(&settings.nats.options(name))
         .await
         .map_err(|error| Failure::because("cannot connect to the broker", error))
 }

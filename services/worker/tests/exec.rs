@@ -4,13 +4,13 @@ mod harness;
 
 use harness::{Engine, Running, eventually, fault, output, run};
 use kintsugi_core::Input;
-use kintsugi_nats::Cancel;
+use kintsugi_nats::{Cancel, Options};
 use kintsugi_worker::exec::{self, ExecOptions};
 use serde_json::json;
 
 fn options(nats_url: &str, program: &[&str]) -> ExecOptions {
     ExecOptions {
-        nats_url: nats_url.to_owned(),
+        nats: Options { url: nats_url.to_owned(), ..Options::default() },
         task_type: "sh".to_owned(),
         queue: "default".to_owned(),
         concurrency: 4,

@@ -7,6 +7,7 @@ mod program;
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
+use kintsugi_nats::Options;
 use serde_json::Value;
 
 use crate::{Context, Error, Settings, Worker};
@@ -15,8 +16,8 @@ use program::Program;
 /// What `kintsugi worker exec` is told.
 #[derive(Clone, Debug)]
 pub struct ExecOptions {
-    /// How to reach the bus, e.g. `nats://127.0.0.1:4222`.
-    pub nats_url: String,
+    /// How to reach the bus.
+    pub nats: Options,
     /// The task type to serve.
     pub task_type: String,
     /// The queue that tasks are taken from.
@@ -55,7 +56,7 @@ pub async fn worker(options: ExecOptions) -> Result<Worker, Error> {
         env: inherited(&options.env),
         output_max: settings.output_max,
     });
-    let worker = Worker::connect(&options.nats_url).await?.settings(settings);
+    let worker = Worker::connect_with(options.nats).await?.settings(settings);
     Ok(worker.task(&options.task_type, move |context: Context, input: Value| {
         let program = Arc::clone(&program);
         async move { program.execute(&context, &input).await }

@@ -1,0 +1,199 @@
+//! Encrypted connections, to a real Postgres and a real nats-server with certificates of an authority
+//! of our own: what is trusted works, and what is not is refused in words that help.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic")]
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, chown},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use kintsugi_entities::testing::Postgres;
+use kintsugi_tests::{Authority, Client, Tool, eventually, free_port, tool};
+use serde_json::json;
+use tempfile::TempDir;
+
+const SOON: Duration = Duration::from_secs(60);
+
+const PAY: &str = "document: {dsl: '1.0.3', namespace: shop, name: pay, version: '1.0.0'}\n\
+    do: [{pay: {call: simulate, with: {output: paid}}}]";
+
+/// A process that ends with its test, however that ends.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A Postgres that takes nobody in the open, and a nats-server that also asks for a certificate and a
+/// password.
+struct World {
+    authority: Authority,
+    postgres: Postgres,
+    nats_port: u16,
+    folder: TempDir,
+    _nats: Killed,
+}
+
+impl World {
+    async fn start() -> Option<Self> {
+        let nats = tool(Tool::NatsServer)?;
+        let postgres = Postgres::start_or_skip()?;
+        let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+        encrypt(&postgres, &authority);
+        let server = authority.certify("127.0.0.1");
+        let nats_port = free_port();
+        let config = format!(
+            "listen: 127.0.0.1:{nats_port}\njetstream {{ store_dir: {:?} }}\n\
+             tls {{ cert_file: {:?}, key_file: {:?}, ca_file: {:?}, verify: true }}\n\
+             authorization {{ user: kintsugi, password: \"g3h#im\" }}\n",
+            folder.path().join("nats"),
+            server.certificate,
+            server.key,
+            authority.ca(),
+        );
+        let file = folder.path().join("nats.conf");
+        fs::write(&file, config).unwrap();
+        let mut command = Command::new(nats);
+        command.arg("-c").arg(file).stdout(Stdio::null()).stderr(Stdio::null());
+        let nats = Killed(command.spawn().unwrap());
+        let up = || async { std::net::TcpStream::connect(("127.0.0.1", nats_port)).ok() };
+        eventually("nats-server listens", SOON, up).await;
+        Some(Self { authority, postgres, nats_port, folder, _nats: nats })
+    }
+
+    fn database(&self, query: &str) -> String {
+        format!("{}?{query}", self.postgres.url)
+    }
+
+    /// What reaches both: as settings of a file.
+    fn settings(&self) -> Vec<(&'static str, String)> {
+        let me = self.authority.certify("kintsugi");
+        let ca = self.authority.ca().display().to_string();
+        vec![
+            ("database.url", self.database(&format!("sslmode=verify-full&sslrootcert={ca}"))),
+            ("nats.url", format!("tls://127.0.0.1:{}", self.nats_port)),
+            ("nats.ca", ca),
+            ("nats.certificate", me.certificate.display().to_string()),
+            ("nats.key", me.key.display().to_string()),
+            ("nats.user", "kintsugi".to_owned()),
+            ("nats.password", "g3h#im".to_owned()),
+        ]
+    }
+
+    /// The same with some changed; one without a value is left out.
+    fn but(&self, changes: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+        let mut settings = self.settings();
+        for (name, value) in changes {
+            settings.retain(|(one, _)| one != name);
+            if !value.is_empty() {
+                settings.push((name, (*value).to_owned()));
+            }
+        }
+        settings
+    }
+}
+
+/// Turns TLS on, and everything else off.
+fn encrypt(postgres: &Postgres, authority: &Authority) {
+    let server = authority.certify("127.0.0.1");
+    // Postgres reads its key as the user that it runs as.
+    let owner = fs::metadata(format!("/proc/{}", postgres.pid)).unwrap();
+    let own = |file: &std::path::Path| chown(file, Some(owner.uid()), Some(owner.gid()));
+    own(&server.key).unwrap();
+    let ask = |sql: &str| postgres.psql_in("postgres", sql);
+    let _ = ask(&format!("ALTER SYSTEM SET ssl_cert_file = '{}'", server.certificate.display()));
+    let _ = ask(&format!("ALTER SYSTEM SET ssl_key_file = '{}'", server.key.display()));
+    let _ = ask("ALTER SYSTEM SET ssl = on");
+    let rules = ask("SHOW hba_file");
+    fs::write(rules, "hostssl all all 127.0.0.1/32 trust\n").unwrap();
+    let _ = ask("SELECT pg_reload_conf()");
+}
+
+fn kintsugi(command: &str, settings: &[(&'static str, String)]) -> Option<Command> {
+    let mut kintsugi = Command::new(tool(Tool::Kintsugi)?);
+    kintsugi.arg(command).env_remove("KINTSUGI_BIN").stdin(Stdio::null());
+    for (name, value) in settings {
+        kintsugi.arg("--set").arg(format!("{name}={value}"));
+    }
+    Some(kintsugi)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_engine_works_over_tls_with_a_login() {
+    let Some(world) = World::start().await else { return };
+    let Some(mut kintsugi) = kintsugi("all", &world.settings()) else { return };
+    let (port, ready) = (free_port(), world.folder.path().join("ready.json"));
+    kintsugi.args(["--http", &format!("127.0.0.1:{port}"), "--ready-file"]).arg(&ready);
+    let log = fs::File::create(world.folder.path().join("log")).unwrap();
+    let _engine = Killed(kintsugi.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
+    let client = Client::new(&format!("http://127.0.0.1:{port}"));
+    let log = || fs::read_to_string(world.folder.path().join("log")).unwrap();
+    eventually("it is ready", SOON, || async { ready.exists().then_some(()) }).await;
+
+    client.define(PAY).await;
+    let run = client.start("shop/pay:1.0.0", json!({})).await;
+    assert_eq!(client.ended(&run, SOON).await["output"], "paid", "{}", log());
+    let open = "SELECT count(*) FILTER (WHERE ssl), count(*) FILTER (WHERE NOT ssl) FROM \
+        pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'kintsugi'";
+    let counts = world.postgres.psql_in("postgres", open);
+    assert!(counts.ends_with("|0") && !counts.starts_with('0'), "{counts}");
+    assert!(!log().contains("g3h#im") && !fs::read_to_string(&ready).unwrap().contains("g3h"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_be_trusted_is_refused_in_clear_words() {
+    let Some(world) = World::start().await else { return };
+    let (stranger, plain) = (Authority::new(), Postgres::start());
+    let ca = stranger.ca().display().to_string();
+    let me = stranger.certify("kintsugi");
+    let (certificate, key) = (me.certificate.display().to_string(), me.key.display().to_string());
+    let of = |query: String| world.database(&query);
+    let wrong_ca = of(format!("sslmode=verify-full&sslrootcert={ca}"));
+    let own = world.authority.ca().display().to_string();
+    let wrong_name = wrong_host(&of(format!("sslmode=verify-full&sslrootcert={own}")));
+    let no_tls = format!("{}?sslmode=require", plain.url);
+    let open = format!("nats://127.0.0.1:{}", world.nats_port);
+    let cases: Vec<(Vec<(&'static str, &str)>, &str)> = vec![
+        (vec![("database.url", &wrong_ca)], "UnknownIssuer"),
+        (vec![("database.url", &wrong_name)], "not valid for name"),
+        (vec![("database.url", &no_tls)], "server does not support TLS"),
+        (vec![("nats.ca", &ca)], "UnknownIssuer"),
+        (vec![("nats.certificate", &certificate), ("nats.key", &key)], "the broker"),
+        (vec![("nats.certificate", ""), ("nats.key", "")], "the broker"),
+        (vec![("nats.password", "wrong")], "authorization violation"),
+        (vec![("nats.url", &open)], "write `tls://…`"),
+        (
+            vec![("nats.url", &open), ("nats.ca", ""), ("nats.certificate", ""), ("nats.key", "")],
+            "UnknownIssuer",
+        ),
+    ];
+    let open_database = of("sslmode=disable".to_owned());
+    let mut all: Vec<_> =
+        cases.into_iter().map(|(changes, why)| (world.but(&changes), why)).collect();
+    all.push((world.but(&[("database.url", &open_database)]), "no encryption"));
+    let mut running = Vec::new();
+    for (settings, why) in all {
+        let Some(mut kintsugi) = kintsugi("orchestrator", &settings) else { return };
+        let child = kintsugi.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        running.push((child, settings, why));
+    }
+    for (child, settings, why) in running {
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said.lines().last().unwrap_or_default();
+        println!("{last}");
+        assert!(!output.status.success(), "{settings:?}");
+        assert!(last.contains(why), "expected `{why}`, but: {said}\n{settings:?}");
+        assert!(!said.contains("g3h#im"), "{said}");
+    }
+}
+
+/// The same server under a name that its certificate does not have.
+fn wrong_host(url: &str) -> String {
+    url.replace("127.0.0.1", "localhost")
+}
