@@ -118,7 +118,6 @@ run_check() {
 }
 
 run_bench() {
-  [[ ${1:-} != --micro ]] || { shift; bench_micro "$@"; return; }
   need_rust
   need_node
   need_nats_server
@@ -197,14 +196,6 @@ build_in() {
   build_release kintsugi kintsugi
   cp "$REPLY" "$file.part" && mv "$file.part" "$file"
 }
-# The hot pure parts, by Criterion.
-bench_micro() {
-  need_rust
-  die_if_missing
-  cd "$ROOT" || exit 1
-  exec cargo bench --locked -p kintsugi-core -p kintsugi-definition -p kintsugi-entities --benches -- "$@"
-}
-
 # Everything that any command may need, once.
 install_all() {
   need_rust
