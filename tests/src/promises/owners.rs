@@ -15,6 +15,9 @@ use tokio::time::{Instant, sleep};
 use super::Record;
 use crate::{Client, streams};
 
+/// Within this a breach is mended; what took longer is said.
+const MENDED: Duration = Duration::from_secs(5);
+
 /// A timer that is late by more than this was not heard.
 const LATE_MS: i64 = 1_000;
 
@@ -113,6 +116,7 @@ impl Owners {
     pub async fn settled(&self, within: Duration) -> Duration {
         let began = Instant::now();
         let mut left: Option<BTreeSet<Unowned>> = None;
+        let mut last = BTreeSet::new();
         loop {
             if let Some(seen) = self.look().await {
                 let still = match left.take() {
@@ -120,8 +124,12 @@ impl Owners {
                     None => seen,
                 };
                 if still.is_empty() {
+                    if began.elapsed() > MENDED {
+                        println!("for {:?} without an owner: {last:?}", began.elapsed());
+                    }
                     return began.elapsed();
                 }
+                last.clone_from(&still);
                 left = Some(still);
             }
             let late = began.elapsed() >= within;
