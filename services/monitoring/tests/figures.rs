@@ -92,7 +92,7 @@ async fn the_figures_are_those_of_the_system() {
     assert_eq!(found.problems, Vec::<String>::new());
     assert_eq!(found.runs["pending"], 1);
     assert_eq!((found.runs["faulted"], found.database.as_str()), (0, "sqlite"));
-    assert_eq!((found.streams.len(), found.partitions.len()), (7, 1));
+    assert_eq!((found.streams.len(), found.partitions.len()), (8, 1));
     assert!(found.streams.iter().all(|stream| stream.exists));
     assert!(found.workers[0].alive && found.services[0].ready);
     assert_eq!(found.workers[0].types, ["default/charge"]);
@@ -134,5 +134,5 @@ async fn who_asks_often_costs_nothing_and_a_lost_store_is_said() {
     })
     .await;
     assert_eq!(found.problems.len(), 2, "{:?}", found.problems);
-    assert_eq!(found.streams.len(), 7, "what can be seen is told all the same");
+    assert_eq!(found.streams.len(), 8, "what can be seen is told all the same");
 }

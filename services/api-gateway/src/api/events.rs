@@ -1,18 +1,20 @@
-//! Server-sent events.
+//! Events: those that are sent to a run, and those that clients follow.
 
 use kintsugi_gateway_ops::{
     self as ops,
-    types::{HistoryEntry, LifeEvent},
+    types::{HistoryEntry, LifeEvent, SignalRequest, Signalled},
 };
 use poem::{Response, web::sse::SSE};
 use poem_openapi::{
     ApiResponse, OpenApi,
     param::{Header, Path, Query},
+    payload::Json,
     registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
     types::Type,
 };
 
 use super::{Shared, Tag, failure::failure};
+use crate::body::JsonBody;
 
 pub(crate) struct Events;
 
@@ -26,6 +28,27 @@ failure!(StreamFailure:
     400 "A parameter is unknown or malformed.",
     404 "There is no such run.",
     503 "Too many clients listen, or the store did not answer.",
+);
+
+#[derive(ApiResponse)]
+pub(crate) enum Signal {
+    /// The event is in the database.
+    #[oai(status = 202)]
+    Accepted(Json<Signalled>),
+    /// The event was sent before; nothing was done.
+    #[oai(status = 200)]
+    Repeated(Json<Signalled>),
+}
+
+failure!(SignalFailure:
+    400 "The body is no JSON.",
+    404 "There is no such run.",
+    409 "The run has ended.",
+    413 "The event is too large.",
+    415 "The content type is not taken.",
+    422 "The body is JSON, but no event.",
+    429 "The run keeps as many events as it may that it did not take.",
+    503 "The store did not answer.",
 );
 
 #[OpenApi]
@@ -55,6 +78,33 @@ impl Events {
         let id = ops::run_id(&id.0)?;
         let after = ops::events::position(last.0.as_deref(), after.0)?;
         Ok(HistoryStream(ops::events::run(app.0, id, after).await?))
+    }
+
+    /// Send an event to a run
+    ///
+    /// Answered after the event is committed to the database. The run takes it when one of its
+    /// `listen` tasks waits for it, now or later; a repeat with the same source and id changes
+    /// nothing.
+    #[oai(
+        path = "/v1/runs/:id/events",
+        method = "post",
+        operation_id = "signalRun",
+        tag = "Tag::Runs"
+    )]
+    async fn signal(
+        &self,
+        app: Shared<'_>,
+        /// The run.
+        id: Path<String>,
+        body: JsonBody<SignalRequest>,
+    ) -> Result<Signal, SignalFailure> {
+        let run = ops::run_id(&id.0)?;
+        let signalled = ops::signals::signal(app.0, &run, body.0.into_fields()).await?;
+        Ok(if signalled.repeated {
+            Signal::Repeated(Json(signalled))
+        } else {
+            Signal::Accepted(Json(signalled))
+        })
     }
 
     /// Follow everything

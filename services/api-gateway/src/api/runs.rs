@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use kintsugi_gateway_ops::{
     self as ops,
-    types::{
-        Accepted, CancelRequest, HistoryPage, Run, RunPage, RunResult, SignalRequest, Signalled,
-        StartRequest, Started,
-    },
+    types::{Accepted, CancelRequest, HistoryPage, Run, RunPage, RunResult, StartRequest, Started},
 };
 use poem_openapi::{
     ApiResponse, OpenApi,
@@ -55,26 +52,6 @@ pub(crate) enum Cancel {
     Ended(Json<Accepted>),
 }
 
-#[derive(ApiResponse)]
-pub(crate) enum Signal {
-    /// The event is in the database.
-    #[oai(status = 202)]
-    Accepted(Json<Signalled>),
-    /// The event was sent before; nothing was done.
-    #[oai(status = 200)]
-    Repeated(Json<Signalled>),
-}
-
-failure!(SignalFailure:
-    400 "The body is no JSON.",
-    404 "There is no such run.",
-    409 "The run has ended.",
-    413 "The event is too large.",
-    415 "The content type is not taken.",
-    422 "The body is JSON, but no event.",
-    429 "The run keeps as many events as it may that it did not take.",
-    503 "The store did not answer.",
-);
 failure!(StartFailure:
     400 "The body is no JSON, or a header is malformed.",
     404 "There is no such definition.",
@@ -203,33 +180,6 @@ impl Runs {
         let wait = wait.0.as_deref().map_or(Ok(Duration::ZERO), ops::wait)?;
         let (result, ended) = ops::runs::result(app.0, &ops::run_id(&id.0)?, wait).await?;
         Ok(if ended { Outcome::Ended(Json(result)) } else { Outcome::Open(Json(result)) })
-    }
-
-    /// Send an event to a run
-    ///
-    /// Answered after the event is committed to the database. The run takes it when one of its
-    /// `listen` tasks waits for it, now or later; a repeat with the same source and id changes
-    /// nothing.
-    #[oai(
-        path = "/v1/runs/:id/events",
-        method = "post",
-        operation_id = "signalRun",
-        tag = "Tag::Runs"
-    )]
-    async fn signal(
-        &self,
-        app: Shared<'_>,
-        /// The run.
-        id: Path<String>,
-        body: JsonBody<SignalRequest>,
-    ) -> Result<Signal, SignalFailure> {
-        let run = ops::run_id(&id.0)?;
-        let signalled = ops::signals::signal(app.0, &run, body.0.into_fields()).await?;
-        Ok(if signalled.repeated {
-            Signal::Repeated(Json(signalled))
-        } else {
-            Signal::Accepted(Json(signalled))
-        })
     }
 
     /// Cancel a run
