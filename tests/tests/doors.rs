@@ -65,6 +65,7 @@ async fn the_plain_nats_cli_does_everything() {
     assert_eq!((&result["status"], &result["output"]), (&json!("completed"), &json!("paid")));
     assert_eq!(nats.ask(&["kintsugi.api.get", "by-cli"])["id"], "by-cli");
     assert!(nats.ask(&["kintsugi.api.list", ""])["items"].as_array().unwrap().len() >= 2);
+    engine.client.ended("by-cli", SOON).await;
     let late = json!({"run": "by-cli", "type": "com.example.late"}).to_string();
     assert_eq!(nats.ask(&["kintsugi.api.signal", &late])["code"], "run_ended");
 

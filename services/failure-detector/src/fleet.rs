@@ -188,12 +188,12 @@ impl Fleet {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use kintsugi_nats::Served;
 
     use super::*;
 
-    fn beat(worker: &str, incarnation: &str, tasks: &[&str]) -> Heartbeat {
+    pub(crate) fn beat(worker: &str, incarnation: &str, tasks: &[&str]) -> Heartbeat {
         let lease = |task: &&str| Lease {
             task: (*task).to_owned(),
             epoch: 1,

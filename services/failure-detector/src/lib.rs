@@ -7,6 +7,7 @@
 
 mod audit;
 mod config;
+mod doubts;
 mod fleet;
 mod streams;
 mod verify;

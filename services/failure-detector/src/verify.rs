@@ -2,117 +2,110 @@
 
 use std::{sync::PoisonError, time::Duration};
 
-use futures::StreamExt;
-use kintsugi_core::{Input, LossCause};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use kintsugi_core::Input;
 use kintsugi_nats::{RunInput, Verify};
 use kintsugi_runtime::{Deps, Shutdown, now};
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
-use crate::{Error, Fleet};
+use crate::{
+    Error, Fleet,
+    doubts::{Doubts, Finding},
+};
 
-/// Between the two looks that it takes to call a message lost: a worker that has just taken it up
-/// says so in its next heartbeat, 300 ms later at most.
-const SECOND_LOOK: Duration = Duration::from_millis(500);
+/// Between two looks while something is in doubt. One look at a queue answers for all its attempts.
+const ROUND: Duration = Duration::from_millis(100);
 
-/// A message older than the queue's oldest by this much was delivered already, in milliseconds.
-const SLACK_MS: u64 = 1_000;
+/// How many queues are looked at at once.
+const AT_ONCE: usize = 32;
 
-/// How many questions are answered at once; further ones are asked again by their runs.
-const AT_ONCE: usize = 64;
+/// The pause after the bus refused.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Answers questions until `shutdown`. One that is lost is asked again by its run.
 pub(crate) async fn run(deps: Deps, fleet: Fleet, shutdown: Shutdown) {
-    let places = std::sync::Arc::new(Semaphore::new(AT_ONCE));
+    let mut doubts = Doubts::default();
     while !shutdown.is_cancelled() {
         let Ok(questions) = deps.bus.verifies().await else {
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            sleep(PAUSE).await;
             continue;
         };
         futures::pin_mut!(questions);
-        loop {
-            let question = tokio::select! {
-                () = shutdown.cancelled() => return,
-                question = questions.next() => question,
-            };
-            let Some(question) = question else { break };
-            let Ok(place) = std::sync::Arc::clone(&places).try_acquire_owned() else {
-                debug!("too many questions at once; this one will be asked again");
-                continue;
-            };
-            let (deps, fleet) = (deps.clone(), fleet.clone());
-            tokio::spawn(async move {
-                if let Err(error) = answer(&deps, &fleet, &question).await {
-                    warn!(
-                        error = &error as &dyn std::error::Error,
-                        "check failed; asked again later"
-                    );
+        let work = answer(&deps, &fleet, &mut doubts, questions);
+        shutdown.run_until_cancelled(work).await;
+    }
+}
+
+/// Until the connection closes.
+async fn answer(
+    deps: &Deps,
+    fleet: &Fleet,
+    doubts: &mut Doubts,
+    mut questions: impl Stream<Item = Verify> + Unpin,
+) {
+    let mut next_look = Instant::now();
+    loop {
+        let in_doubt = !doubts.is_empty();
+        tokio::select! {
+            question = questions.next() => {
+                let Some(question) = question else { return };
+                take(doubts, question);
+                // Those that came with it are looked at with it.
+                while let Some(Some(question)) = questions.next().now_or_never() {
+                    take(doubts, question);
                 }
-                drop(place);
-            });
+            }
+            () = sleep_until(next_look), if in_doubt => {
+                if let Err(error) = round(deps, fleet, doubts).await {
+                    warn!(error = &error as &dyn std::error::Error, "check failed; tried again");
+                    sleep(PAUSE).await;
+                }
+                next_look = Instant::now() + ROUND;
+            }
         }
     }
 }
 
-async fn answer(deps: &Deps, fleet: &Fleet, question: &Verify) -> Result<(), Error> {
-    if missing(deps, fleet, question).await?.is_none() {
-        return Ok(());
+fn take(doubts: &mut Doubts, question: Verify) {
+    if !doubts.ask(question) {
+        debug!("too many questions at once; this one will be asked again");
     }
-    tokio::time::sleep(SECOND_LOOK).await;
-    let Some((cause, worker)) = missing(deps, fleet, question).await? else {
-        return Ok(());
-    };
-    warn!(task.run = %question.run, task.number = question.task, ?cause, "attempt is lost");
-    let input =
-        Input::Lost { task: question.task, epoch: question.epoch, cause, worker, seen_at: now() };
-    tell(deps, question, input).await
 }
 
-/// Why nobody will ever answer for the attempt; none: it waits, it runs, or nobody can say yet.
-async fn missing(
-    deps: &Deps,
-    fleet: &Fleet,
-    question: &Verify,
-) -> Result<Option<(LossCause, Option<String>)>, Error> {
-    let (holder, known, held, (ghosts, ghost)) = {
+/// Looks at every queue of an attempt in doubt, and tells the runs what is settled. A failure before
+/// they are told leaves questions unanswered; their runs ask again.
+async fn round(deps: &Deps, fleet: &Fleet, doubts: &mut Doubts) -> Result<(), Error> {
+    let looks = futures::stream::iter(doubts.queues()).map(async |served| {
+        let state = deps.bus.queue_state(&served.0, &served.1).await?;
+        Ok::<_, Error>((served, state))
+    });
+    let states: Vec<_> = looks.buffer_unordered(AT_ONCE).try_collect().await?;
+    let mut inputs = Vec::new();
+    {
         let fleet = fleet.lock().unwrap_or_else(PoisonError::into_inner);
-        (
-            fleet.holder(&question.run, question.task, question.epoch).cloned(),
-            fleet.knows_enough(Instant::now()),
-            fleet.held_for(&question.queue, &question.task_type) as u64,
-            fleet.ghosts(&question.queue, &question.task_type, Instant::now()),
-        )
-    };
-    if let Some((worker, at)) = holder {
-        // Its own word that it started has not arrived; without it there is no time limit.
-        let (task, epoch) = (question.task, question.epoch);
-        tell(deps, question, Input::Started { task, epoch, worker, at }).await?;
-        return Ok(None);
+        for (served, state) in states {
+            let settled = doubts.judge(&served, state.as_ref(), &fleet, Instant::now());
+            inputs.extend(settled.into_iter().filter_map(|(question, finding)| {
+                Some(RunInput { input: input(&question, finding)?, run: question.run })
+            }));
+        }
     }
-    if !known {
-        return Ok(None);
+    if !inputs.is_empty() {
+        deps.bus.publish_inputs(inputs, deps.partitions).await?;
     }
-    let Some(queue) = deps.bus.queue_state(&question.queue, &question.task_type).await? else {
-        return Ok(Some((LossCause::MessageLost, None)));
-    };
-    let still_queued = queue.pending > 0
-        && queue
-            .oldest_pending_at
-            .is_none_or(|oldest| oldest <= question.dispatched_at.plus(SLACK_MS));
-    if still_queued {
-        return Ok(None);
-    }
-    if queue.ack_pending <= held {
-        return Ok(Some((LossCause::MessageLost, None)));
-    }
-    // It was delivered, and nobody says that he holds it: one who died before he could say so, or
-    // a worker that sends no heartbeats. For that one the broker decides, when it delivers again.
-    let died = queue.ack_pending <= held + ghosts;
-    Ok(died.then_some((LossCause::WorkerDead, ghost)))
+    Ok(())
 }
 
-async fn tell(deps: &Deps, question: &Verify, input: Input) -> Result<(), Error> {
-    let input = RunInput { run: question.run.clone(), input };
-    deps.bus.publish_inputs(vec![input], deps.partitions).await?;
-    Ok(())
+fn input(question: &Verify, finding: Finding) -> Option<Input> {
+    let (task, epoch) = (question.task, question.epoch);
+    match finding {
+        Finding::InOrder => None,
+        // Without its word that it started there is no time limit.
+        Finding::Held(worker, at) => Some(Input::Started { task, epoch, worker, at }),
+        Finding::Lost(cause, worker) => {
+            warn!(task.run = %question.run, task.number = task, ?cause, "attempt is lost");
+            Some(Input::Lost { task, epoch, cause, worker, seen_at: now() })
+        }
+    }
 }

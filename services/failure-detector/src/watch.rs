@@ -62,6 +62,10 @@ impl Watch {
         let (connected, now) = (self.deps.bus.is_connected(), Instant::now());
         let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
         if !connected || !self.connected {
+            if connected {
+                // What was on its way to a worker went with the connections.
+                self.audit.wake();
+            }
             self.connected = connected;
             fleet.listen_anew(now);
             return Vec::new();

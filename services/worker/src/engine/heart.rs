@@ -39,7 +39,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Sends heartbeats and looks after what is held, until `alive` is over.
 pub(super) async fn beat(shared: Arc<Shared>, alive: CancellationToken) {
     let period = shared.settings.heartbeat;
-    let mut next = Instant::now();
+    let mut next = Instant::now() + period;
     let mut last = std::time::SystemTime::now();
     let mut told = Instant::now();
     loop {
@@ -81,7 +81,8 @@ pub(super) async fn last(shared: &Shared) {
     }
 }
 
-async fn say(shared: &Shared, stopping: bool) {
+/// One sign of life.
+pub(super) async fn say(shared: &Shared, stopping: bool) {
     let held = shared.leases.all();
     let leases = held.iter().map(|attempt| Lease {
         task: attempt.message.task.clone(),

@@ -25,6 +25,9 @@ pub(crate) async fn run(bus: Bus, plan: Plan, stop: CancellationToken) -> Result
     let shared = Arc::new(Shared::new(bus, plan, reports));
     tracing::info!(worker = %shared.name, types = ?shared.type_names(), "worker started");
 
+    // Said on the same connection before anything is asked for: who dies with its first task in hand
+    // is known to have been there.
+    heart::say(&shared, false).await;
     let alive = CancellationToken::new();
     let hasten = CancellationToken::new();
     let mut background = JoinSet::new();

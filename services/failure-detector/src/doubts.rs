@@ -1,0 +1,224 @@
+//! Attempts that were asked after, and what follows from a look at their queue. No IO.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    time::Duration,
+};
+
+use kintsugi_core::{LossCause, RunId, Timestamp};
+use kintsugi_nats::{QueueState, Verify};
+use tokio::time::Instant;
+
+use crate::fleet::Fleet;
+
+/// Between the two looks that it takes to call a message lost: a worker that has just taken it up
+/// says so in its next heartbeat, 300 ms later at most.
+const SECOND_LOOK: Duration = Duration::from_millis(500);
+
+/// The same for a message that was delivered, and that no worker says it holds. Six heartbeats: the
+/// one who has it died before its first word of it, or never got it from a connection that broke.
+const UNCLAIMED: Duration = Duration::from_secs(2);
+
+/// A message older than the queue's oldest by this much was delivered already, in milliseconds.
+const SLACK_MS: u64 = 1_000;
+
+/// How many attempts are in doubt at once; further ones are asked after again by their runs.
+const DOUBTS_MAX: usize = 50_000;
+
+/// A queue and a task type.
+pub(crate) type Served = (String, String);
+
+/// What a look says of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// It waits for a worker, or nobody can say yet.
+    InOrder,
+    /// A worker holds it, since then. Its own word that it started has not arrived.
+    Held(String, Timestamp),
+    /// Nobody will ever answer for it.
+    Lost(LossCause, Option<String>),
+}
+
+struct Doubt {
+    question: Verify,
+    /// The first look that found it missing.
+    missing_since: Option<Instant>,
+}
+
+/// The attempts in doubt, by queue: run, task, epoch.
+#[derive(Default)]
+pub(crate) struct Doubts {
+    queues: HashMap<Served, HashMap<(RunId, u64, u64), Doubt>>,
+    count: usize,
+}
+
+impl Doubts {
+    /// Takes a question in; one that is there already changes nothing. `false`: there are too many.
+    pub(crate) fn ask(&mut self, question: Verify) -> bool {
+        if self.count >= DOUBTS_MAX {
+            return false;
+        }
+        let served = (question.queue.clone(), question.task_type.clone());
+        let attempt = (question.run.clone(), question.task, question.epoch);
+        if let Entry::Vacant(place) = self.queues.entry(served).or_default().entry(attempt) {
+            place.insert(Doubt { question, missing_since: None });
+            self.count += 1;
+        }
+        true
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The queues that have to be looked at.
+    pub(crate) fn queues(&self) -> Vec<Served> {
+        self.queues.keys().cloned().collect()
+    }
+
+    /// Judges every attempt of the queue, of which nobody knows anything where `state` is none.
+    /// Gives what is settled, which is in doubt no more.
+    pub(crate) fn judge(
+        &mut self,
+        served: &Served,
+        state: Option<&QueueState>,
+        fleet: &Fleet,
+        now: Instant,
+    ) -> Vec<(Verify, Finding)> {
+        let Some(doubts) = self.queues.get_mut(served) else { return Vec::new() };
+        let mut settled = Vec::new();
+        doubts.retain(|_, doubt| {
+            let (finding, patience) = look(&doubt.question, state, fleet, now);
+            if matches!(finding, Finding::Lost(..)) {
+                let since = *doubt.missing_since.get_or_insert(now);
+                if now.duration_since(since) < patience {
+                    return true;
+                }
+            }
+            settled.push((doubt.question.clone(), finding));
+            false
+        });
+        if doubts.is_empty() {
+            self.queues.remove(served);
+        }
+        self.count -= settled.len();
+        settled
+    }
+}
+
+/// What is so now, and for how long it has to be so before it counts.
+fn look(
+    question: &Verify,
+    state: Option<&QueueState>,
+    fleet: &Fleet,
+    now: Instant,
+) -> (Finding, Duration) {
+    if let Some((worker, at)) = fleet.holder(&question.run, question.task, question.epoch) {
+        return (Finding::Held(worker.clone(), *at), Duration::ZERO);
+    }
+    if !fleet.knows_enough(now) {
+        // Whoever asks, asks again.
+        return (Finding::InOrder, Duration::ZERO);
+    }
+    let Some(queue) = state else {
+        return (Finding::Lost(LossCause::MessageLost, None), SECOND_LOOK);
+    };
+    let still_queued = queue.pending > 0
+        && queue
+            .oldest_pending_at
+            .is_none_or(|oldest| oldest <= question.dispatched_at.plus(SLACK_MS));
+    if still_queued {
+        return (Finding::InOrder, Duration::ZERO);
+    }
+    let held = fleet.held_for(&question.queue, &question.task_type) as u64;
+    if queue.ack_pending <= held {
+        return (Finding::Lost(LossCause::MessageLost, None), SECOND_LOOK);
+    }
+    let (ghosts, ghost) = fleet.ghosts(&question.queue, &question.task_type, now);
+    let is_known = queue.ack_pending <= held + ghosts;
+    let patience = if is_known { SECOND_LOOK } else { UNCLAIMED };
+    (Finding::Lost(LossCause::WorkerDead, ghost), patience)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::tests::beat;
+
+    fn question() -> Verify {
+        Verify {
+            run: RunId::parse("r").unwrap(),
+            task: 1,
+            epoch: 1,
+            task_type: "t".to_owned(),
+            queue: "default".to_owned(),
+            dispatched_at: Timestamp(10_000),
+        }
+    }
+
+    fn queue(pending: u64, ack_pending: u64, oldest: Option<i64>) -> QueueState {
+        QueueState {
+            queue: "default".to_owned(),
+            task_type: "t".to_owned(),
+            pending,
+            ack_pending,
+            oldest_pending_at: oldest.map(Timestamp),
+            redelivered: 0,
+            waiting: 0,
+            has_consumer: true,
+        }
+    }
+
+    /// Looks every 100 ms; gives the finding and after how many milliseconds it stood.
+    fn settle(state: Option<&QueueState>, fleet: &Fleet, from: Instant) -> (Finding, u128) {
+        let mut doubts = Doubts::default();
+        assert!(doubts.ask(question()));
+        let served = ("default".to_owned(), "t".to_owned());
+        for round in 0..100 {
+            let now = from + Duration::from_millis(100 * round);
+            if let Some((_, finding)) = doubts.judge(&served, state, fleet, now).pop() {
+                assert!(doubts.is_empty());
+                return (finding, now.duration_since(from).as_millis());
+            }
+        }
+        panic!("it stays in doubt for ever");
+    }
+
+    #[test]
+    fn what_nobody_has_is_lost_and_what_waits_is_not() {
+        let fleet = Fleet::default();
+        let late = Instant::now() + Duration::from_secs(3);
+        let lost = Finding::Lost(LossCause::MessageLost, None);
+        assert_eq!(settle(None, &fleet, late), (lost.clone(), 500));
+        assert_eq!(settle(Some(&queue(0, 0, None)), &fleet, late), (lost, 500));
+        let waits = queue(5, 0, Some(9_000));
+        assert_eq!(settle(Some(&waits), &fleet, late), (Finding::InOrder, 0));
+        assert_eq!(settle(None, &fleet, Instant::now()), (Finding::InOrder, 0));
+    }
+
+    #[test]
+    fn what_was_delivered_and_is_claimed_by_nobody_is_lost_with_whoever_had_it() {
+        let (mut fleet, began) = (Fleet::default(), Instant::now());
+        let late = began + Duration::from_secs(3);
+        // Its worker was never heard of.
+        let delivered = queue(0, 1, None);
+        let lost = Finding::Lost(LossCause::WorkerDead, None);
+        assert_eq!(settle(Some(&delivered), &fleet, late), (lost.clone(), 2_000));
+        // Others work, and none of them has it: its answer was lost with a connection.
+        fleet.heard(beat("w", "i", &["other:1"]), late);
+        assert_eq!(settle(Some(&queue(0, 2, None)), &fleet, late), (lost, 2_000));
+        // A worker is known to have died lately.
+        fleet.bury("w", late);
+        let lost = Finding::Lost(LossCause::WorkerDead, Some("w".to_owned()));
+        assert_eq!(settle(Some(&delivered), &fleet, late), (lost, 500));
+    }
+
+    #[test]
+    fn what_a_worker_holds_is_told_to_its_run() {
+        let (mut fleet, began) = (Fleet::default(), Instant::now());
+        fleet.heard(beat("w", "i", &["r:1"]), began);
+        let (finding, after) = settle(Some(&queue(0, 1, None)), &fleet, began);
+        assert!(matches!(finding, Finding::Held(worker, _) if worker == "w"));
+        assert_eq!(after, 0);
+    }
+}
