@@ -11,17 +11,21 @@ use async_nats::{
     connection::State,
     jetstream::{self, ErrorCode},
 };
+use kintsugi_core::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::{Error, Options, reconnect};
+use crate::{Error, Options, incarnation::Connection, reconnect};
 
 /// A half-open connection is noticed after three of these; the client's default takes minutes.
 const PING_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How long answers and acknowledgements of the broker are waited for.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an answer may take after the connection was made anew.
+const ANSWERS_AFTER_RECONNECT: Duration = Duration::from_millis(250);
 
 /// How many publishes may wait for their acknowledgement. The client would hold up all of them
 /// for ever when as many callers as this each have sent a part of their batch; batches are bounded
@@ -35,6 +39,8 @@ pub struct Bus {
     pub(crate) js: jetstream::Context,
     /// Counts connections; a change means that what was asked of the broker before is forgotten.
     pub(crate) connections: watch::Receiver<u64>,
+    /// When the broker of the latest connection began.
+    pub(crate) began: Arc<Mutex<Option<(Connection, Timestamp)>>>,
 }
 
 impl fmt::Debug for Bus {
@@ -75,7 +81,7 @@ impl Bus {
             .timeout(ANSWER_TIMEOUT)
             .max_ack_inflight(UNACKED_MAX)
             .build(client.clone());
-        let bus = Self { client, js, connections };
+        let bus = Self { client, js, connections, began: Arc::default() };
         if !bus.connected_within(options.wait).await {
             let action = "connect to the broker";
             // The client tells no more of a failed attempt than its kind, so one more is made for the cause.
@@ -86,6 +92,7 @@ impl Bus {
             let reason = reason.unwrap_or_else(|| "it does not answer".to_owned());
             return Err(Error::unavailable(action, reason));
         }
+        bus.look_at_each_connection();
         Ok(bus)
     }
 
@@ -117,6 +124,29 @@ impl Bus {
             }
         };
         tokio::time::timeout(patience, up).await.is_ok()
+    }
+
+    /// Gives up on an answer soon after the connection was made anew: what was asked on the old one
+    /// is forgotten, what waited for the new one is answered at once.
+    pub(crate) async fn or_lost<T>(
+        &self,
+        action: &'static str,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let mut connections = self.connections.clone();
+        connections.mark_unchanged();
+        let lost = async {
+            if connections.changed().await.is_err() {
+                // Nothing connects any more; the answer has its own time limit.
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(ANSWERS_AFTER_RECONNECT).await;
+        };
+        tokio::select! {
+            biased;
+            answer = answer => answer,
+            () = lost => Err(Error::unavailable(action, "the connection was made anew")),
+        }
     }
 
     /// Refuses at once what would only be sent when the connection is up again: signs of life and
@@ -166,8 +196,12 @@ impl Bus {
         let body = serde_json::to_vec(request).map_err(|error| Error::refused(action, error))?;
         // Some calls want nothing at all where there is nothing to say.
         let body = if body == b"null" { Vec::new() } else { body };
-        let asked = self.client.request(format!("$JS.API.{}", subject.into()), body.into()).await;
-        let answer = asked.map_err(|error| Error::unavailable(action, error))?;
+        let subject = format!("$JS.API.{}", subject.into());
+        let asked = async {
+            let asked = self.client.request(subject, body.into()).await;
+            asked.map_err(|error| Error::unavailable(action, error))
+        };
+        let answer = self.or_lost(action, asked).await?;
         let answer = serde_json::from_slice(&answer.payload);
         match answer.map_err(|error| Error::unavailable(action, error))? {
             jetstream::response::Response::Ok(answer) => Ok(Ok(answer)),

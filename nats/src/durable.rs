@@ -122,6 +122,10 @@ impl Durable {
         self.bus.client.clone()
     }
 
+    pub(crate) fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
     fn lose(&mut self, lost: &Lost) {
         warn!(stream = self.stream, consumer = self.name, reason = lost.0, "consumer made anew");
         self.pull = None;

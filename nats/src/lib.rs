@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod exact;
 mod headers;
+mod incarnation;
 mod intake;
 mod life;
 mod live;

@@ -22,9 +22,12 @@ pub mod stream {
     pub const ADVISORIES: &str = "KINTSUGI_ADVISORIES";
     /// Messages that the engine cannot handle.
     pub const REJECTED: &str = "KINTSUGI_REJECTED";
+    /// Empty and in memory: as old as the broker's process.
+    pub const BROKER: &str = "KINTSUGI_BROKER";
 }
 
 pub(crate) const HEARTBEATS: &str = "kintsugi.worker.heartbeat.*";
+pub(crate) const BROKER: &str = "kintsugi.broker";
 pub(crate) const CANCEL: &str = "kintsugi.cancel";
 pub(crate) const VERIFY: &str = "kintsugi.verify";
 pub(crate) const WAKE: &str = "kintsugi.wake";

@@ -106,23 +106,15 @@ impl Bus {
         if !self.connected_within(RECONNECT_PATIENCE).await {
             return Err(Error::unavailable(ACTION, "not connected"));
         }
-        let mut connections = self.connections.clone();
-        connections.mark_unchanged();
         let mut outgoing = outgoing.into_iter();
         loop {
             let part: Vec<Outgoing> = outgoing.by_ref().take(PIPELINE).collect();
             if part.is_empty() {
                 return Ok(());
             }
-            tokio::select! {
-                stored = tokio::time::timeout(PATIENCE, self.pipeline(stream, part)) => {
-                    stored.map_err(|_| Error::unavailable(ACTION, "no acknowledgement in time"))??;
-                }
-                // Acknowledgements go with the connection that they were for.
-                _ = connections.changed() => {
-                    return Err(Error::unavailable(ACTION, "the connection was made anew"));
-                }
-            }
+            let stored = self.or_lost(ACTION, self.pipeline(stream, part));
+            let stored = tokio::time::timeout(PATIENCE, stored).await;
+            stored.map_err(|_| Error::unavailable(ACTION, "no acknowledgement in time"))??;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kintsugi_core::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::info;
@@ -91,6 +92,14 @@ pub(crate) struct Info {
     config: Value,
 }
 
+impl Info {
+    /// When it was made.
+    pub(crate) fn created_at(&self) -> Option<Timestamp> {
+        let time = async_nats::datetime::parse_rfc3339(&self.created).ok()?;
+        Some(Timestamp(i64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok()?))
+    }
+}
+
 #[derive(Deserialize)]
 pub(crate) struct State {
     pub(crate) messages: u64,
@@ -157,14 +166,14 @@ impl Bus {
 
     /// Names what the broker knows message ids of a stream by. Under another name it may have
     /// forgotten ids: after a restart it knows those of messages that it still holds, and a stream
-    /// that was made anew knows none. A cluster may give another name without need.
+    /// that was made anew knows none.
     ///
     /// # Errors
     ///
     /// When the stream is missing or the broker does not answer.
     pub async fn memory(&self, name: &str) -> Result<String, Error> {
         let created = self.stream_info(name).await?.created;
-        Ok(format!("{}/{created}", self.client.server_info().server_id))
+        Ok(format!("{}/{created}", self.broker_began().await?.0))
     }
 
     pub(crate) async fn stream_info(&self, name: &str) -> Result<Info, Error> {

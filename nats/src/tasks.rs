@@ -34,15 +34,19 @@ impl TaskConsumer {
     /// late is given by the next call, so dropping the consumer itself is what lets go.
     pub async fn next(&mut self, max: usize) -> Vec<TaskDelivery> {
         let messages = self.0.next(max).await;
-        let client = self.0.client();
-        let deliveries = messages.into_iter().map(|(message, meta)| TaskDelivery {
-            message: decode_task(&message.payload),
-            delivered: meta.delivered,
-            stream_seq: meta.stream_seq,
-            published_at: meta.at,
-            acker: Acker::new(client.clone(), &message),
-        });
-        deliveries.collect()
+        let (bus, client) = (self.0.bus(), self.0.client());
+        let mut deliveries = Vec::with_capacity(messages.len());
+        for (message, meta) in messages {
+            deliveries.push(TaskDelivery {
+                message: decode_task(&message.payload),
+                delivered: meta.delivered,
+                is_certain: bus.is_younger_than_the_broker(meta.at).await,
+                stream_seq: meta.stream_seq,
+                published_at: meta.at,
+                acker: Acker::new(client.clone(), &message),
+            });
+        }
+        deliveries
     }
 }
 
@@ -53,6 +57,8 @@ pub struct TaskDelivery {
     pub message: Result<TaskMessage, Rejected>,
     /// How often it was delivered, with this time. Above 1, it must not be executed.
     pub delivered: u64,
+    /// Whether that number can be believed. A broker that was killed forgets what it delivered last.
+    pub is_certain: bool,
     /// Its position in the stream.
     pub stream_seq: u64,
     /// When the broker took it.

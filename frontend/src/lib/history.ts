@@ -71,6 +71,7 @@ const LOSS: Readonly<Record<string, (worker: string) => string>> = {
   redelivered: () => 'the broker delivered it again, since nobody had acknowledged it',
   undeliverable: () => 'the broker gave up delivering it',
   message_lost: () => 'its message was in no stream, and no worker had it',
+  broker_restarted: () => 'the broker was restarted and may have delivered it before',
 }
 
 export function lossText(cause: string | undefined, worker: string | null | undefined): string {

@@ -36,6 +36,7 @@ pub(super) fn cause_name(cause: LossCause) -> &'static str {
         LossCause::Redelivered => "redelivered",
         LossCause::Undeliverable => "undeliverable",
         LossCause::MessageLost => "message_lost",
+        LossCause::BrokerRestarted => "broker_restarted",
     }
 }
 

@@ -112,6 +112,8 @@ pub enum LossCause {
     Undeliverable,
     /// The message is in no stream, and no worker holds the task.
     MessageLost,
+    /// The message is older than the broker's process, which may have forgotten that it delivered it.
+    BrokerRestarted,
 }
 
 impl LossCause {

@@ -259,6 +259,7 @@ fn name(cause: LossCause) -> &'static str {
         LossCause::Redelivered => "redelivered",
         LossCause::Undeliverable => "undeliverable",
         LossCause::MessageLost => "message_lost",
+        LossCause::BrokerRestarted => "broker_restarted",
     }
 }
 

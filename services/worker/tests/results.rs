@@ -9,6 +9,7 @@ use std::sync::{
 
 use harness::{Engine, fault, output, run};
 use kintsugi_core::{Input, LossCause};
+use kintsugi_nats::TaskMessage;
 use kintsugi_worker::{Context, Failure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -99,6 +100,25 @@ async fn a_redelivered_message_is_reported_and_not_executed() {
     assert_eq!(calls.load(Ordering::Relaxed), 0);
     let state = engine.bus.queue_state("default", "once").await.unwrap().unwrap();
     assert_eq!(state.pending, 0);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_from_before_the_broker_was_killed_is_reported_and_not_executed() {
+    let Some(mut engine) = Engine::start().await else { return };
+    let task = engine.task("once", json!({}));
+    engine.give(&task).await;
+    engine.server.kill9().await;
+    engine.server.restart().await.unwrap();
+    let worker = run(engine.worker().await.task("once", |_, input: Value| async { Ok(input) }));
+    let lost = engine.said().await;
+    assert_eq!(lost.run, task.run);
+    let Input::Lost { cause, epoch, .. } = lost.input else { panic!("{lost:?}") };
+    assert_eq!((cause, epoch), (LossCause::BrokerRestarted, 1));
+    // Given out again, it is younger than the broker.
+    let task = TaskMessage { epoch: 2, ..task };
+    engine.give(&task).await;
+    assert_eq!(output(engine.said().await.input), json!({}));
     worker.stop().await;
 }
 

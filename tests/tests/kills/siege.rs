@@ -18,6 +18,10 @@ use crate::strike;
 /// How long anything may take on a machine that is busy: a bound for tests, not a promise.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Within this everything open has an owner again. The promise is 5 s (P2); the rest is for a machine
+/// on which everything else is busy too. The broker alone would take 30 s.
+const OWNED_WITHIN: Duration = Duration::from_secs(15);
+
 /// How long runs may take to end after the last break.
 const DRAIN: Duration = Duration::from_secs(180);
 
@@ -154,7 +158,7 @@ impl Siege {
     pub(crate) async fn look(&mut self, when: &str) {
         self.revive();
         self.progress(when).await;
-        let took = self.owners.settled(PATIENCE).await;
+        let took = self.owners.settled(OWNED_WITHIN).await;
         self.worst = self.worst.max(took);
         println!("{when}: everything open has an owner after {took:?}");
     }

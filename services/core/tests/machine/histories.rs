@@ -74,6 +74,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         Just(LossCause::WorkerDead),
         Just(LossCause::MessageLost),
         Just(LossCause::Redelivered),
+        Just(LossCause::BrokerRestarted),
         Just(LossCause::Undeliverable),
     ];
     prop_oneof![

@@ -125,10 +125,12 @@ async fn take(shared: &Arc<Shared>, kind: &TaskType, mut delivery: TaskDelivery,
         // Our own message again: the broker had not heard of us in time. We are still at it.
         return held.replace_delivery(delivery);
     }
-    if delivery.delivered > 1 {
+    if delivery.delivered > 1 || !delivery.is_certain {
         // Somebody may be executing this epoch, or have died of it: it is never executed again.
-        debug!(task.id = message.task, task.epoch = message.epoch, "redelivered; not executed");
-        return not_executed(shared, message, LossCause::Redelivered, delivery);
+        let again = delivery.delivered > 1;
+        debug!(task.id = message.task, task.epoch = message.epoch, again, "not executed");
+        let cause = if again { LossCause::Redelivered } else { LossCause::BrokerRestarted };
+        return not_executed(shared, message, cause, delivery);
     }
     let Some(Free { slots, room }) = free.split() else {
         warn!(task.id = message.task, "more tasks came than were asked for");
