@@ -61,7 +61,7 @@ impl Store {
             Backend::Sqlite => sqlite::write(self, transaction, batch).await?,
         };
         if refusal.is_none() {
-            rare::write(transaction, batch).await?;
+            rare::write(self, transaction, batch).await?;
             mail::write(self, transaction, &batch.mail).await?;
         }
         Ok(refusal)

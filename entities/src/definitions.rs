@@ -5,19 +5,20 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{DerivePartialModel, QueryOrder, QuerySelect};
-use semver::Version;
 
 use crate::entity::definition::{ActiveModel, Column, Entity};
-use crate::{Definition, DefinitionSummary, Error, NewDefinition, Page, Paged, Put, Store};
+use crate::{
+    Definition, DefinitionSummary, Error, NewDefinition, Page, Paged, Put, Resolved, Store,
+};
 
 /// Without the text.
 #[derive(Debug, DerivePartialModel)]
 #[sea_orm(entity = "Entity")]
 struct Listed {
     id: String,
-    version: String,
     digest: String,
     created_at: i64,
+    retired_at: Option<i64>,
 }
 
 impl Store {
@@ -44,6 +45,7 @@ impl Store {
             document: Set(definition.document),
             resources: Set(definition.resources),
             created_at: Set(definition.created_at),
+            retired_at: Set(None),
         };
         let inserted = Entity::insert(row)
             .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
@@ -62,7 +64,8 @@ impl Store {
     }
 
     /// Reads a definition; the version `latest` is the highest by the rules of Semantic Versioning
-    /// 2.0.0, where a pre-release comes before its release.
+    /// 2.0.0, where a pre-release comes before its release, of those that are not retired; of all
+    /// where all are.
     ///
     /// # Errors
     ///
@@ -71,28 +74,13 @@ impl Store {
         &self,
         reference: &DefinitionRef,
     ) -> Result<Option<Definition>, Error> {
-        let id = if reference.version == "latest" {
-            let Some(id) = self.latest(reference).await? else { return Ok(None) };
-            id
-        } else {
-            reference.to_string()
+        let id = match self.definitions_resolve(std::slice::from_ref(reference)).await?.pop() {
+            Some(Resolved::Found(id) | Resolved::Retired(id)) => id,
+            Some(Resolved::Missing) | None => return Ok(None),
         };
         let because = Error::because("read a definition");
         let row = Entity::find_by_id(id).one(self.reader()).await.map_err(because)?;
         row.map(Definition::try_from).transpose()
-    }
-
-    async fn latest(&self, reference: &DefinitionRef) -> Result<Option<String>, Error> {
-        let prefix = format!("{}/{}:", reference.namespace, reference.name);
-        let versions = Entity::find()
-            .filter(crate::runs_list::begins(Column::Id, &prefix))
-            .into_partial_model::<Listed>()
-            .all(self.reader())
-            .await
-            .map_err(Error::because("find the latest version of a definition"))?;
-        // What is no semantic version comes before all that are.
-        let highest = versions.into_iter().max_by_key(|row| Version::parse(&row.version).ok());
-        Ok(highest.map(|row| row.id))
     }
 
     /// Reads the definitions that exist of `ids` (`namespace/name:version`).
@@ -147,5 +135,11 @@ impl Store {
 fn summary(row: Listed) -> Result<DefinitionSummary, Error> {
     let reference = DefinitionRef::parse(&row.id)
         .map_err(|problem| Error::corrupt(format!("definition {}", row.id), problem))?;
-    Ok(DefinitionSummary { id: row.id, reference, digest: row.digest, created_at: row.created_at })
+    Ok(DefinitionSummary {
+        id: row.id,
+        reference,
+        digest: row.digest,
+        created_at: row.created_at,
+        retired_at: row.retired_at,
+    })
 }

@@ -11,6 +11,7 @@ mod batch;
 mod connect;
 mod dead_letters;
 mod definitions;
+mod definitions_resolve;
 mod detector;
 mod entity;
 mod error;
@@ -30,6 +31,7 @@ mod store;
 pub mod testing;
 mod url;
 
+pub use definitions_resolve::Resolved;
 pub use error::Error;
 pub use options::{Backend, Options};
 pub use page::{Page, Paged};

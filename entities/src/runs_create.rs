@@ -53,10 +53,7 @@ impl Store {
             return Ok(Vec::new());
         }
         check(runs)?;
-        let insert = match self.backend() {
-            Backend::Postgres => self.statement(POSTGRES, postgres(runs)),
-            Backend::Sqlite => self.statement(SQLITE, sqlite(runs)),
-        };
+        let insert = self.accepting(runs);
         let mut inserted = HashMap::new();
         for row in self.known(insert).await? {
             inserted.insert(row.id.clone(), row);
@@ -71,6 +68,28 @@ impl Store {
             created.push(new.then_some(Created::New));
         }
         self.explain(runs, created).await
+    }
+
+    /// Accepts runs within a transaction. One whose id is taken is left as it is.
+    pub(crate) async fn insert_runs(
+        &self,
+        connection: &impl ConnectionTrait,
+        runs: &[NewRun],
+    ) -> Result<(), Error> {
+        if runs.is_empty() {
+            return Ok(());
+        }
+        check(runs)?;
+        let insert = self.accepting(runs);
+        connection.query_all_raw(insert).await.map_err(Error::because(ACTION))?;
+        Ok(())
+    }
+
+    fn accepting(&self, runs: &[NewRun]) -> Statement {
+        match self.backend() {
+            Backend::Postgres => self.statement(POSTGRES, postgres(runs)),
+            Backend::Sqlite => self.statement(SQLITE, sqlite(runs)),
+        }
     }
 
     /// Fills in what hindered those that are not new.

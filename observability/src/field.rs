@@ -3,6 +3,8 @@
 
 /// The id of a run.
 pub const RUN_ID: &str = "kintsugi.run.id";
+/// The id of a run that a run started.
+pub const CHILD_RUN_ID: &str = "kintsugi.child.run.id";
 /// Where a run stands: a status of the specification.
 pub const RUN_STATUS: &str = "kintsugi.run.status";
 /// The definition that a run executes, `namespace/name:version`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kintsugi_core::{LossCause, Step, Timestamp};
+use kintsugi_core::{LossCause, RunId, Step, Timestamp};
 
 use crate::spans::{RunSubject, run_spans};
 
@@ -16,6 +16,8 @@ pub struct SpanIndex {
     pub(crate) retries: BTreeMap<u64, Retry>,
     pub(crate) takeovers: BTreeMap<u64, Takeover>,
     pub(crate) waits: BTreeMap<String, Wait>,
+    /// Tasks that wait for a run that they started.
+    pub(crate) children: BTreeMap<u64, Child>,
     /// Waits so far: their place in the history tells apart those of one pointer.
     pub(crate) waited: u64,
     /// How often the run was taken up again after its end.
@@ -55,6 +57,15 @@ pub(crate) struct Takeover {
     pub(crate) seen_at: Timestamp,
     pub(crate) cause: LossCause,
     pub(crate) worker: Option<String>,
+}
+
+/// A run that a task started.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Child {
+    pub(crate) at: Timestamp,
+    pub(crate) pointer: String,
+    pub(crate) run: RunId,
+    pub(crate) definition: String,
 }
 
 /// A `wait`, or the pause before a `try` tries again.

@@ -5,6 +5,7 @@
 //! that its children name as their parent from the start.
 
 mod attempt;
+mod child;
 mod text;
 
 use kintsugi_core::{Error, Event, Input, RunId, Step, Timestamp};
@@ -142,6 +143,7 @@ impl<'a> Maker<'a> {
             Event::ErrorCaught { pointer, retry_at: Some(until), .. } => {
                 self.wait(pointer, true, at, *until);
             }
+            Event::Child(event) => self.child(event, at),
             Event::RunCompleted => self.run_over(at, "completed", None),
             Event::RunFaulted { error } => self.run_over(at, "faulted", Some(error)),
             Event::RunCancelled { .. } => self.run_over(at, "cancelled", None),
@@ -212,6 +214,9 @@ impl<'a> Maker<'a> {
     fn run_over(&mut self, at: Timestamp, status: &'static str, error: Option<&Error>) {
         for task in self.index.attempts.keys().copied().collect::<Vec<_>>() {
             self.ended(task, at, "cancelled", None);
+        }
+        for task in self.index.children.keys().copied().collect::<Vec<_>>() {
+            self.child_over(task, at, "cancelled", None);
         }
         for task in self.index.retries.keys().copied().collect::<Vec<_>>() {
             self.retry_over(task, at, true);

@@ -1,4 +1,4 @@
-//! What is rare in a batch: dead letters and the recovery log.
+//! What is rare in a batch: dead letters, the recovery log, and runs that runs start.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use super::ACTION;
 use crate::entity::{dead_letter, recovery};
-use crate::{Batch, DeadLetterRow, DeadLetterStatus, Error, RecoveryRow};
+use crate::{Batch, DeadLetterRow, DeadLetterStatus, Error, RecoveryRow, Store};
 
 /// Rows a statement: SQLite takes 32,766 parameters.
 pub(crate) const ROWS_MAX: usize = 500;
@@ -19,9 +19,15 @@ pub(super) fn any(batch: &Batch) -> bool {
         || !batch.redriven.is_empty()
         || !batch.recoveries.is_empty()
         || !batch.mail.is_empty()
+        || !batch.children.is_empty()
 }
 
-pub(super) async fn write(transaction: &DatabaseTransaction, batch: &Batch) -> Result<(), Error> {
+pub(super) async fn write(
+    store: &Store,
+    transaction: &DatabaseTransaction,
+    batch: &Batch,
+) -> Result<(), Error> {
+    store.insert_runs(transaction, &batch.children).await?;
     for rows in batch.dead_letters.chunks(ROWS_MAX) {
         let rows = latest(rows, |row| &row.id).map(dead_letter).collect::<Result<Vec<_>, _>>()?;
         // The same key is the same task of a run that was deleted and started again under its id.

@@ -17,6 +17,7 @@ pub(crate) struct Model {
     pub document: Vec<u8>,
     pub resources: Option<Vec<u8>>,
     pub created_at: i64,
+    pub retired_at: Option<i64>,
 }
 
 /// No relation is ever joined: the hot statements are written by hand.

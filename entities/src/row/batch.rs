@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kintsugi_core::{RunId, Status};
 
-use super::{DeadLetterRow, HistoryRow, MailBatch};
+use super::{DeadLetterRow, HistoryRow, MailBatch, NewRun};
 
 /// All that follows from a batch of inputs; it happens as a whole or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,9 @@ pub struct Batch {
     pub recoveries: Vec<RecoveryRow>,
     /// What becomes of events.
     pub mail: MailBatch,
+    /// Runs that runs of this batch start. One whose id is taken is left as it is: whoever waits
+    /// for it finds that it is not its own.
+    pub children: Vec<NewRun>,
 }
 
 /// A changed run.

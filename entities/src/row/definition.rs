@@ -57,6 +57,8 @@ pub struct Definition {
     pub resources: Option<Vec<u8>>,
     /// When it was registered.
     pub created_at: i64,
+    /// Since when it starts no runs any more; none: it does.
+    pub retired_at: Option<i64>,
 }
 
 /// A registered definition, without its text.
@@ -70,6 +72,8 @@ pub struct DefinitionSummary {
     pub digest: String,
     /// When it was registered.
     pub created_at: i64,
+    /// Since when it starts no runs any more; none: it does.
+    pub retired_at: Option<i64>,
 }
 
 impl TryFrom<Model> for Definition {
@@ -87,6 +91,7 @@ impl TryFrom<Model> for Definition {
             document: row.document,
             resources: row.resources,
             created_at: row.created_at,
+            retired_at: row.retired_at,
         })
     }
 }

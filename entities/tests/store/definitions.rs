@@ -1,7 +1,7 @@
 //! Definitions.
 
 use kintsugi_core::DefinitionRef;
-use kintsugi_entities::{Page, Put, Store};
+use kintsugi_entities::{Page, Put, Resolved, Store};
 
 use crate::make::definition;
 
@@ -43,4 +43,38 @@ pub(crate) async fn pages_are_by_id(store: Store) {
     let second = store.definitions_list(None, Page { limit: 2, cursor: first.next }).await.unwrap();
     assert_eq!((second.items.len(), second.next), (1, None));
     assert_eq!(store.definitions_list(Some("b"), Page::default()).await.unwrap().items.len(), 1);
+}
+
+pub(crate) async fn what_is_retired_starts_nothing_and_stays(store: Store) {
+    for version in ["1.0.0", "1.2.0", "1.10.0"] {
+        let reference = format!("shop/order:{version}");
+        store.definition_put(definition(&reference, version)).await.unwrap();
+    }
+    store.definition_put(definition("shop/orders:9.0.0", "other")).await.unwrap();
+    let resolve = async |texts: &[&str]| {
+        let all: Vec<_> = texts.iter().map(|text| DefinitionRef::parse(text).unwrap()).collect();
+        store.definitions_resolve(&all).await.unwrap()
+    };
+    let found = |id: &str| Resolved::Found(id.to_owned());
+    let retired = |id: &str| Resolved::Retired(id.to_owned());
+    let asked = ["shop/order", "shop/order:1.2.0", "shop/order:7.0.0", "shop/none"];
+    let newest = [found("shop/order:1.10.0"), found("shop/order:1.2.0")];
+    assert_eq!(resolve(&asked).await[..2], newest);
+    assert_eq!(resolve(&asked).await[2..], [Resolved::Missing, Resolved::Missing]);
+
+    let newest = DefinitionRef::parse("shop/order:1.10.0").unwrap();
+    assert!(store.definition_retire(&newest, 7).await.unwrap());
+    assert!(store.definition_retire(&newest, 9).await.unwrap(), "again");
+    assert_eq!(store.definition_get(&newest).await.unwrap().unwrap().retired_at, Some(7));
+    let none = DefinitionRef::parse("shop/order:3.0.0").unwrap();
+    assert!(!store.definition_retire(&none, 7).await.unwrap());
+    let now = resolve(&["shop/order", "shop/order:1.10.0"]).await;
+    assert_eq!(now, [found("shop/order:1.2.0"), retired("shop/order:1.10.0")]);
+    for version in ["1.0.0", "1.2.0"] {
+        let reference = DefinitionRef::parse(&format!("shop/order:{version}")).unwrap();
+        store.definition_retire(&reference, 8).await.unwrap();
+    }
+    assert_eq!(resolve(&["shop/order"]).await, [retired("shop/order:1.10.0")]);
+    let listed = store.definitions_list(Some("shop"), Page::default()).await.unwrap().items;
+    assert_eq!(listed.iter().filter(|one| one.retired_at.is_some()).count(), 3);
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on says where")]
 
 mod batch;
+mod children;
 mod definitions;
 mod mail;
 mod make;
@@ -36,6 +37,9 @@ cases![
     definitions::a_version_stays_what_it_is,
     definitions::latest_is_the_highest_release,
     definitions::pages_are_by_id,
+    definitions::what_is_retired_starts_nothing_and_stays,
+    children::a_child_comes_with_its_parents_step_or_not_at_all,
+    children::a_child_that_is_there_is_left_as_it_is,
     runs::accepting_again_changes_nothing,
     runs::a_key_finds_the_run_that_has_it,
     runs::what_is_accepted_is_due_at_once,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{CloudEvent, Error, Timestamp, WhenExhausted};
+use crate::{ChildEffect, CloudEvent, Error, Timestamp, WhenExhausted};
 
 /// What the machine wants done, after its decision is committed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,4 +97,6 @@ pub enum Effect {
         /// The event.
         event: CloudEvent,
     },
+    /// About a run that started this one, or that this one started.
+    Child(ChildEffect),
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{CloudEvent, Error, Timestamp};
+use crate::{ChildEvent, ChildInput, CloudEvent, Error, Timestamp};
 
 /// What the machine is told about a run. Late and repeated inputs change nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,6 +94,8 @@ pub enum Input {
     },
     /// Events for the run lie in the store. The machine is never told this: it is told the events.
     Mail,
+    /// About a run that started this one, or that this one started.
+    Child(ChildInput),
 }
 
 /// Why an attempt will give no result.
@@ -338,6 +340,8 @@ pub enum Event {
         /// When it tries again; none: its handler runs.
         retry_at: Option<Timestamp>,
     },
+    /// About a run that this one started.
+    Child(ChildEvent),
 }
 
 /// One accepted input and what followed from it: a run's history is a gapless sequence of these,

@@ -5,66 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Error, Hearing, ListId, NodeId, Timestamp};
-
-/// Status of a run, as in the Open Workflow specification ("Status Phases").
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Accepted, not begun.
-    #[default]
-    Pending,
-    /// Work is under way.
-    Running,
-    /// Only timers, listens or parked dead letters are open.
-    Waiting,
-    /// Held by a person.
-    Suspended,
-    /// Ended on request.
-    Cancelled,
-    /// Ended with an error; a redrive may take it up again.
-    Faulted,
-    /// Ended with an output.
-    Completed,
-}
-
-impl Status {
-    /// Whether nothing more happens by itself.
-    #[must_use]
-    pub fn is_terminal(self) -> bool {
-        matches!(self, Self::Cancelled | Self::Faulted | Self::Completed)
-    }
-
-    /// The name as the specification writes it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Waiting => "waiting",
-            Self::Suspended => "suspended",
-            Self::Cancelled => "cancelled",
-            Self::Faulted => "faulted",
-            Self::Completed => "completed",
-        }
-    }
-
-    /// Reads a name as [`Status::as_str`] writes it.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        [
-            Self::Pending,
-            Self::Running,
-            Self::Waiting,
-            Self::Suspended,
-            Self::Cancelled,
-            Self::Faulted,
-            Self::Completed,
-        ]
-        .into_iter()
-        .find(|status| status.as_str() == text)
-    }
-}
+use crate::{
+    Check, ChildPhase, ChildTask, Error, Hearing, ListId, NodeId, Parent, RunId, Status, Timestamp,
+};
 
 /// A run, between two inputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,6 +51,30 @@ pub struct RunState {
     /// Transitions so far, for the limit on them.
     #[serde(default)]
     pub steps: u64,
+    /// The task that started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+    /// Children that it wanted so far, for the limit on them.
+    #[serde(default, skip_serializing_if = "crate::child::is_zero")]
+    pub children: u32,
+    /// How often it was taken up again after its end.
+    #[serde(default, skip_serializing_if = "crate::child::is_zero")]
+    pub life: u32,
+    /// It was taken up again and its parent does not know yet: when it is told next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telling: Option<Check>,
+    /// Children that are no longer wanted and whose end was not heard yet, by the task.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub leaving: BTreeMap<u64, Leaving>,
+}
+
+/// A child that is no longer wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaving {
+    /// The child.
+    pub run: RunId,
+    /// When it is looked at.
+    pub check: Check,
 }
 
 /// An open scope, task or timer.
@@ -215,6 +182,8 @@ pub enum Work {
     Call(Box<TaskState>),
     /// `listen`.
     Listen(Box<Hearing>),
+    /// `run: workflow`.
+    Child(Box<ChildTask>),
 }
 
 /// What a `try` is doing.
@@ -320,7 +289,37 @@ impl RunState {
             heard: Vec::new(),
             emitted: 0,
             steps: 0,
+            parent: None,
+            children: 0,
+            life: 0,
+            telling: None,
+            leaving: BTreeMap::new(),
         }
+    }
+
+    /// The same run as it was when it was accepted: what a replay begins with.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        let parent = self.parent.clone();
+        Self { parent, ..Self::new(self.raw_input.clone(), self.created_at) }
+    }
+
+    /// Whether a redrive, of it or of a run below it, may take it up again.
+    #[must_use]
+    pub fn is_redrivable(&self) -> bool {
+        self.tasks().any(|task| task.state.phase == Phase::DeadLettered)
+            || self.children().any(|child| matches!(child.phase, ChildPhase::Faulted { .. }))
+    }
+
+    /// Every task that runs another workflow.
+    pub fn children(&self) -> impl Iterator<Item = &ChildTask> {
+        self.frames.values().filter_map(|frame| match &frame.body {
+            Body::Task(open) => match &open.work {
+                Work::Child(child) => Some(&**child),
+                _ => None,
+            },
+            Body::List { .. } | Body::Branch { .. } => None,
+        })
     }
 
     /// Every open worker task.
@@ -345,12 +344,14 @@ impl RunState {
         })
     }
 
-    /// When the run must be told the time at the latest (promise P2); none: it is over, or waits
-    /// for an event or a person.
+    /// When the run must be told the time at the latest (promise P2); none: it is over and has told
+    /// everyone, or waits for an event or a person.
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
+        let leaving = self.leaving.values().map(|leaving| leaving.check);
+        let others = leaving.chain(self.telling).map(|check| check.at).min();
         if self.status.is_terminal() {
-            return None;
+            return others;
         }
         if self.status == Status::Pending || !self.pending.is_empty() {
             return Some(self.created_at);
@@ -358,7 +359,7 @@ impl RunState {
         self.frames
             .values()
             .flat_map(|frame| [frame.deadline, frame.due_at()])
-            .chain([self.deadline])
+            .chain([self.deadline, others])
             .flatten()
             .min()
     }
@@ -376,6 +377,11 @@ impl Frame {
                 Phase::Backoff { until } => Some(*until),
                 Phase::Dispatched { check_at, .. } => Some(*check_at),
                 Phase::DeadLettered | Phase::Interrupted => None,
+            },
+            Work::Child(child) => match &child.phase {
+                ChildPhase::Wanted { at, .. } => Some(*at),
+                ChildPhase::Open { check, .. } => Some(check.at),
+                ChildPhase::Ended { .. } | ChildPhase::Faulted { .. } => None,
             },
             _ => None,
         }

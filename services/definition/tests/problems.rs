@@ -155,6 +155,13 @@ fn a_bad_body_has_its_code_and_place() {
             "missing-keyword 2:55",
         ),
         ("do: [{a: {set: {x: '${ $item }'}}}]", "unknown-variable 2:20"),
+        ("do: [{a: {run: {workflow: {namespace: n, name: W}}}}]", "invalid-name 2:48"),
+        ("do: [{a: {run: {workflow: {namespace: n}}}}]", "missing-key 2:27"),
+        (
+            "do: [{a: {run: {workflow: {namespace: n, name: w, version: new}}}}]",
+            "invalid-version 2:60",
+        ),
+        ("do: [{a: {run: {await: 1, workflow: {namespace: n, name: w}}}}]", "type 2:24"),
         ("do: [{a: {set: {x: 1}, metadata: {kintsugi: {queue: x}}}}]", "no-effect 2:35"),
         ("do: [{a: {call: x, metadata: {kintsugi: {queu: x}}}}]", "unknown-key 2:42"),
         ("do: [{a: {call: x, metadata: {kintsugi: {queue: 'a.b'}}}}]", "invalid-name 2:49"),

@@ -196,3 +196,17 @@ fn json_with_surrogate_pairs_is_read() {
     let compiled = compile(text.as_bytes(), &Settings::default()).unwrap();
     assert_eq!(compiled.document["do"][0]["a"]["set"]["x"], json!("😀é/"));
 }
+
+#[test]
+fn another_workflow_is_run_with_an_input_or_the_tasks_own() {
+    let text = "do: [{a: {run: {workflow: {namespace: n, name: w, version: '1.0.0', input: {x: '${ .y }'}}}}}, {b: {run: {await: false, workflow: {namespace: n, name: w}}}}]";
+    let program = program(text);
+    let run = |name| match &node(&program, name).kind {
+        Kind::RunWorkflow(run) => run,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(run("a").definition.to_string(), "n/w:1.0.0");
+    assert_eq!((run("a").awaited, run("b").awaited), (true, false));
+    assert_eq!(run("b").definition.to_string(), "n/w:latest");
+    assert!(matches!(run("b").input, Template::Expr(_)));
+}

@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kintsugi_core::{DefinitionRef, Timestamp};
 use kintsugi_egress::Fetcher;
-use kintsugi_entities::Store;
+use kintsugi_entities::{Resolved, Store};
 use kintsugi_nats::Bus;
 use kintsugi_runtime::{Deps, Places, Shutdown};
 use tokio::sync::Semaphore;
 
 use crate::{
     beats::Beats, config::Config, life::Life, problem::Problem, resolved::Definitions,
-    starts::Starts,
+    retire::no_definition, starts::Starts,
 };
 
 /// What every request works with.
@@ -85,11 +85,11 @@ impl App {
         self.starts.stop().await;
     }
 
-    /// The definition that `wanted` names, with `latest` resolved.
+    /// The definition that `wanted` names, with `latest` resolved, to start a run of it.
     ///
     /// # Errors
     ///
-    /// 404 when there is none.
+    /// 404 when there is none, 409 when it is retired.
     pub(crate) async fn definition(
         &self,
         wanted: &DefinitionRef,
@@ -97,13 +97,19 @@ impl App {
         if let Some(known) = self.definitions.get(wanted) {
             return Ok(known);
         }
-        let found = self.store.definition_get(wanted).await.map_err(|e| self.store_problem(e))?;
-        let Some(found) = found else {
-            let title = format!("there is no definition {wanted}");
-            return Err(Problem::not_found("definition_not_found", title));
+        let found = self.store.definitions_resolve(std::slice::from_ref(wanted)).await;
+        let found = found.map_err(|e| self.store_problem(e))?.pop().unwrap_or(Resolved::Missing);
+        let id = match found {
+            Resolved::Found(id) => id,
+            Resolved::Retired(id) => {
+                let title = format!("the definition {id} is retired: it starts no runs");
+                return Err(Problem::conflict("definition_retired", title));
+            }
+            Resolved::Missing => return Err(no_definition(wanted)),
         };
-        self.definitions.put(wanted, &found.reference);
-        Ok(found.reference)
+        let found = DefinitionRef::parse(&id).map_err(|_| Problem::internal())?;
+        self.definitions.put(wanted, &found);
+        Ok(found)
     }
 
     /// What a client is told when the store fails.

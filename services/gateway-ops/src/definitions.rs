@@ -53,7 +53,7 @@ pub async fn define(app: &App, source: Vec<u8>) -> Result<(Registered, bool), Pr
     };
     match put {
         Put::Created => {
-            app.definitions.registered(&reference);
+            app.definitions.forget(&reference);
             Ok((registered, true))
         }
         Put::Identical => Ok((registered, false)),
@@ -132,6 +132,7 @@ pub async fn list(
         version: one.reference.version,
         digest: one.digest,
         created_at: time(one.created_at),
+        retired_at: one.retired_at.map(time),
     });
     Ok(DefinitionPage { items: items.collect(), next: found.next })
 }
@@ -160,6 +161,7 @@ pub async fn get(app: &App, wanted: &DefinitionRef) -> Result<Definition, Proble
         title,
         digest: found.digest,
         created_at: time(found.created_at),
+        retired_at: found.retired_at.map(time),
         format: found.format,
         source: String::from_utf8_lossy(&found.source).into_owned(),
         document,

@@ -21,6 +21,7 @@ pub mod json;
 mod life;
 pub mod problem;
 mod resolved;
+pub mod retire;
 pub mod runs;
 pub mod signals;
 pub mod start;

@@ -11,8 +11,8 @@ use kintsugi_core::DefinitionRef;
 /// References remembered at most.
 const MAX: usize = 4_096;
 
-/// How long `latest` is remembered. An exact version is immutable and remembered for ever.
-const LATEST_MAX: Duration = Duration::from_millis(250);
+/// How long a reference is remembered: another gateway may register a newer version, or retire one.
+const REMEMBERED: Duration = Duration::from_millis(250);
 
 /// References that were resolved, and when.
 #[derive(Debug, Default)]
@@ -23,8 +23,7 @@ impl Definitions {
     pub(crate) fn get(&self, wanted: &DefinitionRef) -> Option<DefinitionRef> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (found, at) = known.get(wanted)?;
-        let fresh = wanted.version != "latest" || at.elapsed() < LATEST_MAX;
-        fresh.then(|| found.clone())
+        (at.elapsed() < REMEMBERED).then(|| found.clone())
     }
 
     /// Remembers that `wanted` names `found`.
@@ -36,9 +35,11 @@ impl Definitions {
         known.insert(wanted.clone(), (found.clone(), Instant::now()));
     }
 
-    /// Forgets what `latest` is for the name of `registered`.
-    pub(crate) fn registered(&self, registered: &DefinitionRef) {
-        let latest = DefinitionRef { version: "latest".to_owned(), ..registered.clone() };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&latest);
+    /// Forgets a definition that was registered or retired, and what `latest` is for its name.
+    pub(crate) fn forget(&self, changed: &DefinitionRef) {
+        let latest = DefinitionRef { version: "latest".to_owned(), ..changed.clone() };
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.remove(&latest);
+        known.remove(changed);
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     ask::{no_run, time},
     problem::Problem,
     tasks,
-    types::{Accepted, HistoryEntry, HistoryPage, Run, RunPage, RunResult, RunSummary},
+    types::{Accepted, HistoryEntry, HistoryPage, ParentRun, Run, RunPage, RunResult, RunSummary},
 };
 
 /// Who waits for a result looks again after this time, whatever it was told.
@@ -21,6 +21,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Tasks that are shown with a run.
 const TASKS_SHOWN: usize = 1_000;
+
+/// Children that are shown with a run.
+const CHILDREN_SHOWN: u32 = 100;
 
 /// The run's row.
 ///
@@ -55,7 +58,16 @@ pub async fn get(app: &App, id: &RunId) -> Result<Run, Problem> {
     let mut tasks: Vec<_> = tasks::of(app, id, &state).await?.into_values().collect();
     let tasks_truncated = tasks.len() > TASKS_SHOWN;
     tasks.truncate(TASKS_SHOWN);
+    let (children, children_truncated) = children(app, id).await?;
+    let parent = state.parent.map(|parent| ParentRun {
+        run: parent.run.to_string(),
+        task: parent.task,
+        awaited: parent.awaited,
+    });
     Ok(Run {
+        parent,
+        children,
+        children_truncated,
         id: row.id.to_string(),
         definition: row.definition,
         status: row.status.into(),
@@ -74,16 +86,26 @@ pub async fn get(app: &App, id: &RunId) -> Result<Run, Problem> {
     })
 }
 
+async fn children(app: &App, id: &RunId) -> Result<(Vec<RunSummary>, bool), Problem> {
+    let filter = RunFilter { parent: Some(id.clone()), ..RunFilter::default() };
+    let page = Page { limit: CHILDREN_SHOWN, cursor: None };
+    let found = app.store.runs_list(&filter, page).await.map_err(|e| app.store_problem(e))?;
+    Ok((found.items.into_iter().map(summary).collect(), found.next.is_some()))
+}
+
 /// Which runs are wanted.
 ///
 /// # Errors
 ///
-/// 400 for an unknown status or a malformed definition.
+/// 400 for an unknown status, a malformed definition or a malformed parent.
 pub fn filter(
     status: Option<&str>,
     definition: Option<String>,
     namespace: Option<String>,
+    parent: Option<&str>,
 ) -> Result<RunFilter, Problem> {
+    let parent = parent.map(RunId::parse).transpose();
+    let parent = parent.map_err(|e| Problem::bad_request("invalid_parameter", e.to_string()))?;
     let unknown = |text: &str| {
         let shown: String = text.chars().take(80).collect();
         let title = format!("`{shown}` is no status of a run");
@@ -98,7 +120,7 @@ pub fn filter(
     // `namespace/name` stands for all versions of that name, not for all names that begin with it.
     let definition =
         definition.map(|text| if text.contains(':') { text } else { format!("{text}:") });
-    Ok(RunFilter { status, definition, namespace, ..RunFilter::default() })
+    Ok(RunFilter { status, definition, namespace, parent, ..RunFilter::default() })
 }
 
 /// A page of runs.
@@ -108,15 +130,20 @@ pub fn filter(
 /// 400 for a foreign cursor, 503.
 pub async fn list(app: &App, filter: &RunFilter, page: Page) -> Result<RunPage, Problem> {
     let found = app.store.runs_list(filter, page).await.map_err(|e| app.store_problem(e))?;
-    let items = found.items.into_iter().map(|run| RunSummary {
+    let items = found.items.into_iter().map(summary);
+    Ok(RunPage { items: items.collect(), next: found.next })
+}
+
+fn summary(run: kintsugi_entities::RunSummary) -> RunSummary {
+    RunSummary {
         id: run.id.to_string(),
         definition: run.definition,
         status: run.status.into(),
         created_at: time(run.created_at),
         updated_at: time(run.updated_at),
         ended_at: run.ended_at.map(time),
-    });
-    Ok(RunPage { items: items.collect(), next: found.next })
+        parent: run.parent.map(|parent| parent.to_string()),
+    }
 }
 
 /// A page of a run's history.

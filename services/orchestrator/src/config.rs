@@ -13,10 +13,21 @@ pub struct Config {
     pub cached_runs_max: u32,
     /// How many compiled definitions are kept. Default: 500.
     pub cached_programs_max: u32,
+    /// How deep runs that start runs may nest: a definition may run itself, but not for ever.
+    /// Default: 32.
+    pub depth_max: u32,
+    /// How many runs one run may start, whether it waits for them or not. Default: 10,000.
+    pub children_max: u32,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { batch_max: 512, cached_runs_max: 10_000, cached_programs_max: 500 }
+        Self {
+            batch_max: 512,
+            cached_runs_max: 10_000,
+            cached_programs_max: 500,
+            depth_max: 32,
+            children_max: 10_000,
+        }
     }
 }

@@ -1,21 +1,30 @@
-//! From a batch of inputs to one transaction and what follows it. Pure but for its caches.
+//! From a batch of inputs to one transaction and what follows it. Pure but for its caches and for
+//! what machines ask about other runs.
 
 use std::{
     collections::{HashMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use kintsugi_core::{Effect, Input, Machine, RunId, Step, Taking, Timestamp};
-use kintsugi_entities::{Batch, HistoryRow, MailRow, RunWrite};
+use kintsugi_core::{
+    ChildEffect, ChildInput, Effect, Input, Machine, RunId, Step, Taking, Timestamp,
+};
+use kintsugi_entities::{Batch, HistoryRow, MailRow, NewRun, RunWrite};
 use kintsugi_nats::RunInput;
+use tracing::debug;
 
 use crate::{
-    Error, letters,
+    Error,
+    children::{Answers, Question, Rules},
+    letters,
     mail::{self, Letter},
     programs::{Compiled, Programs},
     recoveries,
     runs::{Run, Runs},
 };
+
+/// Times that one batch asks the store about other runs; what is asked then waits for the next.
+const ROUNDS_MAX: usize = 32;
 
 /// What follows a batch once it is committed.
 #[derive(Default)]
@@ -30,8 +39,16 @@ pub(crate) struct Decided {
     pub(crate) unfinished: Vec<RunId>,
     /// Inputs that could not be handled, with the reason.
     pub(crate) rejected: Vec<(RunInput, String)>,
+    /// Inputs for runs that are not there, which their sender wants answered.
+    pub(crate) answers: Vec<RunInput>,
     /// The earliest deadline that is earlier than what was stored before.
     pub(crate) wake_at: Option<i64>,
+}
+
+/// What came: inputs from the stream, events from the store.
+pub(crate) struct Arrived {
+    pub(crate) inputs: Vec<RunInput>,
+    pub(crate) events: Vec<MailRow>,
 }
 
 /// What one run is told: inputs, then the events that wait for it.
@@ -41,7 +58,8 @@ struct Told {
     events: Vec<Letter>,
 }
 
-/// Decides all inputs, run by run in the order in which they came, then the events.
+/// Decides all inputs, run by run in the order in which they came, then the events, then what is
+/// answered to machines that asked.
 ///
 /// States in `runs` are changed: if the commit fails, they must be forgotten.
 ///
@@ -51,17 +69,50 @@ struct Told {
 pub(crate) async fn decide(
     runs: &mut Runs,
     programs: &mut Programs,
-    inputs: Vec<RunInput>,
-    events: Vec<MailRow>,
+    arrived: Arrived,
+    rules: Rules,
     now: Timestamp,
 ) -> Result<Decided, Error> {
-    let told = inputs.iter().map(|input| &input.run);
-    let ids: HashSet<&RunId> = told.chain(events.iter().map(|row| &row.run)).collect();
+    let told = arrived.inputs.iter().map(|input| &input.run);
+    let ids: HashSet<&RunId> = told.chain(arrived.events.iter().map(|row| &row.run)).collect();
     runs.load(&ids).await?;
     let wanted = ids.iter().filter_map(|id| runs.get(id)).map(|run| run.definition.as_str());
     programs.load(wanted).await?;
 
     let mut decided = Decided::default();
+    let mut work = Work { now, done: HashMap::new(), questions: Vec::new() };
+    let (order, mut by_run) = by_run(arrived, &mut decided);
+    for id in &order {
+        let told = by_run.remove(id).unwrap_or_default();
+        work.take(runs, programs, id, told, &mut decided);
+    }
+    let mut answers = Answers::new(runs.store(), rules, now);
+    for _ in 0..ROUNDS_MAX {
+        let questions = std::mem::take(&mut work.questions);
+        if questions.is_empty() {
+            break;
+        }
+        let (answered, left) = Box::pin(answers.of(questions)).await?;
+        decided.unfinished.extend(left);
+        for answer in answered {
+            let told = Told { inputs: vec![Input::Child(answer.input)], events: Vec::new() };
+            let taken = work.take(runs, programs, &answer.run, told, &mut decided);
+            decided.batch.children.extend(answer.row.filter(|_| taken));
+        }
+    }
+    decided.unfinished.extend(work.questions.drain(..).map(|question| question.run));
+    for id in order {
+        work.finish(runs, id, &mut decided);
+    }
+    // A child never goes without its parent's step.
+    let parents: HashSet<_> = decided.batch.runs.iter().map(|run| run.id.clone()).collect();
+    let is_of = |child: &NewRun| child.parent.as_ref().is_some_and(|id| parents.contains(id));
+    decided.batch.children.retain(is_of);
+    Ok(decided)
+}
+
+/// What each run is told, and the order in which the runs were named first.
+fn by_run(arrived: Arrived, decided: &mut Decided) -> (Vec<RunId>, HashMap<RunId, Told>) {
     let mut order: Vec<RunId> = Vec::new();
     let mut by_run: HashMap<RunId, Told> = HashMap::new();
     let mut told = |run: &RunId, add: &mut dyn FnMut(&mut Told)| {
@@ -71,11 +122,11 @@ pub(crate) async fn decide(
         });
         add(told);
     };
-    for RunInput { run, input } in inputs {
+    for RunInput { run, input } in arrived.inputs {
         let mut input = Some(input);
         told(&run, &mut |told| told.inputs.extend(input.take()));
     }
-    for row in events {
+    for row in arrived.events {
         match mail::read(&row) {
             Ok(letter) => {
                 let mut letter = Some(letter);
@@ -87,84 +138,140 @@ pub(crate) async fn decide(
             }
         }
     }
-    for id in order {
-        let told = by_run.remove(&id).unwrap_or_default();
-        one(runs, programs, &id, told, now, &mut decided);
-    }
-    Ok(decided)
+    (order, by_run)
 }
 
-fn one(
-    runs: &mut Runs,
-    programs: &Programs,
-    id: &RunId,
-    told: Told,
+/// What was decided of a run so far.
+#[derive(Default)]
+struct Done {
+    steps: Vec<Step>,
+    effects: Vec<Effect>,
+}
+
+struct Work {
     now: Timestamp,
-    decided: &mut Decided,
-) {
-    let refuse = |decided: &mut Decided, inputs: Vec<Input>, reason: &str| {
-        let all =
-            inputs.into_iter().map(|input| (RunInput { run: id.clone(), input }, reason.into()));
-        decided.rejected.extend(all);
-    };
-    let Some(run) = runs.get_mut(id) else {
-        let gone = told.events.into_iter().map(|letter| (id.clone(), letter.key));
-        decided.batch.mail.taken.extend(gone);
-        return refuse(decided, told.inputs, "there is no such run, or its state cannot be read");
-    };
-    let Some(compiled) = programs.get(&run.definition) else {
-        return refuse(decided, told.inputs, "the definition of the run cannot be loaded");
-    };
-    // A run's time never goes back, whatever the clock of this machine does.
-    let now = now.max(run.updated_at);
-    let advanced = match advance(id, &compiled, run, told, now) {
-        Ok(advanced) => advanced,
-        Err(panicked) => {
-            let (input, key) = *panicked;
-            // Whatever the panic left behind is not trusted: nothing of this run is written.
-            runs.forget(id);
-            decided.batch.mail.taken.extend(key.map(|key| (id.clone(), key)));
-            let reason = "the machine panicked; this is a bug in Kintsugi";
-            return refuse(decided, vec![input], reason);
+    done: HashMap<RunId, Done>,
+    questions: Vec<Question>,
+}
+
+impl Work {
+    /// Tells one run everything; whether that changed it.
+    fn take(
+        &mut self,
+        runs: &mut Runs,
+        programs: &Programs,
+        id: &RunId,
+        told: Told,
+        decided: &mut Decided,
+    ) -> bool {
+        let refuse = |decided: &mut Decided, inputs: Vec<Input>, reason: &str| {
+            let inputs = inputs.into_iter().filter(|input| !is_hint(id, input, decided));
+            let all: Vec<_> = inputs
+                .map(|input| (RunInput { run: id.clone(), input }, reason.to_owned()))
+                .collect();
+            decided.rejected.extend(all);
+            false
+        };
+        let Some(run) = runs.get_mut(id) else {
+            let gone = told.events.into_iter().map(|letter| (id.clone(), letter.key));
+            decided.batch.mail.taken.extend(gone);
+            let reason = "there is no such run, or its state cannot be read";
+            return refuse(decided, told.inputs, reason);
+        };
+        let Some(compiled) = programs.get(&run.definition) else {
+            return refuse(decided, told.inputs, "the definition of the run cannot be loaded");
+        };
+        // A run's time never goes back, whatever the clock of this machine does.
+        let now = self.now.max(run.updated_at);
+        let advanced = match advance(id, &compiled, run, told, now) {
+            Ok(advanced) => advanced,
+            Err(panicked) => {
+                let (input, key) = *panicked;
+                // Whatever the panic left behind is not trusted: nothing of this run is written.
+                runs.forget(id);
+                self.done.remove(id);
+                self.questions.retain(|question| question.run != *id);
+                mail::untouched(id, &mut decided.batch.mail);
+                decided.batch.mail.taken.extend(key.map(|key| (id.clone(), key)));
+                let reason = "the machine panicked; this is a bug in Kintsugi";
+                return refuse(decided, vec![input], reason);
+            }
+        };
+        let Advanced { steps, effects, settled } = advanced;
+        for (key, taking) in settled {
+            mail::settle(id, key, taking, &mut decided.batch.mail);
         }
-    };
-    let Advanced { steps, effects, changed, settled } = advanced;
-    for (key, taking) in settled {
-        mail::settle(id, key, taking, &mut decided.batch.mail);
+        let changed = !steps.is_empty();
+        let done = self.done.entry(id.clone()).or_default();
+        done.steps.extend(steps);
+        for effect in effects {
+            match effect {
+                Effect::Child(effect @ (ChildEffect::Start { .. } | ChildEffect::Look { .. })) => {
+                    let trace_parent = run.trace_parent.clone();
+                    self.questions.push(Question { run: id.clone(), trace_parent, effect });
+                }
+                effect => done.effects.push(effect),
+            }
+        }
+        changed
     }
-    if !changed {
-        return;
+
+    /// What is written of a run, and what follows.
+    fn finish(&mut self, runs: &mut Runs, id: RunId, decided: &mut Decided) {
+        let Some(Done { steps, effects }) = self.done.remove(&id) else { return };
+        let Some(run) = runs.get_mut(&id) else { return };
+        let now = self.now.max(run.updated_at);
+        if !steps.is_empty() {
+            let wake_at = next_wake(run, now);
+            if wake_at != run.wake_at
+                && let Some(at) = wake_at
+            {
+                decided.wake_at = Some(decided.wake_at.map_or(at, |earliest| earliest.min(at)));
+            }
+            let version_before = run.version;
+            (run.version, run.wake_at, run.updated_at) = (version_before + 1, wake_at, now);
+            if !run.state.pending.is_empty() {
+                decided.unfinished.push(id.clone());
+            }
+            note_rows(&id, run, (&steps, &effects), now, &mut decided.batch);
+            decided.batch.runs.push(write(&id, run, &steps, now));
+            decided.steps.push((id.clone(), steps));
+        }
+        decided.effects.extend(effects.into_iter().map(|effect| (id.clone(), effect)));
     }
-    let wake_at = next_wake(run, now);
-    if wake_at != run.wake_at
-        && let Some(at) = wake_at
-    {
-        decided.wake_at = Some(decided.wake_at.map_or(at, |earliest| earliest.min(at)));
-    }
-    let version_before = run.version;
-    (run.version, run.wake_at, run.updated_at) = (version_before + 1, wake_at, now);
-    if !run.state.pending.is_empty() {
-        decided.unfinished.push(id.clone());
-    }
-    note_rows(id, run, (&steps, &effects), now, &mut decided.batch);
+}
+
+fn write(id: &RunId, run: &mut Run, steps: &[Step], now: Timestamp) -> RunWrite {
     let status = run.state.status;
-    decided.batch.runs.push(RunWrite {
+    let ended_at = run.ended_at.unwrap_or(now.0);
+    run.ended_at = status.is_terminal().then_some(ended_at);
+    RunWrite {
         id: id.clone(),
-        version_before,
+        version_before: run.version - 1,
         version: run.version,
         status,
-        wake_at,
+        wake_at: run.wake_at,
         state: serde_json::to_vec(&run.state).unwrap_or_default(),
-        ended_at: status.is_terminal().then_some(now.0),
+        ended_at: run.ended_at,
         updated_at: now.0,
         history: HistoryRow {
             seq: run.version,
             at: now.0,
             steps: serde_json::to_vec(&steps).unwrap_or_default(),
         },
-    });
-    decided.effects.extend(effects.into_iter().map(|effect| (id.clone(), effect)));
-    decided.steps.push((id.clone(), steps));
+    }
+}
+
+/// Whether an input is a hint from another run, which is no alarm where the run is gone. Who asked
+/// to be heard is answered, or it would ask for ever.
+fn is_hint(id: &RunId, input: &Input, decided: &mut Decided) -> bool {
+    let Input::Child(input) = input else { return false };
+    debug!(workflow.id = %id, "a hint for a run that is not there");
+    if let ChildInput::Changed { run, life: Some(life), .. } = input {
+        let input = Input::Child(ChildInput::Heard { life: *life });
+        decided.answers.push(RunInput { run: run.clone(), input });
+    }
+    true
 }
 
 /// What became of a run.
@@ -172,7 +279,6 @@ fn one(
 struct Advanced {
     steps: Vec<Step>,
     effects: Vec<Effect>,
-    changed: bool,
     settled: Vec<(String, Taking)>,
 }
 
@@ -198,9 +304,10 @@ fn advance(
         }));
         let Ok(outcome) = attempt else { return Err(Box::new((input, key))) };
         all.settled.extend(key.zip(outcome.taking));
+        // A hint that leads to a look at another run changes nothing by itself.
+        let follows = |effect: &Effect| outcome.changed || matches!(effect, Effect::Child(_));
+        all.effects.extend(outcome.effects.into_iter().filter(follows));
         if outcome.changed {
-            all.changed = true;
-            all.effects.extend(outcome.effects);
             all.steps.push(Step { at: now, input, events: outcome.events });
         }
     }

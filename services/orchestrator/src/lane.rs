@@ -17,7 +17,8 @@ use tracing::{debug, error, warn};
 
 use crate::{
     Config, Error,
-    decide::{Decided, decide},
+    children::Rules,
+    decide::{Arrived, Decided, decide},
     life, mail,
     ownership::Owned,
     programs::Programs,
@@ -211,7 +212,10 @@ impl Lane {
         }
         let MailWaiting { rows: events, more } = self.events(&mut inputs).await?;
         let time = now();
-        let mut decided = decide(&mut self.runs, &mut self.programs, inputs, events, time).await?;
+        let (depth_max, children_max) = (self.config.depth_max, self.config.children_max);
+        let rules = Rules { partitions: self.deps.partitions, depth_max, children_max };
+        let told = Arrived { inputs, events };
+        let mut decided = decide(&mut self.runs, &mut self.programs, told, rules, time).await?;
         for (input, reason) in std::mem::take(&mut decided.rejected) {
             error!(workflow.id = %input.run, reason, "an input cannot be handled; put aside");
             let raw = serde_json::to_vec(&input).unwrap_or_default();
@@ -224,6 +228,7 @@ impl Lane {
         if decided.batch.runs.is_empty() && decided.batch.mail.is_empty() {
             // Nothing to store: the positions go with the next commit.
             self.owned.positions.extend(positions);
+            Box::pin(self.follow(decided, time, shutdown)).await;
             return Ok(None);
         }
         let epochs = &self.owned.epochs;
@@ -264,6 +269,9 @@ impl Lane {
 
     async fn follow(&mut self, decided: Decided, time: kintsugi_core::Timestamp, stop: &Shutdown) {
         let mut outbox = Outbox { wake_at: decided.wake_at, ..Outbox::default() };
+        outbox.inputs = decided.answers;
+        let started = decided.batch.children.into_iter().map(|child| child.id);
+        outbox.inputs.extend(started.map(|run| RunInput { run, input: Input::Start }));
         let mut origin: Option<(RunId, Origin)> = None;
         for (id, effect) in decided.effects {
             if origin.as_ref().is_none_or(|(of, _)| *of != id) {

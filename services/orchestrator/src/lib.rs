@@ -5,6 +5,7 @@
 //! load, decide, one transaction, publish. Killed before the commit, the batch is read again;
 //! killed after it, the next owner asks after what the last moments gave out ([`unsaid`]).
 
+mod children;
 mod config;
 mod decide;
 mod lane;

@@ -1,6 +1,6 @@
 //! What people and systems outside hear of a run.
 
-use kintsugi_core::{DefinitionRef, Event, RunId, Step};
+use kintsugi_core::{ChildEvent, DefinitionRef, Event, RunId, Step};
 use kintsugi_nats::{Bus, LifeEvent};
 use kintsugi_observability::traceparent;
 use serde_json::{Value, json};
@@ -109,6 +109,30 @@ fn life(event: &Event, step: &Step, run: &Run, name: &str) -> Option<(&'static s
             "event.emitted",
             json!({ "workflow": name, "emittedAt": at, "event": { "id": id, "type": kind } }),
         ),
+        Event::Child(event) => child(event, task, at),
         _ => return None,
     })
+}
+
+/// A task that runs another workflow is a task like any other; the child tells of itself.
+fn child(event: &ChildEvent, task: impl Fn(&u64) -> Value, at: String) -> (&'static str, Value) {
+    let (kind, of, moment) = match event {
+        ChildEvent::Started { task, .. } => ("task.started", task, "startedAt"),
+        ChildEvent::Completed { task, .. } => ("task.completed", task, "completedAt"),
+        ChildEvent::Failed { task, .. } => ("task.faulted", task, "faultedAt"),
+        ChildEvent::Cancelled { task, .. } => ("task.cancelled", task, "cancelledAt"),
+        ChildEvent::Resumed { task, .. } => ("task.resumed", task, "resumedAt"),
+    };
+    let mut data = task(of);
+    data[moment] = at.into();
+    match event {
+        ChildEvent::Failed { run, error, .. } => {
+            (data["run"], data["error"]) = (json!(run), json!(error));
+        }
+        ChildEvent::Started { run, .. }
+        | ChildEvent::Completed { run, .. }
+        | ChildEvent::Cancelled { run, .. }
+        | ChildEvent::Resumed { run, .. } => data["run"] = json!(run),
+    }
+    (kind, data)
 }

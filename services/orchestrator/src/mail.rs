@@ -42,6 +42,12 @@ pub(crate) fn settle(run: &RunId, key: String, taking: Taking, mail: &mut MailBa
     }
 }
 
+/// Nothing of a run is written after all: the events that it was told wait on.
+pub(crate) fn untouched(run: &RunId, mail: &mut MailBatch) {
+    mail.taken.retain(|(of, _)| of != run);
+    mail.parked.retain(|(of, _)| of != run);
+}
+
 /// What an effect does to listeners, inboxes and the outbox.
 pub(crate) fn note(run: &RunId, effect: &Effect, now: Timestamp, mail: &mut MailBatch) {
     match effect {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use kintsugi_core::{CloudEvent, Effect, Fault, Input, RunId, Timestamp, partition_of};
+use kintsugi_core::{
+    ChildEffect, ChildInput, CloudEvent, Effect, Fault, Input, RunId, Timestamp, partition_of,
+};
 use kintsugi_nats::{Cancel, RunInput, TaskMessage, Verify, WakeHint, events_subject, stream};
 use kintsugi_observability::task_traceparent;
 use kintsugi_runtime::{Deps, Shutdown};
@@ -31,6 +33,7 @@ pub(crate) struct Outbox {
     pub(crate) cancels: Vec<Cancel>,
     pub(crate) verifies: Vec<Verify>,
     pub(crate) events: Vec<CloudEvent>,
+    pub(crate) inputs: Vec<RunInput>,
     pub(crate) wake_at: Option<i64>,
     pub(crate) has_letters: bool,
 }
@@ -62,11 +65,13 @@ impl Outbox {
             | Effect::Listen { .. }
             | Effect::Unlisten { .. }
             | Effect::Offer => {}
+            Effect::Child(effect) => self.inputs.extend(told(run, effect)),
         }
     }
 
     /// Sends everything. Tasks are tried until they are stored, the rest once: cancels save work,
-    /// checks are asked again, hints only make the retry engine prompt.
+    /// checks are asked again, hints only make the retry engine prompt, and what runs tell each
+    /// other is made up for by whoever waits for it.
     pub(crate) async fn send(
         mut self,
         deps: &Deps,
@@ -75,7 +80,14 @@ impl Outbox {
         shutdown: &Shutdown,
     ) {
         let bus = &deps.bus;
-        if !send_tasks(deps, &self.tasks, (now, memory), shutdown).await {
+        let told = std::mem::take(&mut self.inputs);
+        let tell = async {
+            if let Err(error) = bus.publish_inputs(told, deps.partitions).await {
+                warn!(error = &error as &dyn std::error::Error, "runs not told of each other");
+            }
+        };
+        let tasks = send_tasks(deps, &self.tasks, (now, memory), shutdown);
+        if !tokio::join!(tasks, tell).0 {
             self.verifies.extend(self.tasks.iter().map(|(task, _)| question(task)));
         }
         if let Err(error) = bus.publish_events(&self.events).await {
@@ -99,6 +111,23 @@ impl Outbox {
             warn!(error = &error as &dyn std::error::Error, "hints not sent");
         }
     }
+}
+
+/// What a run is told by another one.
+fn told(from: &RunId, effect: ChildEffect) -> Option<RunInput> {
+    let (run, input) = match effect {
+        // Answered before the commit.
+        ChildEffect::Start { .. } | ChildEffect::Look { .. } => return None,
+        ChildEffect::Cancel { run } => {
+            let reason = Some(format!("the run {from} does not wait for it any longer"));
+            (run, Input::Cancel { reason })
+        }
+        ChildEffect::TellParent { run, task, life } => {
+            (run, Input::Child(ChildInput::Changed { task, run: from.clone(), life }))
+        }
+        ChildEffect::TellChild { run, life } => (run, Input::Child(ChildInput::Heard { life })),
+    };
+    Some(RunInput { run, input })
 }
 
 /// Tries until every task is stored or refused; `false`: it gave up, and nobody knows which are.

@@ -17,6 +17,7 @@ pub(crate) struct Run {
     pub(crate) version: i64,
     pub(crate) wake_at: Option<i64>,
     pub(crate) updated_at: Timestamp,
+    pub(crate) ended_at: Option<i64>,
     pub(crate) trace_parent: Option<String>,
     pub(crate) state: RunState,
 }
@@ -31,6 +32,11 @@ pub(crate) struct Runs {
 impl Runs {
     pub(crate) fn new(store: Store, max: usize) -> Self {
         Self { store, max, known: HashMap::new() }
+    }
+
+    /// Where they come from.
+    pub(crate) fn store(&self) -> Store {
+        self.store.clone()
     }
 
     /// Has each of `ids` ready, where the store has it: one statement for all.
@@ -87,6 +93,7 @@ pub(crate) fn decode(row: RunRow) -> Option<(RunId, Run)> {
                 version: row.version,
                 wake_at: row.wake_at,
                 updated_at: Timestamp(row.updated_at),
+                ended_at: row.ended_at,
                 trace_parent: row.trace_parent,
                 state,
             },

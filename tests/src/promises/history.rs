@@ -1,6 +1,6 @@
 //! P7: histories are gapless, in order, end where they should, and replay to what is stored.
 
-use kintsugi_core::{Event, Program, RunState, Step, replay};
+use kintsugi_core::{ChildEvent, Event, Program, Step, replay};
 use kintsugi_definition::Expressions;
 
 use super::{Breaches, Record};
@@ -26,7 +26,7 @@ pub(super) fn check(
     in_order(record, breaches);
 
     let steps: Vec<Step> = record.steps().cloned().collect();
-    let fresh = RunState::new(record.state.raw_input.clone(), record.state.created_at);
+    let fresh = record.state.fresh();
     match replay(id, program, expressions, fresh, &steps) {
         Ok(state) => breaches.unless(state == record.state, 7, || {
             format!("{id} replays to {:?}, and is {:?}", state.status, record.state.status)
@@ -38,7 +38,8 @@ pub(super) fn check(
     });
 }
 
-/// Time does not go back, and nothing happens behind an end but refusals, and a redrive of a fault.
+/// Time does not go back, and nothing happens behind an end but refusals, and a redrive of a fault, here
+/// or in a child.
 fn in_order(record: &Record, breaches: &mut Breaches) {
     let id = &record.id;
     let mut ended: Option<&Event> = None;
@@ -49,7 +50,10 @@ fn in_order(record: &Record, breaches: &mut Breaches) {
         for event in &step.events {
             match (ended, event) {
                 (_, Event::ResultRefused { .. }) | (None, _) => {}
-                (Some(Event::RunFaulted { .. }), Event::TaskRedriven { .. }) => ended = None,
+                (
+                    Some(Event::RunFaulted { .. }),
+                    Event::TaskRedriven { .. } | Event::Child(ChildEvent::Resumed { .. }),
+                ) => ended = None,
                 (Some(end), event) => {
                     breaches.note(7, format!("{id} goes on behind {end:?}: {event:?}"));
                 }

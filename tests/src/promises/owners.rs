@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use kintsugi_core::{Phase, RunState, Status, TaskView};
+use kintsugi_core::{ChildPhase, ChildTask, Phase, RunState, Status, TaskView};
 use kintsugi_entities::{DeadLetterFilter, DeadLetterStatus, Page, Store};
 use kintsugi_nats::{Bus, TaskMessage, stream};
 use serde_json::Value;
@@ -58,7 +58,10 @@ pub fn unowned(runs: &[Record], holdings: &Holdings) -> BTreeSet<Unowned> {
                 found.insert(format!("{id}:{} under {}: {what}", task.task, task.state.epoch));
             }
         }
-        let is_idle = run.status == Status::Running && !run.state.tasks().any(is_busy);
+        let waits = |child: &ChildTask| matches!(child.phase, ChildPhase::Open { .. });
+        let is_idle = run.status == Status::Running
+            && !run.state.tasks().any(is_busy)
+            && !run.state.children().any(waits);
         if is_idle && run.state.pending.is_empty() {
             found.insert(format!("{id} runs, and nothing is under way"));
         }

@@ -2,7 +2,7 @@
 
 use kintsugi_gateway_ops::{
     self as ops, Problem,
-    types::{Definition, DefinitionPage, Registered},
+    types::{Definition, DefinitionPage, Registered, Retired},
 };
 use poem_openapi::{
     ApiResponse, OpenApi,
@@ -35,6 +35,11 @@ failure!(RegisterFailure:
     413 "The document is too large.",
     415 "The content type is not taken.",
     422 "The document is not accepted; `problems` has everything that is wrong with it.",
+    503 "The store did not answer.",
+);
+failure!(RetireFailure:
+    404 "There is no such definition.",
+    422 "`latest` names no version to retire.",
     503 "The store did not answer.",
 );
 failure!(ReadFailure:
@@ -112,11 +117,44 @@ impl Definitions {
         /// The version, or `latest`.
         version: Path<String>,
     ) -> Result<Json<Definition>, ReadFailure> {
-        let text = format!("{}/{}:{}", namespace.0, name.0, version.0);
-        let wanted = kintsugi_core::DefinitionRef::parse(&text).map_err(|error| {
-            Problem::not_found("definition_not_found", format!("there is no definition {text}"))
-                .detail(error.to_string())
-        })?;
+        let wanted = reference(&namespace.0, &name.0, &version.0)?;
         Ok(Json(ops::definitions::get(app.0, &wanted).await?))
     }
+
+    /// Retire a definition
+    ///
+    /// It starts no runs any more, `latest` is the next lower version, and open runs stay on it. Doing
+    /// it again changes nothing; a newer version takes its place.
+    #[oai(
+        path = "/v1/definitions/:namespace/:name/:version/retire",
+        method = "post",
+        operation_id = "retireDefinition",
+        tag = "Tag::Definitions"
+    )]
+    async fn retire(
+        &self,
+        app: Shared<'_>,
+        /// The namespace.
+        namespace: Path<String>,
+        /// The name.
+        name: Path<String>,
+        /// The exact version.
+        version: Path<String>,
+    ) -> Result<Json<Retired>, RetireFailure> {
+        let wanted = reference(&namespace.0, &name.0, &version.0)?;
+        Ok(Json(ops::retire::retire(app.0, &wanted).await?))
+    }
+}
+
+/// The definition that a path names. What is no name names none.
+fn reference(
+    namespace: &str,
+    name: &str,
+    version: &str,
+) -> Result<kintsugi_core::DefinitionRef, Problem> {
+    let text = format!("{namespace}/{name}:{version}");
+    kintsugi_core::DefinitionRef::parse(&text).map_err(|error| {
+        Problem::not_found("definition_not_found", format!("there is no definition {text}"))
+            .detail(error.to_string())
+    })
 }

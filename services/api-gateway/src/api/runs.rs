@@ -1,5 +1,7 @@
 //! Runs: start, show, list, cancel, wait for the result.
 
+#![expect(clippy::too_many_arguments, reason = "an operation has one for each query parameter")]
+
 use std::time::Duration;
 
 use kintsugi_gateway_ops::{
@@ -55,7 +57,7 @@ pub(crate) enum Cancel {
 failure!(StartFailure:
     400 "The body is no JSON, or a header is malformed.",
     404 "There is no such definition.",
-    409 "The id or the idempotency key is taken by another request.",
+    409 "The id or the idempotency key is taken by another request, or the definition is retired.",
     413 "The input is too large.",
     415 "The content type is not taken.",
     422 "The body is JSON, but no start.",
@@ -117,12 +119,15 @@ impl Runs {
         definition: Query<Option<String>>,
         /// Only those of this namespace.
         namespace: Query<Option<String>>,
+        /// Only those that this run started.
+        parent: Query<Option<String>>,
         /// At most so many, 1 to 200. Default: 50.
         limit: Query<Option<u32>>,
         /// `next` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<RunPage>, RunFailure> {
-        let filter = ops::runs::filter(status.0.as_deref(), definition.0, namespace.0)?;
+        let (status, parent) = (status.0.as_deref(), parent.0.as_deref());
+        let filter = ops::runs::filter(status, definition.0, namespace.0, parent)?;
         let page = ops::page(limit.0, cursor.0)?;
         Ok(Json(ops::runs::list(app.0, &filter, page).await?))
     }

@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_secs(25);
 const TIMEOUT_HEADER: &str = "Kintsugi-Timeout";
 
 /// Name, subject, concurrency, and what it is for.
-const ENDPOINTS: [(&str, &str, usize, &str); 10] = [
+const ENDPOINTS: [(&str, &str, usize, &str); 11] = [
     ("define", "kintsugi.api.define", 16, "register a definition; payload: YAML or JSON"),
     ("start", "kintsugi.api.start.*.*", STARTS_MAX, "start a run; payload: its input as JSON"),
     ("run", "kintsugi.api.run.*.*", RUNS_MAX, "start a run and wait for its result"),
@@ -36,6 +36,7 @@ const ENDPOINTS: [(&str, &str, usize, &str); 10] = [
     ("redrive", "kintsugi.api.redrive", 64, "redrive a dead letter; payload: its id"),
     ("list", "kintsugi.api.list", 64, "list runs; payload: nothing, or JSON that restricts it"),
     ("definitions", "kintsugi.api.definitions", 64, "list definitions; payload as for list"),
+    ("retire", "kintsugi.api.retire", 16, "retire a definition; payload: namespace/name:version"),
 ];
 
 /// Registers the gateway and its endpoints.
@@ -93,12 +94,16 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
         }
         "list" => {
             let list = payload::list(&bytes)?;
-            let filter =
-                ops::runs::filter(list.status.as_deref(), list.definition, list.namespace)?;
+            let (status, parent) = (list.status.as_deref(), list.parent.as_deref());
+            let filter = ops::runs::filter(status, list.definition, list.namespace, parent)?;
             let page = ops::page(list.limit, list.cursor)?;
             ops::runs::list(app, &filter, page).await?.to_json_string()
         }
         "definitions" => definitions(app, &bytes).await?,
+        "retire" => {
+            let payload::Named { id } = payload::with_id(&bytes)?;
+            ops::retire::retire(app, &DefinitionRef::parse(&id)?).await?.to_json_string()
+        }
         other => {
             let title = format!("there is no endpoint {other}");
             return Err(Problem::not_found("not_found", title));
@@ -138,7 +143,9 @@ async fn signal_to(
 
 async fn definitions(app: &App, bytes: &[u8]) -> Result<String, Problem> {
     let list = payload::list(bytes)?;
-    for (name, given) in [("status", &list.status), ("definition", &list.definition)] {
+    let unfit =
+        [("status", &list.status), ("definition", &list.definition), ("parent", &list.parent)];
+    for (name, given) in unfit {
         if given.is_some() {
             let title = format!("a list of definitions has no `{name}`");
             return Err(Problem::unprocessable("invalid_body", title));

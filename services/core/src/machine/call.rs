@@ -4,16 +4,17 @@ use serde_json::Value;
 
 use super::{Machine, Op, data::Ended, scope::Place};
 use crate::{
-    Body, Call, DEPTH_MAX, Effect, Error, ErrorKind, Event, Fault, Kind, LossCause, Node, NodeId,
-    Phase, Program, TaskState, Timestamp, WhenExhausted, Work, is_too_deep,
+    Body, Call, ChildPhase, DEPTH_MAX, Effect, Error, ErrorKind, Event, Fault, Frame, Kind,
+    LossCause, Node, NodeId, Phase, Program, TaskState, Timestamp, WhenExhausted, Work,
+    is_too_deep,
 };
 
 /// How long a dispatched attempt may go unheard of before the failure detector is asked to look
 /// for it, in milliseconds: below the 5 s within which a breach of promise P2 is mended.
-const CHECK_FIRST_MS: u64 = 3_000;
+pub(super) const CHECK_FIRST_MS: u64 = 3_000;
 
 /// The longest between two such checks of one attempt, which may wait for a worker for days.
-const CHECK_MAX_MS: u64 = 300_000;
+pub(super) const CHECK_MAX_MS: u64 = 300_000;
 
 /// Whether an attempt is out: its message or its worker is.
 pub(super) fn is_out(task: &TaskState) -> bool {
@@ -23,6 +24,18 @@ pub(super) fn is_out(task: &TaskState) -> bool {
 /// Whether the engine or a worker has something to do for it.
 pub(super) fn is_busy(task: &TaskState) -> bool {
     is_out(task) || matches!(task.phase, Phase::Backoff { .. })
+}
+
+/// Whether something is under way for a frame, here, at a worker or in a child.
+pub(super) fn has_work(frame: &Frame) -> bool {
+    let Body::Task(open) = &frame.body else { return false };
+    match &open.work {
+        Work::Call(task) => is_busy(task),
+        Work::Child(child) => {
+            matches!(child.phase, ChildPhase::Wanted { .. } | ChildPhase::Open { .. })
+        }
+        _ => false,
+    }
 }
 
 /// The effect that gives an attempt out.
@@ -47,7 +60,7 @@ pub(super) fn dispatch(
 }
 
 impl<'a> Machine<'a> {
-    /// Opens a `wait` or a `call`.
+    /// Opens a `wait`, a `call` or a `run: workflow`.
     pub(super) fn open_leaf(
         &mut self,
         parent: u64,
@@ -82,12 +95,14 @@ impl<'a> Machine<'a> {
                 refusals: 0,
                 error: None,
             })),
+            Kind::RunWorkflow(run) => self.wanted_child(run, input, &place)?,
             _ => return Ok(()),
         };
-        let is_call = matches!(work, Work::Call(_));
         let number = self.open_task(parent, id, node, raw, own, work)?;
-        if is_call {
-            self.give_out(number);
+        match &node.kind {
+            Kind::Call(_) => self.give_out(number),
+            Kind::RunWorkflow(_) => self.want_child(number),
+            _ => {}
         }
         Ok(())
     }
@@ -285,9 +300,11 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn resume(&mut self) {
+    /// Takes a faulted run up again.
+    pub(super) fn resume(&mut self) {
         self.state.status = crate::Status::Running;
         self.state.error = None;
+        self.begin_life();
         let (now, started) = (self.now, self.state.started_at.unwrap_or(self.now));
         self.state.deadline = self.state.deadline.map(|end| now.plus(end.since(started)));
         let numbers: Vec<u64> = self.state.frames.keys().copied().collect();
@@ -306,6 +323,7 @@ impl<'a> Machine<'a> {
                 _ => {}
             }
         }
+        self.take_up_children();
     }
 
     pub(super) fn call_mut(&mut self, number: u64) -> Option<(NodeId, &mut TaskState)> {

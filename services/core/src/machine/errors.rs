@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{Machine, Op, call, scope::Place};
 use crate::{
-    Body, Catch, Effect, Error, ErrorFilter, Event, Kind, Node, Phase, Status, Timestamp, TryPhase,
-    Work, retry::scramble,
+    Body, Catch, Effect, Error, Event, Kind, Node, Phase, Status, Timestamp, TryPhase, Work,
+    scramble,
 };
 
 /// What a `try` does about an error.
@@ -179,8 +179,7 @@ impl Machine<'_> {
     }
 
     fn interrupt(&mut self) {
-        let redrivable = self.state.tasks().any(|task| task.state.phase == Phase::DeadLettered);
-        if !redrivable {
+        if !self.state.is_redrivable() {
             let roots = self.children_of(None);
             for root in roots {
                 self.close(root);
@@ -257,20 +256,6 @@ impl Machine<'_> {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         scramble(run ^ scramble(task) ^ attempt.rotate_left(32))
-    }
-}
-
-impl ErrorFilter {
-    /// Whether each field that is given is equal; types match over families.
-    fn takes(&self, error: &Error) -> bool {
-        fn same<T: PartialEq>(wanted: Option<&T>, found: Option<&T>) -> bool {
-            wanted.is_none_or(|wanted| found == Some(wanted))
-        }
-        self.kind.as_ref().is_none_or(|kind| error.is_of_type(kind))
-            && self.status.is_none_or(|status| status == error.status)
-            && same(self.instance.as_ref(), error.instance.as_ref())
-            && same(self.title.as_ref(), error.title.as_ref())
-            && same(self.detail.as_ref(), error.detail.as_ref())
     }
 }
 

@@ -58,7 +58,9 @@ impl Machine<'_> {
             | Kind::Function { .. } => {
                 return self.open_scope(parent, id, node, raw, own);
             }
-            Kind::Wait(_) | Kind::Call(_) => return self.open_leaf(parent, id, node, raw, own),
+            Kind::Wait(_) | Kind::Call(_) | Kind::RunWorkflow(_) => {
+                return self.open_leaf(parent, id, node, raw, own);
+            }
             Kind::Listen(_) => return self.open_listen(parent, id, node, raw, own),
         };
         self.note(Event::TaskLeft { pointer: node.pointer.clone() });

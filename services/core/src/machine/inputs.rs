@@ -18,9 +18,11 @@ impl Machine<'_> {
             (Status::Pending, Input::Start | Input::Tick) => self.start(),
             (Status::Pending, Input::Cancel { reason }) => self.cancel(reason.clone()),
             (Status::Pending, _) | (_, Input::Start) => {}
+            (_, Input::Child(input)) => self.take_child(input),
             (Status::Faulted, Input::Redrive { task, epoch, input }) => {
                 self.take_redrive(*task, *epoch, input.as_ref());
             }
+            (status, Input::Tick) if status.is_terminal() => self.tick_others(),
             (status, input) if status.is_terminal() => self.refuse_zombie(input),
             (_, Input::Tick) => self.tick(),
             (_, Input::Cancel { reason }) => self.cancel(reason.clone()),
@@ -159,6 +161,7 @@ impl Machine<'_> {
             }
             return self.fault(error);
         }
+        self.tick_others();
         let numbers: Vec<u64> = self.state.frames.keys().copied().collect();
         for number in numbers {
             // What was due at the same time may have ended the run.
@@ -197,6 +200,7 @@ impl Machine<'_> {
                 Phase::Dispatched { check_at, .. } if *check_at <= now => self.verify(number),
                 _ => {}
             },
+            Work::Child(_) => self.tick_child(number),
             _ => {}
         }
     }

@@ -102,6 +102,7 @@ impl Machine<'_> {
             Work::Listen(hearing) if !hearing.interrupted => {
                 return self.listened(number, open.node, hearing.count);
             }
+            Work::Child(child) => return self.child_closed(number, *child),
             _ => return,
         };
         if call::is_out(&task) {

@@ -6,6 +6,7 @@
 //! for ever is cut off, stored and continued instead of holding up its partition.
 
 mod call;
+mod child;
 mod data;
 mod emit;
 mod errors;
@@ -120,9 +121,13 @@ impl<'a> Machine<'a> {
         let mut machine =
             Self { run, program, evaluate, state, now, queue, out: Outcome::default() };
         machine.out.changed = !machine.queue.is_empty();
+        let was_over = machine.state.status.is_terminal();
         machine.take(input);
         machine.work();
         machine.settle_status();
+        if machine.state.status.is_terminal() && !was_over {
+            machine.tell_parent();
+        }
         machine.out
     }
 
@@ -162,8 +167,7 @@ impl<'a> Machine<'a> {
         if self.state.status.is_terminal() || self.state.status == Status::Pending {
             return;
         }
-        let busy =
-            !self.state.pending.is_empty() || self.state.tasks().any(|t| call::is_busy(t.state));
+        let busy = !self.state.pending.is_empty() || self.state.frames.values().any(call::has_work);
         let status = if busy { Status::Running } else { Status::Waiting };
         if self.state.status != status {
             self.state.status = status;

@@ -17,6 +17,7 @@ mod raise;
 mod resource;
 mod retry;
 mod run;
+mod run_workflow;
 mod schema;
 mod task;
 mod template;

@@ -1,4 +1,5 @@
-//! `run`: processes that the engine's own worker starts, where the deployment allows it.
+//! `run`: another workflow, or a process that the engine's own worker starts, where the deployment
+//! allows it.
 
 use kintsugi_core::{Ability, Kind, Template};
 use serde_json::json;
@@ -28,18 +29,13 @@ impl<'a> Compiler<'a> {
             self.problem(problem.hint(format!("it has one of {}", kinds.join(", "))));
             return nothing();
         };
+        let (body, at) = fields.at(kind).unwrap_or((tree, pointer.to_owned()));
         let (ability, task_type) = match kind {
             "shell" => (Ability::Shell, "run-shell"),
             "script" => (Ability::Script, "run-script"),
             "container" => (Ability::Container, "run-container"),
-            _ => {
-                let mark = fields.entry(kind).map_or(tree.mark, |entry| entry.mark);
-                let hint = "start the other workflow through the API";
-                self.unsupported(mark, &fields.path(kind), "`run.workflow`", hint);
-                return nothing();
-            }
+            _ => return self.run_workflow(&fields, body, &at),
         };
-        let (body, at) = fields.at(kind).unwrap_or((tree, pointer.to_owned()));
         self.able(ability, body, &at, &format!("`run.{kind}`"));
         let mut shared = self.process_options(&fields);
         self.built_in(task, task_type, &at, |c| {

@@ -79,6 +79,8 @@ pub struct DefinitionSummary {
     pub digest: String,
     /// When it was registered.
     pub created_at: String,
+    /// Since when it starts no runs any more.
+    pub retired_at: Option<String>,
 }
 
 /// A registered definition.
@@ -99,6 +101,8 @@ pub struct Definition {
     pub digest: String,
     /// When it was registered.
     pub created_at: String,
+    /// Since when it starts no runs any more.
+    pub retired_at: Option<String>,
     /// Format of the source: `yaml` or `json`.
     pub format: String,
     /// The text as it was registered.
@@ -118,6 +122,15 @@ pub struct DefinitionResource {
     pub digest: String,
     /// Bytes of its content.
     pub size_bytes: u64,
+}
+
+/// A definition that starts no runs any more.
+#[derive(Clone, Debug, Object)]
+pub struct Retired {
+    /// `namespace/name:version`.
+    pub definition: String,
+    /// Since when.
+    pub retired_at: String,
 }
 
 /// A page of definitions.

@@ -14,12 +14,12 @@ mod tasks;
 pub use dead_letters::{DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven};
 pub use definitions::{
     Definition, DefinitionPage, DefinitionProblem, DefinitionResource, DefinitionSummary,
-    Registered,
+    Registered, Retired,
 };
 pub use requests::{CancelRequest, RedriveRequest, StartRequest};
 pub use runs::{
-    Accepted, HistoryEntry, HistoryPage, Run, RunError, RunPage, RunResult, RunStatus, RunSummary,
-    Started,
+    Accepted, HistoryEntry, HistoryPage, ParentRun, Run, RunError, RunPage, RunResult, RunStatus,
+    RunSummary, Started,
 };
 pub use signals::{SignalRequest, Signalled};
 pub use system::{

@@ -100,6 +100,8 @@ pub struct RunSummary {
     pub updated_at: String,
     /// When it ended.
     pub ended_at: Option<String>,
+    /// The run that started it.
+    pub parent: Option<String>,
 }
 
 /// A page of runs, newest first.
@@ -142,10 +144,27 @@ pub struct Run {
     pub history_length: i64,
     /// The trace that shows the run.
     pub trace_id: String,
+    /// The run that started it, and by which task.
+    pub parent: Option<ParentRun>,
+    /// Runs that it started, the newest first.
+    pub children: Vec<RunSummary>,
+    /// There are more children than are listed here; `/v1/runs?parent=` has them all.
+    pub children_truncated: bool,
     /// The tasks that workers executed, execute or will execute, in the order of dispatch.
     pub tasks: Vec<Task>,
     /// There are more tasks than are listed here; `/v1/runs/{id}/tasks` has them all.
     pub tasks_truncated: bool,
+}
+
+/// The task that started a run.
+#[derive(Clone, Debug, Object)]
+pub struct ParentRun {
+    /// Its run.
+    pub run: String,
+    /// Its number there.
+    pub task: u64,
+    /// Whether it waits for the end.
+    pub awaited: bool,
 }
 
 /// How a run ended, or that it has not.

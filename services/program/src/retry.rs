@@ -91,7 +91,8 @@ impl RetryPolicy {
 }
 
 /// Mixes a seed into 64 well-spread bits (`SplitMix64`'s finalizer, Steele et al. 2014).
-pub(crate) fn scramble(seed: u64) -> u64 {
+#[must_use]
+pub fn scramble(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

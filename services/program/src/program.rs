@@ -204,6 +204,8 @@ pub enum Kind {
     Emit(Box<EventTemplate>),
     /// Waits for events.
     Listen(Box<Listen>),
+    /// Runs another workflow.
+    RunWorkflow(Box<crate::RunWorkflow>),
 }
 
 /// One case of a switch.
@@ -376,5 +378,20 @@ impl Program {
     #[must_use]
     pub fn list(&self, id: ListId) -> &[NodeId] {
         self.lists.get(id.0 as usize).map_or(&[], |list| list.0.as_slice())
+    }
+}
+
+impl ErrorFilter {
+    /// Whether each field that is given is equal; types match over families.
+    #[must_use]
+    pub fn takes(&self, error: &crate::Error) -> bool {
+        fn same<T: PartialEq>(wanted: Option<&T>, found: Option<&T>) -> bool {
+            wanted.is_none_or(|wanted| found == Some(wanted))
+        }
+        self.kind.as_ref().is_none_or(|kind| error.is_of_type(kind))
+            && self.status.is_none_or(|status| status == error.status)
+            && same(self.instance.as_ref(), error.instance.as_ref())
+            && same(self.title.as_ref(), error.title.as_ref())
+            && same(self.detail.as_ref(), error.detail.as_ref())
     }
 }

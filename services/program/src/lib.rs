@@ -1,0 +1,36 @@
+//! What a definition compiles to, and the words that it is made of: names, times, errors, events,
+//! retries.
+//!
+//! Data only, and as pure as the machine that runs it: no IO, no clock, no randomness. Others reach all
+//! of it through `kintsugi-core`.
+
+mod ability;
+mod cloud_event;
+mod depth;
+mod error;
+mod evaluate;
+mod id;
+mod program;
+mod retry;
+mod run_workflow;
+mod strategy;
+mod time;
+
+pub use ability::Ability;
+pub use cloud_event::{
+    CloudEvent, CloudEventError, EVENT_BYTES_MAX, is_event_attribute, is_event_time,
+};
+pub use depth::{DEPTH_MAX, is_too_deep};
+pub use error::{Error, ErrorKind};
+pub use evaluate::{Evaluate, EvaluateError, Variables};
+pub use id::{DefinitionRef, IdError, RunId, TaskKey, is_dns_label, partition_of};
+pub use program::{
+    Call, Case, Catch, Deferred, ErrorFilter, ErrorTemplate, Export, Expr, Flow, Jump, Kind, List,
+    ListId, Node, NodeId, Program, Schema, Span, TaskPolicy, Template, TryRetry, WhenExhausted,
+};
+pub use retry::{Backoff, RetryPolicy, scramble};
+pub use run_workflow::RunWorkflow;
+pub use strategy::{
+    Correlation, EventFilter, EventTemplate, ForEach, Listen, Matcher, Read, Strategy, Until,
+};
+pub use time::Timestamp;
