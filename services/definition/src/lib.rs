@@ -41,6 +41,8 @@ pub struct Compiled {
     pub source_format: Format,
     /// What is accepted but probably not meant.
     pub warnings: Vec<Problem>,
+    /// What another runtime of the language would not do, or would refuse.
+    pub portability: Vec<Problem>,
 }
 
 /// How far compiling came.
@@ -92,6 +94,7 @@ pub fn compile_with(
             resources: made.resources,
             source_format,
             warnings: made.warnings,
+            portability: made.portability,
         })))
     })
 }

@@ -50,6 +50,7 @@ pub async fn define(app: &App, source: Vec<u8>) -> Result<(Registered, bool), Pr
         version: reference.version.clone(),
         digest: compiled.digest,
         warnings: compiled.warnings.iter().map(DefinitionProblem::from).collect(),
+        portability: compiled.portability.iter().map(DefinitionProblem::from).collect(),
     };
     match put {
         Put::Created => {
