@@ -8,6 +8,7 @@ mod dialect;
 mod m20261123_000001_first;
 mod m20261124_000001_resources;
 mod m20261125_000001_events;
+mod m20261126_000001_mended;
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000001_first::First),
             Box::new(m20261124_000001_resources::Resources),
             Box::new(m20261125_000001_events::Events),
+            Box::new(m20261126_000001_mended::Mended),
         ]
     }
 }

@@ -82,6 +82,8 @@ pub struct StreamState {
     pub messages: u64,
     /// How many bytes they take.
     pub bytes: u64,
+    /// How many bytes they may take; 0: as many as there is room for.
+    pub bytes_max: u64,
 }
 
 #[derive(Deserialize)]
@@ -208,6 +210,7 @@ fn state(name: &str, info: Option<&Info>, is_new: bool) -> StreamState {
         last_seq: at(|state| state.last_seq),
         messages: at(|state| state.messages),
         bytes: at(|state| state.bytes),
+        bytes_max: info.and_then(|info| info.config.get("max_bytes")?.as_u64()).unwrap_or(0),
     }
 }
 

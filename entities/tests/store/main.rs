@@ -67,6 +67,7 @@ cases![
     others::streams_and_cursors_are_remembered,
     others::counts_are_right,
     others::retention_keeps_what_is_needed,
+    others::runs_that_nobody_told_are_overdue,
     others::a_second_connection_finds_the_schema_there,
 ];
 
