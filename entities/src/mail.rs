@@ -12,7 +12,7 @@ use sea_orm::{Statement, TransactionTrait};
 use crate::batch::ROWS_MAX;
 use crate::entity::{inbox, listener, outbox};
 use crate::row::{
-    ListenerRow, MailLimit, MailRow, MailWaiting, OutboxRow, Posted, run_id,
+    ListenerRow, MailLimit, MailRow, MailWaiting, OutboxRow, Overdue, Posted, run_id,
 };
 use crate::sql::{self, Rows};
 use crate::{Backend, Error, Store};
@@ -228,19 +228,15 @@ impl Store {
         Ok(waiting)
     }
 
-    /// What has waited since before `before`: runs with events that nobody parked, and keys of events
-    /// that were to be published. One statement, since it is asked for ever and mostly in vain.
+    /// What has waited since before `before`. One statement, since it is asked for ever and mostly in
+    /// vain.
     ///
     /// # Errors
     ///
     /// When the database does not answer.
-    pub async fn mail_overdue(
-        &self,
-        before: i64,
-        limit: u32,
-    ) -> Result<(Vec<RunId>, Vec<String>), Error> {
+    pub async fn mail_overdue(&self, before: i64, limit: u32) -> Result<Overdue, Error> {
         #[derive(FromQueryResult)]
-        struct Overdue {
+        struct Waits {
             id: String,
             kind: String,
         }
@@ -249,21 +245,24 @@ impl Store {
                 WHERE parked = 0 AND at < {before} LIMIT {limit}) AS runs
             UNION ALL
             SELECT id, kind FROM (SELECT key AS id, 'key' AS kind FROM outbox
-                WHERE at < {before} ORDER BY at LIMIT {limit}) AS keys"
+                WHERE at < {before} ORDER BY at LIMIT {limit}) AS keys
+            UNION ALL
+            SELECT id, kind FROM (SELECT id, 'request' AS kind FROM requests
+                WHERE at < {before} ORDER BY at LIMIT {limit}) AS asked"
         );
-        let rows = Overdue::find_by_statement(self.statement(&sql, []))
+        let rows = Waits::find_by_statement(self.statement(&sql, []))
             .all(self.reader())
             .await
-            .map_err(Error::because("find events that wait"))?;
-        let (mut runs, mut keys) = (Vec::new(), Vec::new());
-        for Overdue { id, kind } in rows {
-            if kind == "run" {
-                runs.push(run_id(&id)?);
-            } else {
-                keys.push(id);
+            .map_err(Error::because("find what waits"))?;
+        let mut overdue = Overdue::default();
+        for Waits { id, kind } in rows {
+            match kind.as_str() {
+                "run" => overdue.runs.push(run_id(&id)?),
+                "key" => overdue.sent.push(id),
+                _ => overdue.requests.push(id),
             }
         }
-        Ok((runs, keys))
+        Ok(overdue)
     }
 
     /// Every listen that is open.

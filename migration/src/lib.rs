@@ -9,6 +9,7 @@ mod m20261123_000001_first;
 mod m20261124_000001_resources;
 mod m20261125_000001_events;
 mod m20261126_000001_mended;
+mod m20261126_000002_requests;
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000001_resources::Resources),
             Box::new(m20261125_000001_events::Events),
             Box::new(m20261126_000001_mended::Mended),
+            Box::new(m20261126_000002_requests::Requests),
         ]
     }
 }

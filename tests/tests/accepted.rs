@@ -52,6 +52,45 @@ fn orchestrators(engine: &mut Engine, alive: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_of_a_run_happens_once_though_the_stream_is_lost() {
+    let Some((mut engine, bus)) = engine(Shape::Services).await else { return };
+    let sleeper = engine.client.start("test/sleeper:1.0.0", Value::Null).await;
+    let waits = |run: &Value| run["status"] == "waiting";
+    engine.client.until(&sleeper, "it sleeps", SOON, waits).await;
+    let picky = engine.client.start("test/picky:1.0.0", json!({"mode": "fatal"})).await;
+    assert_eq!(engine.client.ended(&picky, SOON).await["status"], "faulted");
+    let (_, letters) = engine.client.get(&format!("/v1/dead-letters?run={picky}")).await;
+    let letter = letters["items"][0]["id"].as_str().unwrap();
+    let letter = format!("/v1/dead-letters/{letter}/redrive");
+
+    orchestrators(&mut engine, false);
+    let cancel = format!("/v1/runs/{sleeper}/cancel");
+    for _ in 0..2 {
+        let asked = json!({"reason": "enough"});
+        assert_eq!(engine.client.post(&cancel, &asked).await.0, 202);
+        let edited = json!({"input": {"mode": "succeed", "output": "mended"}});
+        let (status, body) = engine.client.post(&letter, &edited).await;
+        assert_eq!(status, 202, "{body}");
+    }
+    let otherwise = engine.client.post(&letter, &json!({"input": {}})).await;
+    assert_eq!((otherwise.0.as_u16(), &otherwise.1["code"]), (409, &json!("not_open")));
+    delete(&bus, stream::EVENTS).await;
+    orchestrators(&mut engine, true);
+
+    assert_eq!(engine.client.ended(&sleeper, SOON).await["status"], "cancelled");
+    let done = |run: &Value| run["status"] == "completed";
+    let mended = engine.client.until(&picky, "it is redriven", SOON, done).await;
+    assert_eq!(mended["output"], "mended");
+    let known = engine.postgres.as_ref().unwrap();
+    eventually("nothing is left to be asked", SOON, || async {
+        (known.psql_in("postgres", "SELECT count(*) FROM requests") == "0").then_some(())
+    })
+    .await;
+    assert_eq!(told(&engine, &sleeper, "run_cancelled").await, 1);
+    assert_eq!(told(&engine, &picky, "task_redriven").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_whose_run_was_killed_before_it_was_published_is_there_once() {
     let Some((mut engine, bus)) = engine(Shape::Services).await else { return };
     let hears = engine.client.start("test/hear:1.0.0", Value::Null).await;
