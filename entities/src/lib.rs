@@ -20,6 +20,7 @@ mod notifications;
 mod options;
 mod page;
 mod partitions;
+mod requests;
 mod retention;
 mod row;
 mod runs;
@@ -38,7 +39,7 @@ pub use page::{Page, Paged};
 pub use row::{
     Batch, Committed, Counts, Created, DeadLetterFilter, DeadLetterRow, DeadLetterStatus,
     Definition, DefinitionSummary, HistoryRow, ListenerRow, MailBatch, MailLimit, MailRow,
-    MailWaiting, NewDefinition, NewRun, NotificationRow, NotificationStatus, OutboxRow,
-    PartitionRow, Posted, Put, RecoveryRow, RunFilter, RunRow, RunSummary, RunWrite,
+    MailWaiting, NewDefinition, NewRun, NotificationRow, NotificationStatus, OutboxRow, Overdue,
+    PartitionRow, Posted, Put, RecoveryRow, RequestRow, RunFilter, RunRow, RunSummary, RunWrite,
 };
 pub use store::Store;

@@ -10,7 +10,7 @@ pub mod stream {
     pub const EVENTS: &str = "KINTSUGI_EVENTS";
     /// Tasks for workers.
     pub const TASKS: &str = "KINTSUGI_TASKS";
-    /// Starts that were published rather than requested.
+    /// Whatever was published below `kintsugi.in.`: starts, and what turns out to be none.
     pub const INTAKE: &str = "KINTSUGI_INTAKE";
     /// Events that were published, by anyone, for the runs that listen.
     pub const CLOUDEVENTS: &str = "KINTSUGI_CLOUDEVENTS";
@@ -34,7 +34,9 @@ pub(crate) const WAKE: &str = "kintsugi.wake";
 pub(crate) const BEAT: &str = "kintsugi.service.beat";
 pub(crate) const EVENTS_PREFIX: &str = "kintsugi.events.";
 pub(crate) const LIFE_PREFIX: &str = "kintsugi.life.";
-pub(crate) const PUBLISHED_PREFIX: &str = "kintsugi.in.event.";
+pub(crate) const PUBLISHED_PREFIX: &str = "kintsugi.cloudevents.";
+/// Events that come by the intake, in which every subject below `kintsugi.in.` ends up.
+pub(crate) const INTAKE_EVENT_PREFIX: &str = "kintsugi.in.event.";
 
 /// Whether `text` may stand in a subject as one token: `[A-Za-z0-9_-]{1,64}`.
 #[must_use]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kintsugi_core::Status;
 use kintsugi_entities::{
     Batch, DeadLetterFilter, DeadLetterStatus, NotificationRow, NotificationStatus, Page,
-    RecoveryRow, Store,
+    RecoveryRow, RunWrite, Store,
 };
 
 use crate::make::{batch, dead_letter, end, id, run, write};
@@ -154,6 +154,16 @@ pub(crate) async fn counts_are_right(store: Store) {
     assert_eq!(counts.definitions, 0);
 }
 
+pub(crate) async fn runs_that_nobody_told_are_overdue(store: Store) {
+    store.runs_create(&[run("a"), run("b"), run("c")]).await.unwrap();
+    let due = |name, wake_at| RunWrite { wake_at: Some(wake_at), ..write(name, 0) };
+    let batch = batch(vec![due("a", 10), due("b", 20), end("c", 0, Status::Completed, 5)]);
+    store.commit_batch(&batch).await.unwrap();
+    for (before, overdue) in [(9, 0), (10, 1), (20, 2)] {
+        assert_eq!(store.runs_overdue(before).await.unwrap(), overdue);
+    }
+}
+
 pub(crate) async fn retention_keeps_what_is_needed(store: Store) {
     let names = ["old", "young", "open", "letter", "told"];
     store.runs_create(&names.map(run)).await.unwrap();
@@ -169,6 +179,8 @@ pub(crate) async fn retention_keeps_what_is_needed(store: Store) {
         ..Batch::default()
     };
     store.commit_batch(&ended).await.unwrap();
+    let mended = |name| RecoveryRow { run: Some(id(name)), ..recovery(name, 1, None) };
+    store.recovery_note(&[mended("old"), mended("young"), mended("told")]).await.unwrap();
     let told = NotificationRow { run: id("told"), ..notification("n", 1) };
     store.notifications_add(&[told]).await.unwrap();
     assert_eq!(store.runs_delete_ended_before(500, 10).await.unwrap(), 1);
@@ -177,6 +189,12 @@ pub(crate) async fn retention_keeps_what_is_needed(store: Store) {
     store.notification_done("n").await.unwrap();
     assert_eq!(store.runs_delete_ended_before(500, 10).await.unwrap(), 1);
     assert_eq!(store.run_get(&id("told")).await.unwrap(), None);
+    assert_eq!(
+        store.recoveries_list(Page { limit: 9, cursor: None }, None).await.unwrap().items.len(),
+        1
+    );
+    let mended = store.counts().await.unwrap().recoveries;
+    assert_eq!(mended["worker_dead"], 3, "what was mended stays counted");
     // The id is free again, for a run of its own.
     store.runs_create(&[run("old")]).await.unwrap();
     store.commit_batch(&batch(vec![write("old", 0)])).await.unwrap();

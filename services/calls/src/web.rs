@@ -1,17 +1,21 @@
 //! HTTP requests as every call makes them: guarded, bounded, and followed only as allowed.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use kintsugi_egress::{Forbidden, Guarded};
 use kintsugi_worker::Failure;
 use reqwest::{
-    Client, Method, StatusCode, Url,
+    Certificate, Client, Method, StatusCode, Url,
     header::{
         AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION,
         PROXY_AUTHORIZATION, TRANSFER_ENCODING,
     },
     redirect,
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use crate::{Error, HttpConfig, sensitive::Sensitive};
 
@@ -66,6 +70,8 @@ impl Web {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .redirect(redirect::Policy::none())
+            // Besides those that the system trusts.
+            .tls_certs_merge(config.ca.as_deref().map_or_else(|| Ok(Vec::new()), authorities)?)
             .connect_timeout(config.connect_timeout)
             .dns_resolver(Guarded::shared(config.allowed()))
             // A proxy would resolve names itself, past the guard.
@@ -182,6 +188,24 @@ impl Outgoing {
         }
         Ok(())
     }
+}
+
+/// The authorities in a file.
+fn authorities(file: &Path) -> Result<Vec<Certificate>, Error> {
+    let refused = |why: String| Error::Authorities { file: file.to_owned(), why };
+    let bytes = std::fs::read(file).map_err(|error| refused(error.to_string()))?;
+    let found = Certificate::from_pem_bundle(&bytes).map_err(|_| refused("not PEM".to_owned()))?;
+    if found.is_empty() {
+        return Err(refused("no `-----BEGIN CERTIFICATE-----` in it".to_owned()));
+    }
+    // One that cannot be read would be an error of the whole client, which does not say where it is.
+    let mut store = rustls::RootCertStore::empty();
+    for (number, der) in CertificateDer::pem_slice_iter(&bytes).enumerate() {
+        let added = der.map_err(|error| error.to_string());
+        let added = added.and_then(|der| store.add(der).map_err(|error| error.to_string()));
+        added.map_err(|why| refused(format!("certificate {}: {why}", number + 1)))?;
+    }
+    Ok(found)
 }
 
 /// Where a redirect leads; none: the answer is no redirect, or the call does not follow any.

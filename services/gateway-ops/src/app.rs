@@ -126,12 +126,6 @@ impl App {
         }
     }
 
-    /// What a client is told when the bus fails.
-    pub(crate) fn bus_problem(&self, error: &kintsugi_nats::Error) -> Problem {
-        self.warn("the bus failed", true, error);
-        Problem::unavailable("bus_unavailable", "the message broker does not answer")
-    }
-
     /// Logs an outage once a second at most: every request of it meets the same.
     fn warn(&self, what: &'static str, transient: bool, error: &(dyn std::error::Error + 'static)) {
         if !transient {

@@ -2,7 +2,7 @@
 
 use kintsugi_core::{Input, RunId, TaskKey};
 use kintsugi_entities::{DeadLetterFilter, DeadLetterRow, DeadLetterStatus, Page};
-use kintsugi_nats::{DeadAttempt, RunInput};
+use kintsugi_nats::DeadAttempt;
 use kintsugi_observability::trace_id;
 use serde_json::Value;
 
@@ -10,6 +10,7 @@ use crate::{
     app::App,
     ask::time,
     problem::Problem,
+    requests,
     types::{DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven},
 };
 
@@ -83,9 +84,7 @@ pub async fn redrive(app: &App, id: &str, input: Option<Value>) -> Result<Redriv
     }
     let edited = input.is_some();
     let told = Input::Redrive { task: row.task, epoch: row.epoch, input };
-    let told = RunInput { run: row.run.clone(), input: told };
-    let sent = app.bus.publish_inputs(vec![told], app.partitions).await;
-    sent.map_err(|error| app.bus_problem(&error))?;
+    requests::redrive(app, &row.run, &row.id, told).await?;
     let task = TaskKey { run: row.run.clone(), task: row.task }.to_string();
     Ok(Redriven { id: row.id, run: row.run.to_string(), task, edited })
 }

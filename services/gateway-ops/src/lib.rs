@@ -20,6 +20,7 @@ mod fold;
 pub mod json;
 mod life;
 pub mod problem;
+mod requests;
 mod resolved;
 pub mod retire;
 pub mod runs;

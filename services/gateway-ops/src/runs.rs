@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use kintsugi_core::{DefinitionRef, Input, RunId, RunState, Status};
+use kintsugi_core::{DefinitionRef, RunId, RunState, Status};
 use kintsugi_entities::{Page, RunFilter, RunRow};
-use kintsugi_nats::RunInput;
 use kintsugi_observability::trace_id;
 use tokio::time::Instant;
 
@@ -12,7 +11,7 @@ use crate::{
     app::App,
     ask::{no_run, time},
     problem::Problem,
-    tasks,
+    requests, tasks,
     types::{Accepted, HistoryEntry, HistoryPage, ParentRun, Run, RunPage, RunResult, RunSummary},
 };
 
@@ -235,9 +234,7 @@ pub async fn cancel(
     let open = !row.status.is_terminal();
     if open {
         let reason = reason.map(|text| text.chars().take(1_000).collect());
-        let input = RunInput { run: id.clone(), input: Input::Cancel { reason } };
-        let sent = app.bus.publish_inputs(vec![input], app.partitions).await;
-        sent.map_err(|error| app.bus_problem(&error))?;
+        requests::cancel(app, id, reason).await?;
     }
     Ok((Accepted { id: row.id.to_string(), status: row.status.into() }, open))
 }

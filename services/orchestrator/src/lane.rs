@@ -329,7 +329,7 @@ impl Lane {
             _ => true,
         });
         for raw in foreign {
-            let reason = "events come through `kintsugi.api.signal` or `kintsugi.in.event.>`";
+            let reason = "events come through `kintsugi.api.signal` or `kintsugi.cloudevents.>`";
             self.deps.bus.reject("events", reason, &raw).await?;
         }
         // One that is at an earlier event asks when it is done with it.

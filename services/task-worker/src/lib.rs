@@ -21,6 +21,19 @@ use kintsugi_runtime::{Service, Shutdown, WorkerDeps};
 use kintsugi_worker::{Context, Settings, Worker};
 use serde_json::Value;
 
+/// Checks what a worker would refuse at its start, for whoever starts workers.
+///
+/// # Errors
+///
+/// When a worker with these settings cannot work.
+pub fn check(config: &Config) -> Result<(), Error> {
+    Calls::new(
+        &config.http,
+        Secrets::new(std::collections::BTreeMap::new(), config.secrets.clone()),
+    )?;
+    Ok(())
+}
+
 /// The task worker service.
 pub struct TaskWorker {
     worker: Worker,
