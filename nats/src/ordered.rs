@@ -7,13 +7,13 @@
 use std::time::Duration;
 
 use async_nats::Message;
+use kintsugi_nats_server::Pauses;
 use serde_json::{Value, json};
 use tracing::{debug, warn};
 
 use crate::{
     Bus, Error,
     pull::{Lost, Meta, Pull},
-    reconnect::Pauses,
     streams::nanos,
 };
 
@@ -137,7 +137,7 @@ impl Ordered {
                     error = &error as &dyn std::error::Error,
                     "cannot read yet"
                 );
-                tokio::time::sleep(self.pauses.next()).await;
+                tokio::time::sleep(self.pauses.next_pause()).await;
                 Ok(())
             }
             other => other,
