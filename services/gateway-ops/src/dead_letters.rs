@@ -2,7 +2,7 @@
 
 use kintsugi_core::{Input, RunId, TaskKey};
 use kintsugi_entities::{DeadLetterFilter, DeadLetterRow, DeadLetterStatus, Page};
-use kintsugi_nats::{DeadAttempt, RunInput};
+use kintsugi_nats::RunInput;
 use kintsugi_observability::trace_id;
 use serde_json::Value;
 
@@ -10,7 +10,8 @@ use crate::{
     app::App,
     ask::time,
     problem::Problem,
-    types::{DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven},
+    tasks,
+    types::{Attempt, DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven},
 };
 
 /// What a list is restricted to.
@@ -62,7 +63,15 @@ pub async fn list(app: &App, filter: Filter, page: Page) -> Result<DeadLetterPag
 ///
 /// 404, 503.
 pub async fn get(app: &App, id: &str) -> Result<DeadLetter, Problem> {
-    shown(row(app, id).await?)
+    let row = row(app, id).await?;
+    let (run, task) = (row.run.clone(), row.task);
+    let mut letter = shown(row)?;
+    // Its run may be gone already, and so may a part of its history: what is left is shown.
+    if let Some(task) = tasks::of(app, &run, task).await? {
+        let own = task.attempts.iter().filter(|attempt| attempt.epoch <= letter.epoch);
+        letter.attempts = own.map(attempt).collect();
+    }
+    Ok(letter)
 }
 
 /// Asks for new attempts; with `input` in place of the task's own, if given.
@@ -102,7 +111,6 @@ fn shown(row: DeadLetterRow) -> Result<DeadLetter, Problem> {
     let unreadable = |_| Problem::internal();
     let error: Option<kintsugi_core::Error> =
         serde_json::from_slice(&row.error).map_err(unreadable)?;
-    let attempts: Vec<DeadAttempt> = serde_json::from_slice(&row.attempts).unwrap_or_default();
     Ok(DeadLetter {
         status: row.status.as_str().to_owned(),
         run: row.run.to_string(),
@@ -119,19 +127,19 @@ fn shown(row: DeadLetterRow) -> Result<DeadLetter, Problem> {
         at: time(row.created_at),
         redriven_at: row.redriven_at.map(time),
         outcome: row.outcome,
-        attempts: attempts.iter().map(attempt).collect(),
+        attempts: Vec::new(),
         trace_id: trace_id(&row.run, row.trace_parent.as_deref()).to_string(),
         id: row.id,
     })
 }
 
-fn attempt(attempt: &DeadAttempt) -> DeadLetterAttempt {
-    let lost = attempt.lost.and_then(|cause| serde_json::to_value(cause).ok());
+fn attempt(attempt: &Attempt) -> DeadLetterAttempt {
     DeadLetterAttempt {
         epoch: attempt.epoch,
         worker: attempt.worker.clone(),
-        started_at: attempt.started_at.map(|at| at.to_rfc3339()),
-        error: attempt.error.as_ref().map(Into::into),
-        lost: lost.as_ref().and_then(Value::as_str).map(str::to_owned),
+        started_at: attempt.started_at.clone(),
+        ended_at: attempt.ended_at.clone(),
+        error: attempt.error.clone(),
+        lost: attempt.cause.clone(),
     }
 }

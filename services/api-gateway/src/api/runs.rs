@@ -1,5 +1,7 @@
 //! Runs: start, show, list, cancel, wait for the result.
 
+#![expect(clippy::too_many_arguments, reason = "an operation has one for each query parameter")]
+
 use std::time::Duration;
 
 use kintsugi_gateway_ops::{
@@ -117,17 +119,26 @@ impl Runs {
         definition: Query<Option<String>>,
         /// Only those of this namespace.
         namespace: Query<Option<String>>,
+        /// Only those that were accepted at this time or later, in UTC, e.g. `2026-11-25T15:00:00Z`.
+        created_from: Query<Option<String>>,
         /// At most so many, 1 to 200. Default: 50.
         limit: Query<Option<u32>>,
         /// `next` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<RunPage>, RunFailure> {
-        let filter = ops::runs::filter(status.0.as_deref(), definition.0, namespace.0)?;
+        let filter = ops::runs::filter(
+            status.0.as_deref(),
+            definition.0,
+            namespace.0,
+            created_from.0.as_deref(),
+        )?;
         let page = ops::page(limit.0, cursor.0)?;
         Ok(Json(ops::runs::list(app.0, &filter, page).await?))
     }
 
     /// Show a run
+    ///
+    /// Of very many tasks only the newest are in the answer; `/v1/runs/{id}/tasks` has them all.
     #[oai(path = "/v1/runs/:id", method = "get", operation_id = "getRun", tag = "Tag::Runs")]
     async fn get(
         &self,
@@ -140,7 +151,8 @@ impl Runs {
 
     /// Show a run's history
     ///
-    /// Oldest first, gapless by `seq`.
+    /// Oldest first, gapless by `seq`; with `order=desc` the newest first. A page may hold fewer entries
+    /// than asked for, where they are large: `next` says whether there are more.
     #[oai(
         path = "/v1/runs/:id/history",
         method = "get",
@@ -154,12 +166,17 @@ impl Runs {
         id: Path<String>,
         /// Only what comes after this `seq`. Default: 0.
         after: Query<Option<i64>>,
+        /// Only what comes before this `seq`; with `order=desc`.
+        before: Query<Option<i64>>,
+        /// `asc` or `desc`. Default: `asc`.
+        order: Query<Option<String>>,
         /// At most so many entries, 1 to 1000. Default: 200.
         limit: Query<Option<u32>>,
     ) -> Result<Json<HistoryPage>, RunFailure> {
         let limit = ops::limit(limit.0, 200, 1000)?;
         let id = ops::run_id(&id.0)?;
-        Ok(Json(ops::runs::history(app.0, &id, after.0.unwrap_or(0), limit).await?))
+        let part = ops::runs::Part::of(order.0.as_deref(), after.0, before.0)?;
+        Ok(Json(ops::runs::history(app.0, &id, part, limit).await?))
     }
 
     /// Wait for a run's result

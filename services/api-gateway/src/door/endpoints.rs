@@ -93,8 +93,12 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
         }
         "list" => {
             let list = payload::list(&bytes)?;
-            let filter =
-                ops::runs::filter(list.status.as_deref(), list.definition, list.namespace)?;
+            let filter = ops::runs::filter(
+                list.status.as_deref(),
+                list.definition,
+                list.namespace,
+                list.created_from.as_deref(),
+            )?;
             let page = ops::page(list.limit, list.cursor)?;
             ops::runs::list(app, &filter, page).await?.to_json_string()
         }
@@ -138,7 +142,12 @@ async fn signal_to(
 
 async fn definitions(app: &App, bytes: &[u8]) -> Result<String, Problem> {
     let list = payload::list(bytes)?;
-    for (name, given) in [("status", &list.status), ("definition", &list.definition)] {
+    let others = [
+        ("status", &list.status),
+        ("definition", &list.definition),
+        ("created_from", &list.created_from),
+    ];
+    for (name, given) in others {
         if given.is_some() {
             let title = format!("a list of definitions has no `{name}`");
             return Err(Problem::unprocessable("invalid_body", title));

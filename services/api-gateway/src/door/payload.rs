@@ -55,6 +55,8 @@ pub(super) struct List {
     pub(super) definition: Option<String>,
     /// A namespace.
     pub(super) namespace: Option<String>,
+    /// When they were accepted at the earliest.
+    pub(super) created_from: Option<String>,
     /// How many at most.
     pub(super) limit: Option<u32>,
     /// `next` of the page before.

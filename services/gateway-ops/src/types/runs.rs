@@ -100,6 +100,8 @@ pub struct RunSummary {
     pub updated_at: String,
     /// When it ended.
     pub ended_at: Option<String>,
+    /// How many of its breaks the engine mended.
+    pub mends: u64,
 }
 
 /// A page of runs, newest first.
@@ -142,7 +144,8 @@ pub struct Run {
     pub history_length: i64,
     /// The trace that shows the run.
     pub trace_id: String,
-    /// The tasks that workers executed, execute or will execute, in the order of dispatch.
+    /// The tasks that workers executed, execute or will execute, in the order of dispatch: of many
+    /// the newest 200, and those that are open.
     pub tasks: Vec<Task>,
     /// There are more tasks than are listed here; `/v1/runs/{id}/tasks` has them all.
     pub tasks_truncated: bool,
@@ -183,12 +186,13 @@ pub struct HistoryEntry {
     pub steps: Vec<Value>,
 }
 
-/// A page of history, oldest first.
+/// A page of history, oldest first, or newest first where that was asked for.
 #[derive(Clone, Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct HistoryPage {
     /// The entries.
     pub items: Vec<HistoryEntry>,
-    /// Give it as `after` for the next page; none: this is the last so far.
+    /// Give it as `after`, or as `before` where the newest come first, for the next page; none: this
+    /// is the last so far.
     pub next: Option<i64>,
 }
