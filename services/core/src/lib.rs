@@ -5,6 +5,7 @@
 //! events, effects and state. That is what makes history replayable (promise P7).
 
 mod ability;
+mod attempts;
 mod cloud_event;
 mod depth;
 mod effect;
@@ -21,6 +22,7 @@ mod strategy;
 mod time;
 
 pub use ability::Ability;
+pub use attempts::FailedAttempt;
 pub use cloud_event::{
     CloudEvent, CloudEventError, EVENT_BYTES_MAX, is_event_attribute, is_event_time,
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Error, Hearing, ListId, NodeId, Timestamp};
+use crate::{Error, FailedAttempt, Hearing, ListId, NodeId, Timestamp};
 
 /// Status of a run, as in the Open Workflow specification ("Status Phases").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -254,6 +254,9 @@ pub struct TaskState {
     /// The last error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
+    /// Attempts since the last redrive that brought nothing; of many the last 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<FailedAttempt>,
 }
 
 /// Where a task stands that a worker executes.

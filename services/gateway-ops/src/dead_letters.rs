@@ -1,6 +1,6 @@
 //! Dead letters: list, show, redrive.
 
-use kintsugi_core::{Input, RunId, TaskKey};
+use kintsugi_core::{FailedAttempt, Input, RunId, TaskKey, Timestamp};
 use kintsugi_entities::{DeadLetterFilter, DeadLetterRow, DeadLetterStatus, Page};
 use kintsugi_nats::RunInput;
 use kintsugi_observability::trace_id;
@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::{
     app::App,
     ask::time,
+    fold::cause_name,
     problem::Problem,
-    tasks,
-    types::{Attempt, DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven},
+    types::{DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven},
 };
 
 /// What a list is restricted to.
@@ -63,15 +63,7 @@ pub async fn list(app: &App, filter: Filter, page: Page) -> Result<DeadLetterPag
 ///
 /// 404, 503.
 pub async fn get(app: &App, id: &str) -> Result<DeadLetter, Problem> {
-    let row = row(app, id).await?;
-    let (run, task) = (row.run.clone(), row.task);
-    let mut letter = shown(row)?;
-    // Its run may be gone already, and so may a part of its history: what is left is shown.
-    if let Some(task) = tasks::of(app, &run, task).await? {
-        let own = task.attempts.iter().filter(|attempt| attempt.epoch <= letter.epoch);
-        letter.attempts = own.map(attempt).collect();
-    }
-    Ok(letter)
+    shown(row(app, id).await?)
 }
 
 /// Asks for new attempts; with `input` in place of the task's own, if given.
@@ -111,6 +103,7 @@ fn shown(row: DeadLetterRow) -> Result<DeadLetter, Problem> {
     let unreadable = |_| Problem::internal();
     let error: Option<kintsugi_core::Error> =
         serde_json::from_slice(&row.error).map_err(unreadable)?;
+    let attempts: Vec<FailedAttempt> = serde_json::from_slice(&row.attempts).map_err(unreadable)?;
     Ok(DeadLetter {
         status: row.status.as_str().to_owned(),
         run: row.run.to_string(),
@@ -127,19 +120,19 @@ fn shown(row: DeadLetterRow) -> Result<DeadLetter, Problem> {
         at: time(row.created_at),
         redriven_at: row.redriven_at.map(time),
         outcome: row.outcome,
-        attempts: Vec::new(),
+        attempts: attempts.iter().map(attempt).collect(),
         trace_id: trace_id(&row.run, row.trace_parent.as_deref()).to_string(),
         id: row.id,
     })
 }
 
-fn attempt(attempt: &Attempt) -> DeadLetterAttempt {
+fn attempt(attempt: &FailedAttempt) -> DeadLetterAttempt {
     DeadLetterAttempt {
         epoch: attempt.epoch,
         worker: attempt.worker.clone(),
-        started_at: attempt.started_at.clone(),
-        ended_at: attempt.ended_at.clone(),
-        error: attempt.error.clone(),
-        lost: attempt.cause.clone(),
+        started_at: attempt.started_at.map(Timestamp::to_rfc3339),
+        ended_at: attempt.ended_at.to_rfc3339(),
+        error: attempt.error.as_ref().map(Into::into),
+        lost: attempt.lost.map(|cause| cause_name(cause).to_owned()),
     }
 }

@@ -183,18 +183,6 @@ pub async fn get(app: &App, text: &str) -> Result<Task, Problem> {
     whole(app, &row, &state, key.task).await?.ok_or_else(none)
 }
 
-/// A task by its number; none when there is no such task or run.
-///
-/// # Errors
-///
-/// 503, or 500 when the history is not readable.
-pub(crate) async fn of(app: &App, run: &RunId, number: u64) -> Result<Option<Task>, Problem> {
-    let row = app.store.run_get(run).await.map_err(|e| app.store_problem(e))?;
-    let Some(row) = row else { return Ok(None) };
-    let state = runs::state(&row)?;
-    whole(app, &row, &state, number).await
-}
-
 /// One task with all that is known of it.
 async fn whole(
     app: &App,

@@ -160,6 +160,7 @@ fn dead_letter(row: &RunRow, at: Timestamp, effect: Effect) -> DeadLetterRow {
         error,
         failures,
         crashes,
+        attempts,
         outcome,
     } = effect
     else {
@@ -179,7 +180,7 @@ fn dead_letter(row: &RunRow, at: Timestamp, effect: Effect) -> DeadLetterRow {
         failures,
         crashes,
         outcome: if outcome == WhenExhausted::Fault { "fault" } else { "park" }.into(),
-        attempts: b"[]".to_vec(),
+        attempts: serde_json::to_vec(&attempts).unwrap(),
         trace_parent: row.trace_parent.clone(),
         status: DeadLetterStatus::Open,
         created_at: at.0,

@@ -215,7 +215,8 @@ async fn a_dead_letter_is_shown_and_redriven_with_other_input() {
     assert_eq!(shown["error"]["detail"], "broken");
     let attempt = &shown["attempts"][0];
     assert_eq!((&attempt["worker"], &attempt["epoch"]), (&json!("w1"), &json!(1)));
-    assert_eq!(attempt["error"]["detail"], "broken", "from the run's history");
+    assert_eq!(attempt["error"]["detail"], "broken");
+    assert_eq!(attempt, &letter["attempts"][0], "a list tells of them too");
     assert_eq!(rig.get("/v1/dead-letters?type=other").await.json["items"], json!([]));
 
     let redrive = format!("/v1/dead-letters/{id}/redrive");

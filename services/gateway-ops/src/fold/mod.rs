@@ -11,7 +11,8 @@ use crate::{
 
 mod parts;
 
-use parts::{attempt, began, cause_name, dispatched, ended, held, over, overlay, worker_of};
+pub(crate) use parts::cause_name;
+use parts::{attempt, began, dispatched, ended, held, over, overlay, worker_of};
 
 /// The tasks of a run, as far as its history was folded in.
 #[derive(Clone, Debug)]

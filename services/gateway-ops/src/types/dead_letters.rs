@@ -16,7 +16,7 @@ pub struct DeadLetterAttempt {
     /// When the worker began.
     pub started_at: Option<String>,
     /// When it was over.
-    pub ended_at: Option<String>,
+    pub ended_at: String,
     /// Why it failed.
     pub error: Option<RunError>,
     /// Why it was lost.
@@ -60,7 +60,7 @@ pub struct DeadLetter {
     pub redriven_at: Option<String>,
     /// What became of the run: `fault` or `park`.
     pub outcome: String,
-    /// Its attempts, oldest first; in lists there are none.
+    /// Its attempts since it was last redriven, oldest first; of many the last 20.
     pub attempts: Vec<DeadLetterAttempt>,
     /// The trace that shows the run.
     pub trace_id: String,
