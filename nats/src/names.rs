@@ -31,9 +31,13 @@ pub(crate) const BROKER: &str = "kintsugi.broker";
 pub(crate) const CANCEL: &str = "kintsugi.cancel";
 pub(crate) const VERIFY: &str = "kintsugi.verify";
 pub(crate) const WAKE: &str = "kintsugi.wake";
+/// Runs that have ended, for who waits.
+pub(crate) const ENDED: &str = "kintsugi.ended";
 pub(crate) const BEAT: &str = "kintsugi.service.beat";
 pub(crate) const EVENTS_PREFIX: &str = "kintsugi.events.";
 pub(crate) const LIFE_PREFIX: &str = "kintsugi.life.";
+/// Every lifecycle event.
+pub(crate) const LIFE: &str = "kintsugi.life.>";
 pub(crate) const PUBLISHED_PREFIX: &str = "kintsugi.cloudevents.";
 /// Events that come by the intake, in which every subject below `kintsugi.in.` ends up.
 pub(crate) const INTAKE_EVENT_PREFIX: &str = "kintsugi.in.event.";

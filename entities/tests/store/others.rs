@@ -82,12 +82,20 @@ pub(crate) async fn the_recovery_log_is_kept(store: Store) {
     let mended = RecoveryRow { outcome: "mended".to_owned(), ..rows[6].clone() };
     store.recovery_note(&[rows[6].clone(), mended.clone()]).await.unwrap();
     store.recovery_note(&[]).await.unwrap();
-    let page = store.recoveries_list(Page { limit: 3, cursor: None }, None).await.unwrap();
+    let page = store.recoveries_list(Page { limit: 3, cursor: None }, None, None).await.unwrap();
     assert_eq!(page.items[0], mended);
     let rest = Page { limit: 30, cursor: page.next };
-    assert_eq!(store.recoveries_list(rest, None).await.unwrap().items.len(), 4);
-    let of_a = store.recoveries_list(Page::default(), Some(&id("a"))).await.unwrap();
+    assert_eq!(store.recoveries_list(rest, None, None).await.unwrap().items.len(), 4);
+    let of_a_run = id("a");
+    let of_a = store.recoveries_list(Page::default(), Some(&id("a")), None).await.unwrap();
     assert_eq!(of_a.items, [rows[3].clone()]);
+    let of_kind = |kind| store.recoveries_list(Page::default(), Some(&of_a_run), Some(kind));
+    assert_eq!(of_kind(&rows[3].kind).await.unwrap().items.len(), 1);
+    assert_eq!(of_kind("another").await.unwrap().items, []);
+    let counted = store.recoveries_count(&[id("a"), id("b")], "another").await.unwrap();
+    assert_eq!(counted.into_iter().collect::<Vec<_>>(), [(id("a"), 1)]);
+    assert!(store.recoveries_count(&[id("a")], &rows[3].kind).await.unwrap().is_empty());
+    assert!(store.recoveries_count(&[], "").await.unwrap().is_empty());
 }
 
 fn notification(name: &str, due_at: i64) -> NotificationRow {
@@ -190,7 +198,12 @@ pub(crate) async fn retention_keeps_what_is_needed(store: Store) {
     assert_eq!(store.runs_delete_ended_before(500, 10).await.unwrap(), 1);
     assert_eq!(store.run_get(&id("told")).await.unwrap(), None);
     assert_eq!(
-        store.recoveries_list(Page { limit: 9, cursor: None }, None).await.unwrap().items.len(),
+        store
+            .recoveries_list(Page { limit: 9, cursor: None }, None, None)
+            .await
+            .unwrap()
+            .items
+            .len(),
         1
     );
     let mended = store.counts().await.unwrap().recoveries;

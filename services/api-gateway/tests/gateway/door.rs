@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use kintsugi_core::RunId;
 use kintsugi_nats::{Error, Headers, LifeFrom};
 use serde_json::{Value, json};
@@ -147,7 +146,7 @@ async fn what_is_published_is_started_once_and_what_cannot_be_is_kept_elsewhere(
     );
     let told = tokio::time::timeout(PATIENCE, async {
         loop {
-            let event = life.next().await.unwrap();
+            let (_, event) = life.next(1).await.unwrap().remove(0);
             if event.event() == "workflow.rejected" {
                 break event;
             }

@@ -1,11 +1,7 @@
-import { useQuery } from '@tanstack/react-query'
-import { linksQuery } from '../../api/queries'
-import { jaegerUrl } from '../../lib/system'
-import { Copy } from '../../ui/Copy'
+import { Copy } from './Copy'
 
 /** The way to the trace: a link where the engine knows a Jaeger, else the id to copy. */
-export function Trace({ id }: { id: string }) {
-  const jaeger = jaegerUrl(useQuery(linksQuery).data)
+export function TraceLink({ id, jaeger }: { id: string; jaeger: string | undefined }) {
   return (
     <>
       {jaeger && <a href={`${jaeger}/trace/${id}`} rel="noreferrer" target="_blank">Open in Jaeger</a>}{' '}

@@ -4,6 +4,7 @@
 //! only the parent holds open. (The kernel's own way, `PR_SET_PDEATHSIG`, needs unsafe code.)
 
 mod config;
+mod pauses;
 mod process;
 mod stale;
 
@@ -15,10 +16,9 @@ use std::{
     time::Duration,
 };
 
+pub use pauses::Pauses;
 use process::Process;
 use tracing::{info, warn};
-
-use crate::reconnect::Pauses;
 
 /// The oldest nats-server whose behaviour this was tested against.
 const OLDEST: (u64, u64) = (2, 12);
@@ -203,7 +203,7 @@ impl Server {
                     Ok(()) => pauses.reset(),
                     Err(error) => {
                         warn!(error = &error as &dyn std::error::Error, "nats-server stays down");
-                        tokio::time::sleep(pauses.next()).await;
+                        tokio::time::sleep(pauses.next_pause()).await;
                     }
                 }
             }

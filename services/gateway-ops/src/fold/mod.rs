@@ -2,12 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use kintsugi_core::{Event, Input, LossCause, Phase, RunId, RunState, Step, TaskState, Timestamp};
+use kintsugi_core::{Event, Input, RunId, RunState, Step, Timestamp};
 
-use crate::types::{Attempt, AttemptStatus, Task, TaskStatus};
+use crate::{
+    tasks::is_over,
+    types::{Attempt, AttemptStatus, Task, TaskStatus},
+};
+
+mod parts;
+
+pub(crate) use parts::cause_name;
+use parts::{attempt, began, dispatched, ended, held, over, overlay, worker_of};
 
 /// The tasks of a run, as far as its history was folded in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tasks {
     run: RunId,
     tasks: BTreeMap<u64, Task>,
@@ -24,6 +32,11 @@ impl Tasks {
         for event in &step.events {
             self.event(event, step);
         }
+    }
+
+    /// Whether nothing more can come of a task, as far as was folded in.
+    pub(crate) fn is_settled(&self, task: u64) -> bool {
+        self.tasks.get(&task).is_some_and(|task| is_over(task.status))
     }
 
     /// The tasks by number, with what only the run's state knows.
@@ -43,6 +56,8 @@ impl Tasks {
                 let entry = self.tasks.entry(*task);
                 let new = || dispatched(&self.run, *task, pointer, task_type, queue, at);
                 let task = entry.or_insert_with(new);
+                // Attempts before this one were given out in what was not folded in.
+                task.partial |= task.attempts.is_empty() && *epoch > 1;
                 task.attempts.push(attempt(*epoch, at));
                 (task.attempt, task.epoch) = (*epoch, *epoch);
                 (task.status, task.worker) = (TaskStatus::Scheduled, None);
@@ -87,7 +102,7 @@ impl Tasks {
                 self.with(*task, *epoch, |task, attempt| {
                     held(task, attempt, worker.as_deref(), None);
                     ended(attempt, AttemptStatus::Lost, at);
-                    attempt.cause = Some(name(*cause).to_owned());
+                    attempt.cause = Some(cause_name(*cause).to_owned());
                     attempt.seen_at = Some(seen_at.to_rfc3339());
                     task.crashes += u32::from(cause.is_crash());
                     over(task, TaskStatus::Failed, at);
@@ -145,133 +160,9 @@ impl Tasks {
     }
 }
 
-fn dispatched(
-    run: &RunId,
-    number: u64,
-    pointer: &str,
-    kind: &str,
-    queue: &str,
-    at: Timestamp,
-) -> Task {
-    Task {
-        task: format!("{run}:{number}"),
-        run: run.to_string(),
-        number,
-        name: name_of(pointer),
-        pointer: pointer.to_owned(),
-        kind: kind.to_owned(),
-        queue: queue.to_owned(),
-        status: TaskStatus::Scheduled,
-        attempt: 0,
-        epoch: 0,
-        failures: 0,
-        crashes: 0,
-        worker: None,
-        scheduled_at: at.to_rfc3339(),
-        started_at: None,
-        ended_at: None,
-        retry_at: None,
-        error: None,
-        input: None,
-        output: None,
-        attempts: Vec::new(),
-    }
-}
-
-fn attempt(epoch: u64, at: Timestamp) -> Attempt {
-    Attempt {
-        epoch,
-        status: AttemptStatus::Scheduled,
-        worker: None,
-        scheduled_at: at.to_rfc3339(),
-        started_at: None,
-        ended_at: None,
-        error: None,
-        cause: None,
-        seen_at: None,
-        retry_at: None,
-        refused: 0,
-    }
-}
-
-/// Notes who was at it, and since when; the first word about the beginning counts.
-fn held(task: &mut Task, attempt: &mut Attempt, worker: Option<&str>, began: Option<Timestamp>) {
-    if let Some(worker) = worker {
-        attempt.worker = Some(worker.to_owned());
-        task.worker = Some(worker.to_owned());
-    }
-    let began = began.map(Timestamp::to_rfc3339);
-    attempt.started_at = attempt.started_at.take().or_else(|| began.clone());
-    task.started_at = task.started_at.take().or(began);
-}
-
-fn ended(attempt: &mut Attempt, status: AttemptStatus, at: Timestamp) {
-    attempt.status = status;
-    attempt.ended_at = Some(at.to_rfc3339());
-}
-
-/// As far as is known: a retry may follow in the next event.
-fn over(task: &mut Task, status: TaskStatus, at: Timestamp) {
-    (task.status, task.ended_at, task.retry_at) = (status, Some(at.to_rfc3339()), None);
-}
-
-fn overlay(task: &mut Task, state: &TaskState) {
-    task.input = Some(state.input.clone());
-    (task.failures, task.crashes) = (state.failures, state.crashes);
-    match &state.phase {
-        Phase::Dispatched { .. } => task.status = TaskStatus::Scheduled,
-        Phase::Started { worker, .. } => {
-            task.status = TaskStatus::Running;
-            task.worker = Some(worker.clone());
-        }
-        Phase::Backoff { until } => {
-            task.status = TaskStatus::BackingOff;
-            task.retry_at = Some(until.to_rfc3339());
-        }
-        Phase::DeadLettered => task.status = TaskStatus::DeadLettered,
-        Phase::Interrupted => task.status = TaskStatus::Interrupted,
-    }
-}
-
-fn worker_of(input: &Input) -> Option<&str> {
-    match input {
-        Input::Started { worker, .. }
-        | Input::Completed { worker, .. }
-        | Input::Failed { worker, .. } => Some(worker),
-        _ => None,
-    }
-}
-
-fn began(input: &Input) -> Option<Timestamp> {
-    match input {
-        Input::Started { at, .. } => Some(*at),
-        Input::Completed { started_at, .. } | Input::Failed { started_at, .. } => *started_at,
-        _ => None,
-    }
-}
-
-/// As it is written on the wire.
-fn name(cause: LossCause) -> &'static str {
-    match cause {
-        LossCause::WorkerDead => "worker_dead",
-        LossCause::WorkerFrozen => "worker_frozen",
-        LossCause::LeaseDropped => "lease_dropped",
-        LossCause::Redelivered => "redelivered",
-        LossCause::Undeliverable => "undeliverable",
-        LossCause::MessageLost => "message_lost",
-        LossCause::BrokerRestarted => "broker_restarted",
-    }
-}
-
-/// The last segment of a JSON pointer, unescaped.
-fn name_of(pointer: &str) -> String {
-    let last = pointer.rsplit('/').next().unwrap_or(pointer);
-    last.replace("~1", "/").replace("~0", "~")
-}
-
 #[cfg(test)]
-mod tests {
-    use kintsugi_core::{Error, ErrorKind, Fault};
+pub(crate) mod tests {
+    use kintsugi_core::{Error, ErrorKind, Fault, LossCause};
     use serde_json::json;
 
     use super::*;
@@ -295,6 +186,11 @@ mod tests {
             tasks.step(&Step { at, input, events });
         }
         tasks.finish(&RunState::new(json!(null), Timestamp(0))).remove(&3).unwrap()
+    }
+
+    /// Any task.
+    pub(crate) fn a_task() -> Task {
+        fold(&[(10, Input::Start, vec![dispatch(1)])])
     }
 
     fn lost(epoch: u64) -> (Input, Event) {
@@ -370,6 +266,15 @@ mod tests {
         assert_eq!((task.attempts[0].refused, task.attempts[1].refused), (1, 0));
         assert_eq!(task.attempts.iter().map(|one| one.epoch).collect::<Vec<_>>(), [1, 2]);
         assert_eq!((task.status, task.output), (TaskStatus::Scheduled, None));
+    }
+
+    #[test]
+    fn attempts_that_were_not_folded_in_are_known_to_be_missing() {
+        let ((_, lost), (done_in, done)) = (lost(1), completed(2, Some(26)));
+        let task = fold(&[(25, Input::Tick, vec![lost, dispatch(2)]), (40, done_in, vec![done])]);
+        assert!(task.partial && task.status == TaskStatus::Completed);
+        assert_eq!(task.attempts.len(), 1);
+        assert!(!a_task().partial);
     }
 
     #[test]
