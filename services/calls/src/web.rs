@@ -248,3 +248,11 @@ pub(crate) fn forbidden(error: &Forbidden) -> Failure {
     let why = format!("{error}, and `worker.http.allow` is `public`");
     Failure::fatal(why).kind("authorization").status(403)
 }
+
+/// A host was not found, or has no address that may be called.
+pub(crate) fn unreachable(error: std::io::Error) -> Failure {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Forbidden>()) {
+        Some(refused) => forbidden(refused),
+        None => Failure::from(error).kind("communication"),
+    }
+}

@@ -6,7 +6,6 @@
 //! and nothing it is given, however hostile, may take the process down: everything that a document
 //! can make grow has a limit in [`Limits`].
 
-mod canonical;
 mod compile;
 mod expressions;
 mod names;
@@ -19,11 +18,10 @@ use serde_json::Value;
 
 pub(crate) use kintsugi_document as source;
 
-pub use canonical::digest;
 pub use expressions::{Expression, Expressions, Jq};
 pub use resource::{Need, Resource, ResourceKind, Resources};
 pub use settings::{Limits, Settings};
-pub use source::{Format, Problem, Problems};
+pub use source::{Format, Problem, Problems, digest};
 
 /// A document that was accepted.
 #[derive(Clone, Debug)]

@@ -38,6 +38,8 @@ const STRICTER: &[(&str, &str)] = &[
     ("invalid-regex", "a filter's regular expression must be one"),
     ("contradiction", "correlations of one name in a listen expect one value"),
     ("ambiguous-schema", "a schema is in `document` or in `resource`"),
+    ("invalid-resource", "a document that is referred to must be one"),
+    ("invalid-parameters", "an operation takes the parameters that it has"),
     ("secret-here", "a secret stands where it can be kept from the engine"),
 ];
 

@@ -1,6 +1,7 @@
 //! YAML and JSON as trees in which every key and value knows where it stands, and what is wrong with
 //! them. It knows nothing of workflows.
 
+mod canonical;
 mod json;
 mod limits;
 mod problem;
@@ -11,6 +12,7 @@ mod yaml;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use canonical::digest;
 pub use limits::Limits;
 pub use problem::{Problem, Problems};
 pub use tree::{Entry, Mark, Node, Tree, escape};

@@ -3,7 +3,10 @@
 
 mod auth;
 mod call;
+mod call_agents;
+mod call_asyncapi;
 mod call_http;
+mod call_openapi;
 mod catch;
 mod deferred;
 mod duration;
