@@ -152,3 +152,16 @@ Feature: Data
     at: /do/0/outer/do/0/see
     mark: 5
     """
+
+  Scenario: A task began when it began, also for its output
+    Given a workflow with definition:
+    """yaml
+    do:
+      - nap: {wait: {milliseconds: 300}, output: {as: '$task.startedAt.epoch.milliseconds'}}
+      - after: {set: {later: '${ $task.startedAt.epoch.milliseconds - . >= 300 }'}}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    later: true
+    """

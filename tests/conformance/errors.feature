@@ -151,3 +151,18 @@ Feature: Errors
     status: 400
     instance: /do/0/add
     """
+
+  Scenario: No retry begins after the limit on time
+    Given a workflow with definition:
+    """yaml
+    do:
+      - careful:
+          try: [{get: {call: http, with: {method: get, endpoint: '{server}/flaky/9/late'}}}]
+          catch: {retry: {delay: {seconds: 2}, limit: {duration: {seconds: 1}}}}
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    status: 503
+    """
+    And '/flaky/9/late' should have been asked for 1 times

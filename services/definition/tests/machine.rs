@@ -62,6 +62,23 @@ fn documents_do_what_they_say() {
             json!({}),
             json!({"done": true, "z": 1}),
         ),
+        // A task began when it began, also for its output, its export and its handlers.
+        (
+            "do: [{a: {wait: PT2S, output: {as: '$task.startedAt.epoch.milliseconds'}, export: {as: '{a: $task.startedAt.epoch.milliseconds}'}}}, {b: {set: '${ [$task.startedAt.epoch.milliseconds - ., . == $context.a] }'}}]",
+            json!({}),
+            json!([2000, true]),
+        ),
+        // No retry begins after the limit: its delay counts.
+        (
+            "do: [{t: {try: [{w: {wait: PT1S}}, {r: {raise: {error: {type: 'https://x/e', status: 500}}}}], catch: {retry: {delay: PT5S, backoff: {constant: {}}, limit: {duration: PT4S}}, do: [{c: {set: '${ $task.startedAt.epoch.milliseconds - $workflow.startedAt.epoch.milliseconds }'}}]}}}]",
+            json!({}),
+            json!(1000),
+        ),
+        (
+            "do: [{t: {try: [{w: {wait: PT1S}}, {r: {raise: {error: {type: 'https://x/e', status: 500}}}}], catch: {retry: {delay: PT5S, backoff: {constant: {}}, limit: {duration: PT7S}}, do: [{c: {set: '${ $task.startedAt.epoch.milliseconds - $workflow.startedAt.epoch.milliseconds }'}}]}}}]",
+            json!({}),
+            json!(7000),
+        ),
         (
             "do: [{a: {set: {n: '${ .n + 1 }'}}}, {s: {switch: [{more: {when: .n < 5, then: a}}]}}, {e: {set: '${ .n }'}}]",
             json!({"n": 0}),

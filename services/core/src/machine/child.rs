@@ -159,7 +159,10 @@ impl Machine<'_> {
         let runtime = |detail| Error::new(ErrorKind::Runtime, &node.pointer, detail);
         match outcome {
             ChildOutcome::Completed { output } => {
-                self.child_note(ChildEvent::Completed { task: number, run });
+                self.child_note(ChildEvent::Completed { task: number, run: run.clone() });
+                // Over: closing its frame cancels nothing.
+                let outcome = Box::new(ChildOutcome::Completed { output: Value::Null });
+                self.set_phase(number, ChildPhase::Ended { run, outcome });
                 self.child_leaves(number, output);
             }
             ChildOutcome::Faulted { error, redrivable } => {
@@ -196,14 +199,14 @@ impl Machine<'_> {
     }
 
     fn child_leaves(&mut self, number: u64, output: Value) {
-        let Some(frame) = self.state.frames.remove(&number) else { return };
-        let (Some(parent), Body::Task(open)) = (frame.parent, frame.body) else { return };
-        let input = open.input().clone();
+        let Some(frame) = self.state.frames.get(&number) else { return };
+        let (Some(parent), Body::Task(open)) = (frame.parent, &frame.body) else { return };
+        let (node, raw_input, input) = (open.node, open.raw_input.clone(), open.input().clone());
         self.finish(Ended {
             parent,
-            frame: None,
-            node: open.node,
-            raw_input: &open.raw_input,
+            frame: Some(number),
+            node,
+            raw_input: &raw_input,
             input: &input,
             output,
             flow: None,

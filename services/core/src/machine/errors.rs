@@ -78,11 +78,13 @@ impl Machine<'_> {
         }
         let Some(retry) = &catch.retry else { return Handling::Handle };
         let at = self.state.frames.get(&number).map_or(self.now, |frame| frame.at);
-        let in_time = retry.policy.total_ms.is_none_or(|total| self.now.since(at) < total);
+        let seed = self.seed(number, u64::from(*retries));
+        let retry_at = self.now.plus(retry.policy.delay_ms(retries + 1, seed));
+        // The limit is on when a retry begins, not on when its delay does.
+        let in_time = retry.policy.total_ms.is_none_or(|total| retry_at.since(at) < total);
         let wanted = self.guards(number, node, catch, (retry.when, retry.except_when), error);
         if wanted && in_time && retries + 1 < retry.policy.maximum_attempts {
-            let seed = self.seed(number, u64::from(*retries));
-            return Handling::RetryAt(self.now.plus(retry.policy.delay_ms(retries + 1, seed)));
+            return Handling::RetryAt(retry_at);
         }
         // Retried in vain: the handler runs if there is one, else the error goes on (profile).
         if catch.body.is_some() { Handling::Handle } else { Handling::Pass }

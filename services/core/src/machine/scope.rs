@@ -5,8 +5,11 @@ use serde_json::{Map, Value, json};
 use super::Machine;
 use crate::{
     Body, Call, DEPTH_MAX, Error, ErrorKind, EvaluateError, Expr, Node, Program, RunState, Schema,
-    Span, Template, Timestamp, Variables, is_too_deep,
+    Span, Template, Timestamp, Variables, is_too_deep, iso_millis,
 };
+
+/// Longer durations are slips; sums of these cannot overflow.
+const MILLIS_MAX: u64 = 9_000_000_000_000_000;
 
 /// What an expression may name, at one place of the specification's table.
 #[derive(Default)]
@@ -68,7 +71,7 @@ impl Scope<'_, '_> {
         task.insert("reference".into(), node.pointer.as_str().into());
         let definition = self.program.definition_at(&node.pointer).cloned().unwrap_or_default();
         task.insert("definition".into(), definition);
-        task.insert("startedAt".into(), moment(self.now));
+        task.insert("startedAt".into(), moment(self.started(node)));
         if let Some(input) = self.place.raw_input {
             task.insert("input".into(), input.clone());
         }
@@ -76,6 +79,19 @@ impl Scope<'_, '_> {
             task.insert("output".into(), output.clone());
         }
         Value::Object(task)
+    }
+
+    /// When a task began: that of its frame; without one, it begins and ends now.
+    fn started(&self, node: &Node) -> Timestamp {
+        let frame = self.place.frame.and_then(|number| self.state.frames.get(&number));
+        let own = frame.filter(|frame| match &frame.body {
+            Body::Task(open) => {
+                let of = self.program.node(open.node);
+                of.is_some_and(|of| of.pointer == node.pointer)
+            }
+            Body::List { .. } | Body::Branch { .. } => false,
+        });
+        own.map_or(self.now, |frame| frame.at)
     }
 
     fn frame_variable(&self, name: &str) -> Option<Value> {
@@ -306,7 +322,7 @@ fn percent_encode(value: &str, text: &mut String) {
 /// an object as in the DSL.
 pub(super) fn data_millis(value: &Value) -> Option<u64> {
     match value {
-        Value::String(text) => iso_millis(text),
+        Value::String(text) => iso_millis(text).filter(|millis| *millis < MILLIS_MAX),
         Value::Object(fields) => fields.iter().try_fold(0_u64, |sum, (unit, count)| {
             let unit = match unit.as_str() {
                 "days" => 86_400_000,
@@ -320,35 +336,4 @@ pub(super) fn data_millis(value: &Value) -> Option<u64> {
         }),
         _ => None,
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the sum is checked to be finite, not negative and below 2^53"
-)]
-fn iso_millis(text: &str) -> Option<u64> {
-    let rest = text.strip_prefix('P')?;
-    let (mut in_time, mut number, mut sum, mut any) = (false, String::new(), 0.0_f64, false);
-    for c in rest.chars() {
-        let unit = match (c, in_time) {
-            ('T', false) if number.is_empty() => {
-                in_time = true;
-                continue;
-            }
-            ('0'..='9' | '.', _) => {
-                number.push(c);
-                continue;
-            }
-            ('W', false) => 604_800_000.0,
-            ('D', false) => 86_400_000.0,
-            ('H', true) => 3_600_000.0,
-            ('M', true) => 60_000.0,
-            ('S', true) => 1_000.0,
-            _ => return None,
-        };
-        sum += number.parse::<f64>().ok()? * unit;
-        (number, any) = (String::new(), true);
-    }
-    (any && number.is_empty() && sum.is_finite() && sum < 9e15).then_some(sum as u64)
 }
