@@ -31,11 +31,13 @@ export async function writing(browser) {
     assert(await field.evaluate((node) => node === document.activeElement), 'a press on a place does not go there')
     await browser.shot('definition-problems')
     await browser.accessible('a document with problems')
+    const refused = page.waitForResponse((answer) => /\/v1\/definitions$/.test(answer.url()) && answer.status() === 422)
     await page.getByRole('button', { name: 'Register' }).click()
+    await refused
     await page.getByRole('alert').first().waitFor()
-    browser.breaking = false
     await field.fill(good)
     await page.getByText('No problem').waitFor()
+    browser.breaking = false
     await page.getByRole('button', { name: 'Register' }).click()
     await page.getByText(/greeting:0\.1\.0 is registered\./).waitFor()
     await field.fill(good.replace('0.1.0', '0.2.0'))
