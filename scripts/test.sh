@@ -126,7 +126,7 @@ run_bench() {
   die_if_missing
   build_release kintsugi kintsugi
   local engine=$REPLY
-  build_release kintsugi-bench kintsugi-tests
+  build_release kintsugi-bench kintsugi-bench
   local bench=$REPLY
   if option_in --against "$@"; then
     bench_against "$bench" "$engine" "$REPLY" "$@"

@@ -70,7 +70,8 @@ impl Service for Orchestrator {
 
     async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
         let shares = ownership::watch(self.deps.clone(), shutdown.clone());
-        let router = tokio::spawn(router::run(self.deps.clone(), shutdown.clone()));
+        let router = router::run(self.deps.clone(), shares.clone(), shutdown.clone());
+        let router = tokio::spawn(router);
         // On the heap: it is the largest part of the future that every role's start carries.
         Box::pin(lane::run(self.config, self.deps, shares, shutdown)).await;
         if let Err(error) = router.await {

@@ -1,6 +1,6 @@
 //! From published events to the runs that listen.
 //!
-//! All orchestrators share one consumer. An event is kept in the inbox of each run that may want it,
+//! One orchestrator at a time brings them. An event is kept in the inbox of each run that may want it,
 //! in one transaction, before it is acknowledged; whether a run really wants it, its machine says.
 
 use std::{
@@ -10,8 +10,9 @@ use std::{
 
 use kintsugi_core::{CloudEvent, Input, RunId};
 use kintsugi_entities::{MailLimit, MailRow};
-use kintsugi_nats::{Headers, PublishedDelivery, Rejected, RunInput, event_key};
+use kintsugi_nats::{Headers, PublishedConsumer, PublishedDelivery, Rejected, RunInput, event_key};
 use kintsugi_runtime::{Deps, Places, Shutdown, now};
+use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use crate::Error;
@@ -25,35 +26,68 @@ const PAGE: u32 = 2_000;
 /// Before what failed is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Brings events to runs until `shutdown`.
-pub(crate) async fn run(deps: Deps, shutdown: Shutdown) {
+/// Who owns this partition brings the events: one alone, so that runs hear of them in the order of
+/// the stream.
+const ROUTED_BY: u16 = 0;
+
+/// How long what was asked for before the partition went may take to come.
+const LATE: Duration = Duration::from_millis(50);
+
+/// Brings events to runs until `shutdown`, while `shares` has the partition.
+pub(crate) async fn run(
+    deps: Deps,
+    mut shares: watch::Receiver<BTreeSet<u16>>,
+    shutdown: Shutdown,
+) {
     let places = Places::default();
-    while !shutdown.is_cancelled() {
+    loop {
+        let is_ours = async { shares.wait_for(|share| share.contains(&ROUTED_BY)).await.is_ok() };
+        if shutdown.run_until_cancelled(is_ours).await != Some(true) {
+            return;
+        }
         match deps.bus.published().await {
-            Ok(mut consumer) => loop {
-                let batch = tokio::select! {
-                    () = shutdown.cancelled() => return,
-                    batch = consumer.next(BATCH) => batch,
-                };
-                let settled = match route(&deps, &places, &batch).await {
-                    Ok(()) => ack(&batch).await,
-                    Err(error) => {
-                        warn!(error = &error as &dyn std::error::Error, "events not routed yet");
-                        give_back(&batch).await
-                    }
-                };
-                if let Err(error) = settled {
-                    // They come again, and are known by their keys.
-                    debug!(error = &error as &dyn std::error::Error, "events stay unsettled");
-                }
-            },
+            Ok(consumer) => bring_all(&deps, &places, consumer, (&mut shares, &shutdown)).await,
             Err(error) => {
                 debug!(error = &error as &dyn std::error::Error, "no published events yet");
-                tokio::select! {
-                    () = shutdown.cancelled() => return,
-                    () = tokio::time::sleep(PAUSE) => {}
-                }
+                shutdown.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
             }
+        }
+    }
+}
+
+/// Until the partition goes to another, or the process stops.
+async fn bring_all(
+    deps: &Deps,
+    places: &Places,
+    mut consumer: PublishedConsumer,
+    (shares, shutdown): (&mut watch::Receiver<BTreeSet<u16>>, &Shutdown),
+) {
+    loop {
+        let batch = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            Ok(_) = shares.wait_for(|share| !share.contains(&ROUTED_BY)) => break,
+            batch = consumer.next(BATCH) => batch,
+        };
+        let settled = match route(deps, places, &batch).await {
+            Ok(()) => ack(&batch).await,
+            Err(error) => {
+                warn!(error = &error as &dyn std::error::Error, "events not routed yet");
+                give_back(&batch, PAUSE).await
+            }
+        };
+        if let Err(error) = settled {
+            // They come again, and are known by their keys.
+            debug!(error = &error as &dyn std::error::Error, "events stay unsettled");
+        }
+    }
+    let mut left = BATCH;
+    while left > 0
+        && let Ok(late) = tokio::time::timeout(LATE, consumer.next(left)).await
+    {
+        left = left.saturating_sub(late.len());
+        if let Err(error) = give_back(&late, Duration::ZERO).await {
+            debug!(error = &error as &dyn std::error::Error, "events stay unsettled");
         }
     }
 }
@@ -65,9 +99,12 @@ async fn ack(batch: &[PublishedDelivery]) -> Result<(), kintsugi_nats::Error> {
     Ok(())
 }
 
-async fn give_back(batch: &[PublishedDelivery]) -> Result<(), kintsugi_nats::Error> {
+async fn give_back(
+    batch: &[PublishedDelivery],
+    pause: Duration,
+) -> Result<(), kintsugi_nats::Error> {
     for delivery in batch {
-        delivery.nak(Some(PAUSE)).await?;
+        delivery.nak(Some(pause)).await?;
     }
     Ok(())
 }
