@@ -12,6 +12,7 @@ mod connect;
 mod dead_letters;
 mod definitions;
 mod definitions_resolve;
+mod definitions_schedule;
 mod detector;
 mod entity;
 mod error;
@@ -25,6 +26,7 @@ mod row;
 mod runs;
 mod runs_create;
 mod runs_list;
+mod schedules;
 mod sql;
 mod store;
 #[cfg(feature = "testing")]
@@ -38,7 +40,8 @@ pub use page::{Page, Paged};
 pub use row::{
     Batch, Committed, Counts, Created, DeadLetterFilter, DeadLetterRow, DeadLetterStatus,
     Definition, DefinitionSummary, HistoryRow, ListenerRow, MailBatch, MailLimit, MailRow,
-    MailWaiting, NewDefinition, NewRun, NotificationRow, NotificationStatus, OutboxRow,
-    PartitionRow, Posted, Put, RecoveryRow, RunFilter, RunRow, RunSummary, RunWrite,
+    MailWaiting, NewDefinition, NewRun, NewSchedule, NotificationRow, NotificationStatus,
+    OutboxRow, PartitionRow, Posted, Put, RecoveryRow, RunFilter, RunRow, RunSummary, RunWrite,
+    ScheduleRow, ScheduleStep,
 };
 pub use store::Store;

@@ -9,6 +9,7 @@ mod m20261123_000001_first;
 mod m20261124_000001_resources;
 mod m20261125_000001_events;
 mod m20261201_000003_retired;
+mod m20261202_000001_schedules;
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000001_resources::Resources),
             Box::new(m20261125_000001_events::Events),
             Box::new(m20261201_000003_retired::Retired),
+            Box::new(m20261202_000001_schedules::Schedules),
         ]
     }
 }

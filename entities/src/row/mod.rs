@@ -6,6 +6,7 @@ mod definition;
 mod mail;
 mod notification;
 mod run;
+mod schedule;
 pub(crate) use run::{run_id, status};
 
 pub use batch::{Batch, Committed, Counts, PartitionRow, RecoveryRow, RunWrite};
@@ -14,3 +15,4 @@ pub use definition::{Definition, DefinitionSummary, NewDefinition, Put};
 pub use mail::{ListenerRow, MailBatch, MailLimit, MailRow, MailWaiting, OutboxRow, Posted};
 pub use notification::{NotificationRow, NotificationStatus};
 pub use run::{Created, HistoryRow, NewRun, RunFilter, RunRow, RunSummary};
+pub use schedule::{NewSchedule, ScheduleRow, ScheduleStep};

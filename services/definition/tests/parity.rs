@@ -38,6 +38,8 @@ const STRICTER: &[(&str, &str)] = &[
     ("invalid-regex", "a filter's regular expression must be one"),
     ("contradiction", "correlations of one name in a listen expect one value"),
     ("ambiguous-schema", "a schema is in `document` or in `resource`"),
+    ("ambiguous-schedule", "a schedule says one thing about when"),
+    ("invalid-cron", "a cron expression must be one"),
     ("secret-here", "a secret stands where it can be kept from the engine"),
 ];
 

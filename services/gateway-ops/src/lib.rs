@@ -23,6 +23,7 @@ pub mod problem;
 mod resolved;
 pub mod retire;
 pub mod runs;
+pub mod schedules;
 pub mod signals;
 pub mod start;
 mod starts;

@@ -19,6 +19,7 @@ mod publish;
 mod recoveries;
 mod router;
 mod runs;
+mod schedules;
 mod spans;
 mod unsaid;
 
@@ -71,10 +72,16 @@ impl Service for Orchestrator {
     async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
         let shares = ownership::watch(self.deps.clone(), shutdown.clone());
         let router = tokio::spawn(router::run(self.deps.clone(), shutdown.clone()));
+        let part = self.deps.announce.part(NAME, "schedules");
+        let schedules = schedules::run(self.deps.clone(), part, shutdown.clone());
+        let schedules = tokio::spawn(schedules);
         // On the heap: it is the largest part of the future that every role's start carries.
         Box::pin(lane::run(self.config, self.deps, shares, shutdown)).await;
-        if let Err(error) = router.await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the router ended badly");
+        for (what, work) in [("router", router), ("schedules", schedules)] {
+            if let Err(error) = work.await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, what, "a part ended badly");
+            }
         }
         Ok(())
     }
