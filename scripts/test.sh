@@ -82,6 +82,7 @@ test_tools() {
   need_chromium
   need_shellcheck
   need_jaeger
+  need_prometheus
   ((${#MISSING[@]} == 0)) && return
   printf 'dev: MISSING: %s\n' "${MISSING[@]}" >&2
   [[ ${CI:-} != true ]] || die "on CI every tool must be there"
@@ -206,6 +207,7 @@ install_all() {
   need_chromium
   need_shellcheck
   need_jaeger
+  need_prometheus
   [[ ! -f $ROOT/frontend/package-lock.json ]] || ! have npm || frontend_deps || missing "the dashboard's packages"
   local name
   for name in NATS_SERVER_BIN NATS_CLI_BIN POSTGRES_BIN_DIR CHROMIUM_BIN JAEGER_BIN; do

@@ -229,3 +229,10 @@ need_chromium() {
 }
 
 need_shellcheck() { have shellcheck || apt_install shellcheck || missing "shellcheck (Debian: shellcheck)"; }
+
+# Debian's package starts a server where systemd runs, which is no test's to decide; there it is only looked for.
+need_prometheus() {
+  have promtool && have prometheus && return
+  [[ ! -d /run/systemd/system ]] && apt_install prometheus && return
+  missing "Prometheus with promtool (Debian: prometheus)"
+}

@@ -1,10 +1,12 @@
 //! What the failure detector remembers: incarnations of streams, and the recovery log.
 
+use std::collections::HashMap;
+
 use kintsugi_core::RunId;
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{QueryOrder, QuerySelect};
+use sea_orm::{FromQueryResult, QueryOrder, QuerySelect};
 
 use crate::entity::{recovery, stream};
 use crate::page::cursor;
@@ -83,7 +85,43 @@ impl Store {
         crate::batch::note(self.writer(), rows).await
     }
 
-    /// Lists the recovery log, the newest first.
+    /// How many entries of the recovery log are about each of `runs`, those of kind `except` apart;
+    /// a run without any is left out.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn recoveries_count(
+        &self,
+        runs: &[RunId],
+        except: &str,
+    ) -> Result<HashMap<RunId, u64>, Error> {
+        use recovery::Column;
+        #[derive(FromQueryResult)]
+        struct Counted {
+            run_id: String,
+            entries: i64,
+        }
+        if runs.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows = recovery::Entity::find()
+            .select_only()
+            .column(Column::RunId)
+            .column_as(Column::Id.count(), "entries")
+            .filter(Column::RunId.is_in(runs.iter().map(RunId::as_str)))
+            .filter(Column::Kind.ne(except))
+            .group_by(Column::RunId)
+            .into_model::<Counted>()
+            .all(self.reader())
+            .await
+            .map_err(Error::because("count the recovery log"))?;
+        let count =
+            |row: Counted| Ok((run_id(&row.run_id)?, u64::try_from(row.entries).unwrap_or(0)));
+        rows.into_iter().map(count).collect()
+    }
+
+    /// Lists the recovery log, the newest first; only what is about `run`, and only of `kind`.
     ///
     /// # Errors
     ///
@@ -92,11 +130,15 @@ impl Store {
         &self,
         page: Page,
         run: Option<&RunId>,
+        kind: Option<&str>,
     ) -> Result<Paged<RecoveryRow>, Error> {
         use recovery::Column;
         let mut query = recovery::Entity::find();
         if let Some(run) = run {
             query = query.filter(Column::RunId.eq(run.as_str()));
+        }
+        if let Some(kind) = kind {
+            query = query.filter(Column::Kind.eq(kind));
         }
         if let Some((at, id)) = page.after()? {
             query = query.filter(before(Column::At, Column::Id, at, id));

@@ -21,6 +21,7 @@ mod notifications;
 mod options;
 mod page;
 mod partitions;
+mod requests;
 mod retention;
 mod row;
 mod runs;
@@ -29,19 +30,19 @@ mod runs_list;
 mod schedules;
 mod sql;
 mod store;
-#[cfg(feature = "testing")]
-pub mod testing;
 mod url;
 
 pub use definitions_resolve::Resolved;
 pub use error::Error;
+#[cfg(feature = "testing")]
+pub use kintsugi_testing as testing;
 pub use options::{Backend, Options};
 pub use page::{Page, Paged};
 pub use row::{
     Batch, Committed, Counts, Created, DeadLetterFilter, DeadLetterRow, DeadLetterStatus,
     Definition, DefinitionSummary, HistoryRow, ListenerRow, MailBatch, MailLimit, MailRow,
     MailWaiting, NewDefinition, NewRun, NewSchedule, NotificationRow, NotificationStatus,
-    OutboxRow, PartitionRow, Posted, Put, RecoveryRow, RunFilter, RunRow, RunSummary, RunWrite,
-    ScheduleRow, ScheduleStep,
+    OutboxRow, Overdue, PartitionRow, Posted, Put, RecoveryRow, RequestRow, RunFilter, RunRow,
+    RunSummary, RunWrite, ScheduleRow, ScheduleStep,
 };
 pub use store::Store;

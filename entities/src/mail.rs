@@ -2,14 +2,18 @@
 //!
 //! What is on its way to a run lies in its inbox first; messages only say that something does.
 
+use std::collections::HashSet;
+
 use kintsugi_core::RunId;
 use sea_orm::entity::prelude::*;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult, QueryOrder};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult, QueryOrder, QuerySelect};
 use sea_orm::{Statement, TransactionTrait};
 
 use crate::batch::ROWS_MAX;
-use crate::entity::{listener, outbox};
-use crate::row::{ListenerRow, MailLimit, MailRow, MailWaiting, OutboxRow, Posted, run_id};
+use crate::entity::{inbox, listener, outbox};
+use crate::row::{
+    ListenerRow, MailLimit, MailRow, MailWaiting, OutboxRow, Overdue, Posted, run_id,
+};
 use crate::sql::{self, Rows};
 use crate::{Backend, Error, Store};
 
@@ -77,7 +81,8 @@ impl Store {
     }
 
     /// Keeps events for the runs that listen, and forgets those among `sent` that a run published:
-    /// from here on they are on their way. All of it or nothing.
+    /// from here on they are on their way. All of it or nothing. Gives the run and the key of each
+    /// that is not kept, since its run keeps as many as it may.
     ///
     /// # Errors
     ///
@@ -87,12 +92,12 @@ impl Store {
         rows: &[MailRow],
         limit: MailLimit,
         sent: &[String],
-    ) -> Result<u64, Error> {
+    ) -> Result<Vec<(RunId, String)>, Error> {
         let because = Error::because(POST);
         let transaction = self.writer().begin().await.map_err(&because)?;
-        let mut kept = 0;
+        let mut refused = Vec::new();
         for rows in rows.chunks(ROWS_MAX) {
-            kept += self.route(&transaction, rows, limit).await?;
+            refused.extend(self.route(&transaction, rows, limit).await?);
         }
         for keys in sent.chunks(ROWS_MAX) {
             outbox::Entity::delete_many()
@@ -102,7 +107,7 @@ impl Store {
                 .map_err(&because)?;
         }
         transaction.commit().await.map_err(&because)?;
-        Ok(kept)
+        Ok(refused)
     }
 
     async fn route(
@@ -110,9 +115,26 @@ impl Store {
         transaction: &DatabaseTransaction,
         rows: &[MailRow],
         limit: MailLimit,
-    ) -> Result<u64, Error> {
-        let inserted = transaction.execute_raw(self.insert(rows, limit)).await;
-        Ok(inserted.map_err(Error::because(POST))?.rows_affected())
+    ) -> Result<Vec<(RunId, String)>, Error> {
+        let because = Error::because(POST);
+        let inserted = transaction.execute_raw(self.insert(rows, limit)).await.map_err(&because)?;
+        if inserted.rows_affected() >= rows.len() as u64 {
+            return Ok(Vec::new());
+        }
+        // Rare: some were there already, or found no room.
+        let there: HashSet<(String, String)> = inbox::Entity::find()
+            .select_only()
+            .columns([inbox::Column::RunId, inbox::Column::Key])
+            .filter(inbox::Column::RunId.is_in(rows.iter().map(|row| row.run.as_str())))
+            .into_tuple()
+            .all(transaction)
+            .await
+            .map_err(&because)?
+            .into_iter()
+            .collect();
+        let place = |row: &MailRow| (row.run.to_string(), row.key.clone());
+        let refused = rows.iter().filter(|row| !there.contains(&place(row)));
+        Ok(refused.map(|row| (row.run.clone(), row.key.clone())).collect())
     }
 
     fn insert(&self, rows: &[MailRow], limit: MailLimit) -> Statement {
@@ -206,19 +228,15 @@ impl Store {
         Ok(waiting)
     }
 
-    /// What has waited since before `before`: runs with events that nobody parked, and keys of events
-    /// that were to be published. One statement, since it is asked for ever and mostly in vain.
+    /// What has waited since before `before`. One statement, since it is asked for ever and mostly in
+    /// vain.
     ///
     /// # Errors
     ///
     /// When the database does not answer.
-    pub async fn mail_overdue(
-        &self,
-        before: i64,
-        limit: u32,
-    ) -> Result<(Vec<RunId>, Vec<String>), Error> {
+    pub async fn mail_overdue(&self, before: i64, limit: u32) -> Result<Overdue, Error> {
         #[derive(FromQueryResult)]
-        struct Overdue {
+        struct Waits {
             id: String,
             kind: String,
         }
@@ -227,21 +245,24 @@ impl Store {
                 WHERE parked = 0 AND at < {before} LIMIT {limit}) AS runs
             UNION ALL
             SELECT id, kind FROM (SELECT key AS id, 'key' AS kind FROM outbox
-                WHERE at < {before} ORDER BY at LIMIT {limit}) AS keys"
+                WHERE at < {before} ORDER BY at LIMIT {limit}) AS keys
+            UNION ALL
+            SELECT id, kind FROM (SELECT id, 'request' AS kind FROM requests
+                WHERE at < {before} ORDER BY at LIMIT {limit}) AS asked"
         );
-        let rows = Overdue::find_by_statement(self.statement(&sql, []))
+        let rows = Waits::find_by_statement(self.statement(&sql, []))
             .all(self.reader())
             .await
-            .map_err(Error::because("find events that wait"))?;
-        let (mut runs, mut keys) = (Vec::new(), Vec::new());
-        for Overdue { id, kind } in rows {
-            if kind == "run" {
-                runs.push(run_id(&id)?);
-            } else {
-                keys.push(id);
+            .map_err(Error::because("find what waits"))?;
+        let mut overdue = Overdue::default();
+        for Waits { id, kind } in rows {
+            match kind.as_str() {
+                "run" => overdue.runs.push(run_id(&id)?),
+                "key" => overdue.sent.push(id),
+                _ => overdue.requests.push(id),
             }
         }
-        Ok((runs, keys))
+        Ok(overdue)
     }
 
     /// Every listen that is open.

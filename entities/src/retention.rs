@@ -2,10 +2,10 @@
 
 use kintsugi_core::Status;
 use sea_orm::entity::prelude::*;
-use sea_orm::{FromQueryResult, QuerySelect, TransactionTrait};
+use sea_orm::{ConnectionTrait, FromQueryResult, QuerySelect, TransactionTrait};
 
 use crate::entity::{dead_letter, history, inbox, listener, notification, recovery, run};
-use crate::{Counts, Error, Store};
+use crate::{Backend, Counts, Error, Store};
 
 #[derive(FromQueryResult)]
 struct Group {
@@ -31,7 +31,11 @@ impl Store {
             counts.runs.insert(status, positive(group.count));
         }
         for group in self
-            .groups("SELECT kind AS name, count(*) AS count FROM recoveries GROUP BY kind")
+            .groups(
+                "SELECT kind AS name, CAST(sum(count) AS BIGINT) AS count FROM (
+                SELECT kind, count(*) AS count FROM recoveries GROUP BY kind
+                UNION ALL SELECT kind, count FROM recoveries_gone) AS mended GROUP BY kind",
+            )
             .await?
         {
             counts.recoveries.insert(group.name, positive(group.count));
@@ -57,6 +61,19 @@ impl Store {
             }
         }
         Ok(counts)
+    }
+
+    /// How many open runs should have been told the time at `before` and were not.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn runs_overdue(&self, before: i64) -> Result<u64, Error> {
+        run::Entity::find()
+            .filter(run::Column::WakeAt.lte(before))
+            .count(self.reader())
+            .await
+            .map_err(Error::because("count the overdue runs"))
     }
 
     async fn groups(&self, sql: &str) -> Result<Vec<Group>, Error> {
@@ -124,6 +141,7 @@ impl Store {
             .exec(&transaction)
             .await
             .map_err(&because)?;
+        self.note_gone(&transaction, ids).await?;
         recovery::Entity::delete_many()
             .filter(recovery::Column::RunId.is_in(ids))
             .exec(&transaction)
@@ -146,6 +164,34 @@ impl Store {
             .map_err(&because)?;
         transaction.commit().await.map_err(&because)?;
         Ok(gone)
+    }
+    /// Remembers how many entries of the recovery log go with these runs.
+    async fn note_gone(
+        &self,
+        transaction: &impl ConnectionTrait,
+        ids: &[String],
+    ) -> Result<(), Error> {
+        let because = Error::because("count what was mended");
+        let groups = recovery::Entity::find()
+            .select_only()
+            .column(recovery::Column::Kind)
+            .column_as(recovery::Column::Id.count(), "count")
+            .filter(recovery::Column::RunId.is_in(ids))
+            .group_by(recovery::Column::Kind)
+            .into_tuple::<(String, i64)>()
+            .all(transaction)
+            .await
+            .map_err(&because)?;
+        for (kind, count) in groups {
+            let places = if self.backend() == Backend::Postgres { "$1, $2" } else { "?1, ?2" };
+            let sql = format!(
+                "INSERT INTO recoveries_gone (kind, count) VALUES ({places})
+                ON CONFLICT (kind) DO UPDATE SET count = recoveries_gone.count + excluded.count"
+            );
+            let statement = self.statement(&sql, [kind.into(), count.into()]);
+            transaction.execute_raw(statement).await.map_err(&because)?;
+        }
+        Ok(())
     }
 }
 

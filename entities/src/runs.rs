@@ -61,10 +61,29 @@ impl Store {
             .all(self.reader())
             .await
             .map_err(Error::because("read a run's history"))?;
-        Ok(rows
-            .into_iter()
-            .map(|row| HistoryRow { seq: row.seq, at: row.at, steps: row.steps })
-            .collect())
+        Ok(rows.into_iter().map(history_row).collect())
+    }
+
+    /// Reads what happened in a run before `before_seq`, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn history_back(
+        &self,
+        id: &RunId,
+        before_seq: i64,
+        limit: u32,
+    ) -> Result<Vec<HistoryRow>, Error> {
+        let rows = history::Entity::find()
+            .filter(history::Column::RunId.eq(id.as_str()))
+            .filter(history::Column::Seq.lt(before_seq))
+            .order_by_desc(history::Column::Seq)
+            .limit(u64::from(limit))
+            .all(self.reader())
+            .await
+            .map_err(Error::because("read a run's history"))?;
+        Ok(rows.into_iter().map(history_row).collect())
     }
 
     /// The runs that must be told the time at `now`, longest due first: id, partition, due time.
@@ -162,4 +181,8 @@ impl Store {
             .map_err(Error::because(action))?;
         rows.into_iter().map(RunRow::try_from).collect()
     }
+}
+
+fn history_row(row: history::Model) -> HistoryRow {
+    HistoryRow { seq: row.seq, at: row.at, steps: row.steps }
 }

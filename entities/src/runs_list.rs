@@ -77,6 +77,7 @@ fn condition(filter: &RunFilter) -> Condition {
         )
         .add_option(filter.parent.as_ref().map(|run| Column::Parent.eq(run.as_str())))
         .add_option(filter.ended_from.map(|at| Column::EndedAt.gte(at)))
+        .add_option(filter.created_from.map(|at| Column::CreatedAt.gte(at)))
 }
 
 fn summary(row: Listed) -> Result<RunSummary, Error> {

@@ -8,6 +8,8 @@ mod dialect;
 mod m20261123_000001_first;
 mod m20261124_000001_resources;
 mod m20261125_000001_events;
+mod m20261126_000001_mended;
+mod m20261126_000002_requests;
 mod m20261201_000003_retired;
 mod m20261202_000001_schedules;
 
@@ -28,6 +30,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000001_first::First),
             Box::new(m20261124_000001_resources::Resources),
             Box::new(m20261125_000001_events::Events),
+            Box::new(m20261126_000001_mended::Mended),
+            Box::new(m20261126_000002_requests::Requests),
             Box::new(m20261201_000003_retired::Retired),
             Box::new(m20261202_000001_schedules::Schedules),
         ]

@@ -41,6 +41,8 @@ pub struct Bus {
     pub(crate) connections: watch::Receiver<u64>,
     /// When the broker of the latest connection began.
     pub(crate) began: Arc<Mutex<Option<(Connection, Timestamp)>>>,
+    /// Changes when messages were dropped because their reader was too slow.
+    pub(crate) dropped: watch::Receiver<u64>,
 }
 
 impl fmt::Debug for Bus {
@@ -57,10 +59,11 @@ impl Bus {
     /// When the options make no sense, or no connection was made within `options.wait`.
     pub async fn connect(options: &Options) -> Result<Self, Error> {
         let (counter, connections) = watch::channel(0_u64);
+        let (slow, dropped) = watch::channel(0_u64);
         let trouble = Arc::new(Mutex::new(None::<String>));
         let noted = Arc::clone(&trouble);
         let events = move |event| {
-            note(&event, &counter, &noted);
+            note(&event, (&counter, &slow), &noted);
             std::future::ready(())
         };
         let client = options
@@ -81,7 +84,7 @@ impl Bus {
             .timeout(ANSWER_TIMEOUT)
             .max_ack_inflight(UNACKED_MAX)
             .build(client.clone());
-        let bus = Self { client, js, connections, began: Arc::default() };
+        let bus = Self { client, js, connections, began: Arc::default(), dropped };
         if !bus.connected_within(options.wait).await {
             let action = "connect to the broker";
             // The client tells no more of a failed attempt than its kind, so one more is made for the cause.
@@ -210,10 +213,15 @@ impl Bus {
     }
 }
 
-fn note(event: &async_nats::Event, counter: &watch::Sender<u64>, trouble: &Mutex<Option<String>>) {
+fn note(
+    event: &async_nats::Event,
+    (connected, slow): (&watch::Sender<u64>, &watch::Sender<u64>),
+    trouble: &Mutex<Option<String>>,
+) {
     match event {
+        async_nats::Event::SlowConsumer(_) => slow.send_modify(|count| *count += 1),
         async_nats::Event::Connected => {
-            counter.send_modify(|count| *count += 1);
+            connected.send_modify(|count| *count += 1);
             info!("connected to the broker");
         }
         async_nats::Event::Disconnected => warn!("connection to the broker is lost"),

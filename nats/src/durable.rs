@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use async_nats::{Client, Message, Subject};
+use kintsugi_nats_server::Pauses;
 use serde_json::{Value, json};
 use tracing::warn;
 
 use crate::{
     Bus, Error,
     pull::{Lost, Meta, Pull},
-    reconnect::Pauses,
     streams::nanos,
 };
 
@@ -141,7 +141,7 @@ impl Durable {
                     error = &error as &dyn std::error::Error,
                     "no consumer yet"
                 );
-                tokio::time::sleep(self.pauses.next()).await;
+                tokio::time::sleep(self.pauses.next_pause()).await;
             }
         }
     }

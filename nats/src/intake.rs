@@ -1,4 +1,5 @@
-//! The intake stream: starts that were published rather than requested, also while no engine ran.
+//! The intake stream: what was published below `kintsugi.in.` rather than requested, also while no
+//! engine ran.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use kintsugi_core::Timestamp;
 use crate::{
     Bus, Error, Headers,
     durable::{Acker, Durable, Shape},
-    names::stream,
+    names::{INTAKE_EVENT_PREFIX, stream},
 };
 
 /// Takes what was published to the intake stream.
@@ -61,6 +62,12 @@ pub struct IntakeDelivery {
 }
 
 impl IntakeDelivery {
+    /// Whether it is an event, to be brought to the others.
+    #[must_use]
+    pub fn is_event(&self) -> bool {
+        self.subject.starts_with(INTAKE_EVENT_PREFIX)
+    }
+
     /// It is done with.
     ///
     /// # Errors
@@ -98,7 +105,7 @@ impl Bus {
     pub async fn intake(&self) -> Result<IntakeConsumer, Error> {
         let shape = Shape {
             name: "intake",
-            description: "starts that were published",
+            description: "what was published below kintsugi.in",
             filter: "",
             ack_wait: Duration::from_secs(30),
             max_deliver: -1,

@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod exact;
 mod headers;
+mod hints;
 mod incarnation;
 mod intake;
 mod life;
@@ -26,7 +27,6 @@ mod pull;
 mod queues;
 mod reconnect;
 mod rejected;
-mod server;
 mod streams;
 mod tasks;
 
@@ -37,18 +37,19 @@ pub use error::Error;
 pub use events::{EventDelivery, EventReader};
 pub use exact::{Inexact, JSON_DEPTH_MAX, exact};
 pub use headers::Headers;
+pub use hints::{RunHint, RunHints};
 pub use intake::{IntakeConsumer, IntakeDelivery};
-pub use life::{LifeConsumer, LifeDelivery, LifeFrom};
+pub use kintsugi_nats_server::{Server, ServerError, ServerOptions};
+pub use life::{LifeConsumer, LifeDelivery, LifeFrom, LifeReader};
 pub use live::{Liveness, PingAnswers};
 pub use login::Options;
 pub use message::{
-    Cancel, DeadAttempt, DeadLetterMessage, Heartbeat, Lease, LifeEvent, RunInput, Served,
-    ServiceBeat, TaskMessage, Verify, WakeHint,
+    Cancel, DeadLetterMessage, Heartbeat, Lease, LifeEvent, RunInput, Served, ServiceBeat,
+    TaskMessage, Verify, WakeHint,
 };
 pub use names::{consumer_name, events as events_subject, is_token, stream};
 pub use published::{PublishedConsumer, PublishedDelivery, event_key};
 pub use queues::QueueState;
 pub use rejected::Rejected;
-pub use server::{Server, ServerError, ServerOptions};
 pub use streams::{Limits, StreamState};
 pub use tasks::{TaskConsumer, TaskDelivery};

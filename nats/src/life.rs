@@ -64,6 +64,52 @@ impl LifeDelivery {
     }
 }
 
+/// Reads lifecycle events in order, without taking part in their delivery.
+pub struct LifeReader(Ordered);
+
+impl LifeReader {
+    /// When the stream was made that is read: in another one, its positions mean nothing.
+    #[must_use]
+    pub fn stream_created(&self) -> &str {
+        self.0.created()
+    }
+
+    /// The first and the last position that the stream had when reading began.
+    #[must_use]
+    pub fn kept(&self) -> (u64, u64) {
+        self.0.kept()
+    }
+
+    /// Waits for an event, then takes whatever else is there, at most `max`, each with its
+    /// position; none when the stream is another one now.
+    pub async fn next(&mut self, max: usize) -> Option<Vec<(u64, LifeEvent)>> {
+        loop {
+            let batch = self.0.next(max).await;
+            let batch = batch.map_err(|error| {
+                debug!(error = &error as &dyn std::error::Error, "lifecycle events end");
+            });
+            let events = batch.ok()?.into_iter().filter_map(|(message, meta)| {
+                let event = decode::<LifeEvent>(&message.payload);
+                let event = event.map_err(|rejected| warn!(%rejected, "odd event")).ok()?;
+                Some((meta.stream_seq, event))
+            });
+            let events: Vec<_> = events.collect();
+            if !events.is_empty() {
+                return Some(events);
+            }
+        }
+    }
+
+    /// The events one by one, without their positions.
+    pub fn events(self) -> impl Stream<Item = LifeEvent> + Send + Unpin + 'static {
+        let batches = stream::unfold(self, |mut reader| async move {
+            let batch = reader.next(256).await?;
+            Some((stream::iter(batch.into_iter().map(|(_, event)| event)), reader))
+        });
+        Box::pin(batches.flatten())
+    }
+}
+
 impl LifeConsumer {
     /// Waits for an event, then takes whatever else is there, at most `max`.
     pub async fn next(&mut self, max: usize) -> Vec<LifeDelivery> {
@@ -101,37 +147,19 @@ impl Bus {
     }
 
     /// Lifecycle events as they come, for someone who looks on: `filter` is a subject with
-    /// wildcards, for example `kintsugi.life.shop.*.>`. Ends when the stream is made anew.
+    /// wildcards, for example `kintsugi.life.shop.*.>`.
     ///
     /// # Errors
     ///
     /// When `filter` is not one of lifecycle events, or they cannot be read now.
-    pub async fn life(
-        &self,
-        filter: &str,
-        from: LifeFrom,
-    ) -> Result<impl Stream<Item = LifeEvent> + Send + Unpin + 'static, Error> {
+    pub async fn life(&self, filter: &str, from: LifeFrom) -> Result<LifeReader, Error> {
         let filter = life_filter(filter)?;
         let seq = match from {
             LifeFrom::All => 1,
             LifeFrom::Sequence(seq) => seq,
             LifeFrom::New => self.stream_info(streams::LIFE).await?.state.last_seq + 1,
         };
-        let reader = Ordered::open(self, streams::LIFE, vec![filter], seq).await?;
-        let batches = stream::unfold(reader, |mut reader| async move {
-            match reader.next(256).await {
-                Ok(batch) => Some((stream::iter(batch), reader)),
-                Err(error) => {
-                    debug!(error = &error as &dyn std::error::Error, "lifecycle events end");
-                    None
-                }
-            }
-        });
-        let events = batches.flatten().filter_map(|(message, _)| {
-            let event = decode::<LifeEvent>(&message.payload);
-            std::future::ready(event.map_err(|rejected| warn!(%rejected, "odd event")).ok())
-        });
-        Ok(Box::pin(events))
+        Ok(LifeReader(Ordered::open(self, streams::LIFE, vec![filter], seq).await?))
     }
 
     /// Takes part in consuming lifecycle events as `durable`, which begins with the oldest kept.
@@ -143,7 +171,7 @@ impl Bus {
         let shape = Shape {
             name: names::token("consumer", durable)?,
             description: "lifecycle events",
-            filter: "kintsugi.life.>",
+            filter: names::LIFE,
             ack_wait: Duration::from_secs(30),
             max_deliver: -1,
             max_ack_pending: 10_000,

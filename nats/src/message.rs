@@ -1,6 +1,6 @@
 //! What the bus carries, as JSON. The schemas stand in `docs/protocol/`.
 
-use kintsugi_core::{Error as Fault, Input, LossCause, RunId, Timestamp, WhenExhausted};
+use kintsugi_core::{Error as Fault, FailedAttempt, Input, RunId, Timestamp, WhenExhausted};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -191,31 +191,12 @@ pub struct DeadLetterMessage {
     pub at: Timestamp,
     /// What became of the run.
     pub outcome: WhenExhausted,
-    /// Every attempt, as far as it is known.
+    /// What became of each attempt since the last redrive, the oldest first; of many the last 20.
     #[serde(default)]
-    pub attempts: Vec<DeadAttempt>,
+    pub attempts: Vec<FailedAttempt>,
     /// W3C trace context of the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
-}
-
-/// One attempt of a dead letter.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DeadAttempt {
-    /// Its epoch.
-    pub epoch: u64,
-    /// Who held it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub worker: Option<String>,
-    /// When it began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<Timestamp>,
-    /// How it failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<Fault>,
-    /// How it was lost.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lost: Option<LossCause>,
 }
 
 pub(crate) fn encode(message: &impl Serialize) -> Result<Vec<u8>, Error> {

@@ -10,7 +10,7 @@ pub mod stream {
     pub const EVENTS: &str = "KINTSUGI_EVENTS";
     /// Tasks for workers.
     pub const TASKS: &str = "KINTSUGI_TASKS";
-    /// Starts that were published rather than requested.
+    /// Whatever was published below `kintsugi.in.`: starts, and what turns out to be none.
     pub const INTAKE: &str = "KINTSUGI_INTAKE";
     /// Events that were published, by anyone, for the runs that listen.
     pub const CLOUDEVENTS: &str = "KINTSUGI_CLOUDEVENTS";
@@ -31,10 +31,16 @@ pub(crate) const BROKER: &str = "kintsugi.broker";
 pub(crate) const CANCEL: &str = "kintsugi.cancel";
 pub(crate) const VERIFY: &str = "kintsugi.verify";
 pub(crate) const WAKE: &str = "kintsugi.wake";
+/// Runs that have ended, for who waits.
+pub(crate) const ENDED: &str = "kintsugi.ended";
 pub(crate) const BEAT: &str = "kintsugi.service.beat";
 pub(crate) const EVENTS_PREFIX: &str = "kintsugi.events.";
 pub(crate) const LIFE_PREFIX: &str = "kintsugi.life.";
-pub(crate) const PUBLISHED_PREFIX: &str = "kintsugi.in.event.";
+/// Every lifecycle event.
+pub(crate) const LIFE: &str = "kintsugi.life.>";
+pub(crate) const PUBLISHED_PREFIX: &str = "kintsugi.cloudevents.";
+/// Events that come by the intake, in which every subject below `kintsugi.in.` ends up.
+pub(crate) const INTAKE_EVENT_PREFIX: &str = "kintsugi.in.event.";
 
 /// Whether `text` may stand in a subject as one token: `[A-Za-z0-9_-]{1,64}`.
 #[must_use]

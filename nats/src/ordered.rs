@@ -7,13 +7,13 @@
 use std::time::Duration;
 
 use async_nats::Message;
+use kintsugi_nats_server::Pauses;
 use serde_json::{Value, json};
 use tracing::{debug, warn};
 
 use crate::{
     Bus, Error,
     pull::{Lost, Meta, Pull},
-    reconnect::Pauses,
     streams::nanos,
 };
 
@@ -36,6 +36,7 @@ pub(crate) struct Ordered {
     stream: &'static str,
     subjects: Vec<String>,
     created: String,
+    kept: (u64, u64),
     next_seq: u64,
     consumer_seq: u64,
     pull: Option<Pull>,
@@ -57,11 +58,20 @@ impl Ordered {
             let reason = format!("it ends at {last}, before position {}", next_seq - 1);
             return Err(Error::Reset { stream: stream.to_owned(), reason });
         }
-        let created = info.created;
+        let (created, kept) = (info.created, (info.state.first_seq, info.state.last_seq));
         let (consumer_seq, pauses) = (0, Pauses::default());
         let bus = bus.clone();
-        let mut reader =
-            Self { bus, stream, subjects, created, next_seq, consumer_seq, pull: None, pauses };
+        let mut reader = Self {
+            bus,
+            stream,
+            subjects,
+            created,
+            kept,
+            next_seq,
+            consumer_seq,
+            pull: None,
+            pauses,
+        };
         reader.make().await?;
         Ok(reader)
     }
@@ -69,6 +79,11 @@ impl Ordered {
     /// When the stream was made that is read.
     pub(crate) fn created(&self) -> &str {
         &self.created
+    }
+
+    /// The first and the last position that the stream had when it was opened.
+    pub(crate) fn kept(&self) -> (u64, u64) {
+        self.kept
     }
 
     /// Waits for a message, then takes whatever else is there, at most `max` in all.
@@ -137,7 +152,7 @@ impl Ordered {
                     error = &error as &dyn std::error::Error,
                     "cannot read yet"
                 );
-                tokio::time::sleep(self.pauses.next()).await;
+                tokio::time::sleep(self.pauses.next_pause()).await;
                 Ok(())
             }
             other => other,

@@ -1,6 +1,6 @@
 //! Events that anyone publishes, in each of the forms in which they may come.
 //!
-//! `nats pub kintsugi.in.event.<type> '<data>'` is all that is needed; `CloudEvents` in structured and
+//! `nats pub kintsugi.cloudevents.<type> '<data>'` is all that is needed; `CloudEvents` in structured and
 //! in binary mode (NATS protocol binding) are read as what they are.
 
 use std::time::Duration;
@@ -15,8 +15,9 @@ use crate::{
     Bus, Error, Headers, Rejected,
     durable::{Acker, Durable, Shape},
     exact,
+    intake::IntakeDelivery,
     message::encode,
-    names::{PUBLISHED_PREFIX, stream},
+    names::{INTAKE_EVENT_PREFIX, PUBLISHED_PREFIX, stream},
     publish::Outgoing,
 };
 
@@ -128,6 +129,34 @@ impl Bus {
     }
 }
 
+impl Bus {
+    /// Brings events that came by the intake to the others, in order, each under the id that its
+    /// publisher gave it, or one that follows from its place there: a repeat is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When not all of them are known to be stored.
+    pub async fn forward_events(&self, events: &[&IntakeDelivery]) -> Result<(), Error> {
+        let outgoing = events.iter().filter_map(|event| {
+            let kind = event.subject.strip_prefix(INTAKE_EVENT_PREFIX)?;
+            let mut headers = Headers::default();
+            // What else the broker would act on was for the intake.
+            for (name, value) in event.headers.iter().filter(|(name, _)| !name.starts_with("Nats-"))
+            {
+                headers.insert(name, value);
+            }
+            let place = || format!("{}@{}", event.stream_seq, event.published_at.0);
+            headers.insert("Nats-Msg-Id", &event.msg_id.clone().unwrap_or_else(place));
+            Some(Outgoing {
+                subject: format!("{PUBLISHED_PREFIX}{kind}"),
+                payload: event.payload.clone(),
+                headers: Some(headers.into_broker()),
+            })
+        });
+        self.store(stream::CLOUDEVENTS, outgoing.collect()).await
+    }
+}
+
 /// Names an event wherever it is kept: the same for the same source and id, and for no others.
 #[must_use]
 pub fn event_key(event: &CloudEvent) -> String {
@@ -206,8 +235,10 @@ fn plain(
     headers: &Headers,
     (seq, at): (u64, Timestamp),
 ) -> Result<Map<String, Value>, String> {
-    let kind = subject.strip_prefix(PUBLISHED_PREFIX).and_then(unescape);
-    let kind = kind.ok_or("the subject must be kintsugi.in.event.<type>")?;
+    // A stream that is older than its subjects holds events under those that it had before.
+    let kind = subject.strip_prefix(PUBLISHED_PREFIX);
+    let kind = kind.or_else(|| subject.strip_prefix(INTAKE_EVENT_PREFIX)).and_then(unescape);
+    let kind = kind.ok_or("the subject must be kintsugi.cloudevents.<type>")?;
     // Without an id, an event published twice is two, but one delivered twice is one.
     let id = headers.get("Nats-Msg-Id").map_or_else(|| format!("{seq}@{}", at.0), str::to_owned);
     let texts = [
@@ -291,19 +322,19 @@ mod tests {
 
     #[test]
     fn data_alone_is_enough() {
-        let plain = event("kintsugi.in.event.com.example.paid", &[], b" {\"n\":1}").unwrap();
+        let plain = event("kintsugi.cloudevents.com.example.paid", &[], b" {\"n\":1}").unwrap();
         let wanted = json!({"specversion": "1.0", "id": "7@1000", "source": "/kintsugi/in/event",
             "type": "com.example.paid", "time": "1970-01-01T00:00:01.000Z", "data": {"n": 1}});
         assert_eq!(plain, wanted);
         let named = [("Nats-Msg-Id", "m-1")];
-        let text = event("kintsugi.in.event.x", &named, b"hello").unwrap();
+        let text = event("kintsugi.cloudevents.x", &named, b"hello").unwrap();
         assert_eq!(
             (&text["id"], &text["data"], &text["datacontenttype"]),
             (&json!("m-1"), &json!("hello"), &json!("text/plain"))
         );
-        assert_eq!(event("kintsugi.in.event.x", &[], b"7").unwrap()["data"], json!(7));
-        assert_eq!(event("kintsugi.in.event.x", &[], b"").unwrap().get("data"), None);
-        assert_eq!(event("kintsugi.in.event.x", &[], b"\xff").unwrap()["data_base64"], "/w==");
+        assert_eq!(event("kintsugi.cloudevents.x", &[], b"7").unwrap()["data"], json!(7));
+        assert_eq!(event("kintsugi.cloudevents.x", &[], b"").unwrap().get("data"), None);
+        assert_eq!(event("kintsugi.cloudevents.x", &[], b"\xff").unwrap()["data_base64"], "/w==");
     }
 
     #[test]
@@ -311,9 +342,9 @@ mod tests {
         let whole =
             json!({"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "data": 1});
         let bytes = whole.to_string();
-        assert_eq!(event("kintsugi.in.event.any", &[], bytes.as_bytes()).unwrap(), whole);
+        assert_eq!(event("kintsugi.cloudevents.any", &[], bytes.as_bytes()).unwrap(), whole);
         let headers = [("ce-id", "1"), ("ce-source", "/s"), ("ce-type", "t%20t"), ("ce-room", "2")];
-        let binary = event("kintsugi.in.event.any", &headers, b"1").unwrap();
+        let binary = event("kintsugi.cloudevents.any", &headers, b"1").unwrap();
         assert_eq!((&binary["type"], &binary["room"]), (&json!("t t"), &json!("2")));
     }
 
@@ -331,7 +362,7 @@ mod tests {
             (&batch, b"[]"),
             (&json, b"hello"),
         ] {
-            assert!(event("kintsugi.in.event.x", headers, payload).is_err(), "{payload:?}");
+            assert!(event("kintsugi.cloudevents.x", headers, payload).is_err(), "{payload:?}");
         }
     }
 
@@ -343,6 +374,6 @@ mod tests {
             assert!(!subject.ends_with('.'), "{subject}");
             assert_eq!(event(&subject, &[], b"").unwrap()["type"], kind);
         }
-        assert_eq!(subject("com.example.paid"), "kintsugi.in.event.com.example.paid");
+        assert_eq!(subject("com.example.paid"), "kintsugi.cloudevents.com.example.paid");
     }
 }

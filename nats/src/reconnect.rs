@@ -1,50 +1,11 @@
-//! How long to wait before trying the broker again.
-//!
-//! The owner's stack names the crate `backoff`, so it is used, here and nowhere else. It is no longer
-//! maintained (RUSTSEC-2025-0012, and RUSTSEC-2024-0384 for its dependency `instant`): neither
-//! is a vulnerability, and all that is used of it is an interval that grows with jitter. Retries of
-//! tasks are not computed here: those are part of a run's history, see `kintsugi_core::RetryPolicy`.
+//! How long to wait before connecting again.
 
 use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use backoff::{ExponentialBackoff, backoff::Backoff};
-
-/// The longest pause. Short, because a broker that is back should be noticed within a second or
-/// two, and a connection attempt on one machine or network costs little.
-const LONGEST: Duration = Duration::from_secs(2);
-
-/// Pauses that grow from 50 ms to 2 s, give or take half.
-pub(crate) struct Pauses(ExponentialBackoff);
-
-impl Default for Pauses {
-    fn default() -> Self {
-        let initial_interval = Duration::from_millis(50);
-        Self(ExponentialBackoff {
-            current_interval: initial_interval,
-            initial_interval,
-            randomization_factor: 0.5,
-            multiplier: 2.0,
-            max_interval: LONGEST,
-            max_elapsed_time: None,
-            ..ExponentialBackoff::default()
-        })
-    }
-}
-
-impl Pauses {
-    /// The next pause.
-    pub(crate) fn next(&mut self) -> Duration {
-        self.0.next_backoff().unwrap_or(LONGEST)
-    }
-
-    /// It worked: begin with the shortest again.
-    pub(crate) fn reset(&mut self) {
-        self.0.reset();
-    }
-}
+use kintsugi_nats_server::Pauses;
 
 /// The pause before the `attempt`th attempt in a row to connect.
 pub(crate) fn before_attempt() -> impl Fn(usize) -> Duration + Send + Sync + 'static {
@@ -54,22 +15,6 @@ pub(crate) fn before_attempt() -> impl Fn(usize) -> Duration + Send + Sync + 'st
         if attempt <= 1 {
             pauses.reset();
         }
-        pauses.next()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_to_a_limit_and_begin_anew() {
-        let mut pauses = Pauses::default();
-        assert!(pauses.next() <= Duration::from_millis(80));
-        let later: Vec<Duration> = (0..50).map(|_| pauses.next()).collect();
-        assert!(later.iter().all(|pause| *pause <= LONGEST * 3 / 2));
-        assert!(later[20..].iter().any(|pause| *pause >= Duration::from_secs(1)));
-        pauses.reset();
-        assert!(pauses.next() <= Duration::from_millis(80));
+        pauses.next_pause()
     }
 }

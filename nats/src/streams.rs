@@ -83,6 +83,8 @@ pub struct StreamState {
     pub messages: u64,
     /// How many bytes they take.
     pub bytes: u64,
+    /// How many bytes they may take; 0: as many as there is room for.
+    pub bytes_max: u64,
 }
 
 #[derive(Deserialize)]
@@ -109,14 +111,14 @@ pub(crate) struct State {
 }
 
 /// Every stream, in the order in which they are made: advisories first, since one that nobody
-/// keeps is lost.
+/// keeps is lost; the intake after the stream that had a part of its subjects once.
 const ALL: [&str; 8] = [
     stream::ADVISORIES,
     stream::REJECTED,
     stream::EVENTS,
     stream::TASKS,
-    stream::INTAKE,
     stream::CLOUDEVENTS,
+    stream::INTAKE,
     stream::LIFE,
     stream::DEAD,
 ];
@@ -217,6 +219,7 @@ fn state(name: &str, info: Option<&Info>, is_new: bool) -> StreamState {
         last_seq: at(|state| state.last_seq),
         messages: at(|state| state.messages),
         bytes: at(|state| state.bytes),
+        bytes_max: info.and_then(|info| info.config.get("max_bytes")?.as_u64()).unwrap_or(0),
     }
 }
 
@@ -232,12 +235,10 @@ fn config(name: &str, limits: &Limits) -> Value {
     let (subjects, retention, discard, bytes) = match name {
         stream::EVENTS => (json!(partitions), "limits", "new", limits.events_bytes),
         stream::TASKS => (json!(["kintsugi.tasks.*.*"]), "workqueue", "new", limits.tasks_bytes),
-        stream::INTAKE => {
-            let subjects = json!(["kintsugi.in.*", "kintsugi.in.start.>"]);
-            (subjects, "workqueue", "new", limits.intake_bytes)
-        }
+        // Also what nobody serves: it is put aside with an alarm, not lost.
+        stream::INTAKE => (json!(["kintsugi.in.>"]), "workqueue", "new", limits.intake_bytes),
         stream::CLOUDEVENTS => {
-            (json!(["kintsugi.in.event.>"]), "limits", "old", limits.cloudevents_bytes)
+            (json!(["kintsugi.cloudevents.>"]), "limits", "old", limits.cloudevents_bytes)
         }
         stream::LIFE => (json!(["kintsugi.life.>"]), "limits", "old", limits.life_bytes),
         stream::DEAD => (json!(["kintsugi.dead.>"]), "limits", "old", limits.dead_bytes),

@@ -186,18 +186,19 @@ impl Load {
         self.shared.quiet.store(false, Ordering::SeqCst);
     }
 
-    /// Starts nothing new from now on, and waits until every run has ended.
+    /// Starts nothing new from now on, and waits until every run has ended, and none can be taken up
+    /// again by a redrive that was answered.
     pub async fn drain(&self, within: Duration) {
-        self.go_on();
         self.shared.ending.store(true, Ordering::SeqCst);
-        let shared = &self.shared;
-        eventually("every run ends", within, || async {
-            let counts = shared.store.counts().await.ok()?;
-            let open = counts.runs.iter().filter(|(status, _)| !status.is_terminal());
-            let open: u64 = open.map(|(_, count)| count).sum();
-            (shared.starting.load(Ordering::SeqCst) == 0 && open == 0).then_some(())
-        })
-        .await;
+        loop {
+            // What parks is redriven.
+            self.go_on();
+            eventually("every run ends", within, || self.shared.all_ended()).await;
+            self.hold_back().await;
+            if self.shared.all_ended().await.is_some() {
+                return;
+            }
+        }
     }
 
     /// Stops everything, and gives all that was answered.
@@ -228,6 +229,14 @@ impl Shared {
         self.resting.fetch_add(1, Ordering::SeqCst);
         let resting = Resting(self);
         (!self.quiet.load(Ordering::SeqCst)).then_some(resting)
+    }
+
+    /// None: not yet, or nobody can say.
+    async fn all_ended(&self) -> Option<()> {
+        let counts = self.store.counts().await.ok()?;
+        let open = counts.runs.iter().filter(|(status, _)| !status.is_terminal());
+        let open: u64 = open.map(|(_, count)| count).sum();
+        (self.starting.load(Ordering::SeqCst) == 0 && open == 0).then_some(())
     }
 
     async fn is_stored(&self) -> Option<bool> {

@@ -21,6 +21,10 @@ pub enum Tool {
     NatsCli,
     /// The trace store.
     Jaeger,
+    /// The store of metrics.
+    Prometheus,
+    /// What checks its rules.
+    Promtool,
     /// The browser.
     Chromium,
 }
@@ -36,6 +40,8 @@ pub fn tool(tool: Tool) -> Option<PathBuf> {
         }
         Tool::NatsCli => ("NATS_CLI_BIN", &[".cache/tools/nats-cli-0.5.1/nats", "nats"]),
         Tool::Jaeger => ("JAEGER_BIN", &[".cache/tools/jaeger-1.76.0/jaeger"]),
+        Tool::Prometheus => ("PROMETHEUS_BIN", &["prometheus"]),
+        Tool::Promtool => ("PROMTOOL_BIN", &["promtool"]),
         Tool::Chromium => ("CHROMIUM_BIN", &["chromium"]),
     };
     let root = root();

@@ -61,7 +61,7 @@ impl Suite {
     }
 
     fn publish(&self, kind: &str, data: &str) {
-        self.nats(&["publish", &format!("kintsugi.in.event.{kind}"), data]);
+        self.nats(&["publish", &format!("kintsugi.cloudevents.{kind}"), data]);
     }
 
     async fn start(&mut self, name: &str, input: Value) -> String {
@@ -131,6 +131,19 @@ impl Suite {
             "type": "com.example.approved", "data": "structured"});
         self.publish("anything", &whole.to_string());
         assert_eq!(self.output(&run).await, json!(["structured"]));
+
+        // The same by the intake, which takes whatever is below its subject.
+        let run = self.listening("approve", json!(null)).await;
+        self.nats(&["publish", "kintsugi.in.event.com.example.approved", "{\"by\":\"eve\"}"]);
+        assert_eq!(self.output(&run).await, json!([{"by": "eve"}]));
+        self.nats(&["publish", "kintsugi.in.foo.bar", "whatever"]);
+        eventually("what nobody serves is kept elsewhere", SOON, || async {
+            let last = ["stream", "get", "KINTSUGI_REJECTED", "-S", "kintsugi.rejected.intake"];
+            let found = self.nats(&last);
+            let text = found.as_str()?;
+            (text.contains("whatever") && text.contains("kintsugi.in.foo.bar")).then_some(())
+        })
+        .await;
 
         let run = self.listening("both", json!(null)).await;
         self.publish("temperature", "{\"value\": 37}");

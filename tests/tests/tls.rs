@@ -4,13 +4,17 @@
 
 use std::{
     fs,
+    io::{Read, Write},
+    net::TcpListener,
     os::unix::fs::{MetadataExt, chown},
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
 use kintsugi_entities::testing::Postgres;
-use kintsugi_tests::{Authority, Client, Tool, eventually, free_port, tool};
+use kintsugi_tests::{Authority, Client, Engine, Shape, Tool, eventually, free_port, tool};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -196,4 +200,85 @@ async fn who_cannot_be_trusted_is_refused_in_clear_words() {
 /// The same server under a name that its certificate does not have.
 fn wrong_host(url: &str) -> String {
     url.replace("127.0.0.1", "localhost")
+}
+
+const FETCH: &str = "document: {dsl: '1.0.3', namespace: shop, name: fetch, version: '1.0.0'}\n\
+    do: [{fetch: {call: http, with: {method: get, endpoint: '${ .url }'}}}]";
+
+/// A service inside: HTTPS under a certificate of `authority`.
+fn service(authority: &Authority) -> String {
+    let identity = authority.certify("127.0.0.1");
+    let certificates = CertificateDer::pem_file_iter(identity.certificate).unwrap();
+    let key = PrivateKeyDer::from_pem_file(identity.key).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(certificates.map(Result::unwrap).collect(), key)
+        .unwrap();
+    let (config, listener) = (Arc::new(config), TcpListener::bind("127.0.0.1:0").unwrap());
+    let url = format!("https://127.0.0.1:{}/", listener.local_addr().unwrap().port());
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, socket.unwrap());
+            let mut request = [0; 1024];
+            if stream.read(&mut request).is_ok() {
+                let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+                    content-length: 6\r\nconnection: close\r\n\r\n\"gold\"";
+                let _ = stream.write_all(answer.as_bytes()).and_then(|()| stream.flush());
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
+            }
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http_tasks_trust_an_authority_of_ones_own_where_they_are_told_to() {
+    let authority = Authority::new();
+    let url = service(&authority);
+    let ca = format!("worker.http.ca={}", authority.ca().display());
+    for flags in [&["--set", &ca][..], &[]] {
+        let Some(engine) = Engine::start(Shape::Dev, flags).await else { return };
+        engine.client.define(FETCH).await;
+        let input = json!({ "url": url });
+        let run = engine.client.start("shop/fetch:1.0.0", input).await;
+        if !flags.is_empty() {
+            let ended = engine.client.ended(&run, SOON).await;
+            assert_eq!((&ended["status"], &ended["output"]), (&json!("completed"), &json!("gold")));
+            continue;
+        }
+        let failed = |run: &serde_json::Value| run.to_string().contains("UnknownIssuer");
+        engine.client.until(&run, "the call fails for its certificate", SOON, failed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn authorities_that_cannot_be_read_are_refused_in_clear_words() {
+    let Some(nats) = tool(Tool::NatsServer) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let bad = "-----BEGIN CERTIFICATE-----\nZ29sZA==\n-----END CERTIFICATE-----\n";
+    for (name, text, why) in [
+        ("absent", None, "No such file"),
+        ("empty", Some(""), "no `-----BEGIN CERTIFICATE-----` in it"),
+        ("bad", Some(bad), "certificate 1: "),
+    ] {
+        if let Some(text) = text {
+            fs::write(file(name), text).unwrap();
+        }
+        let settings = vec![
+            ("worker.http.ca", file(name)),
+            ("nats.server_binary", nats.display().to_string()),
+        ];
+        let Some(mut kintsugi) = kintsugi("dev", &settings) else { return };
+        kintsugi.args(["--http", "127.0.0.1:0", "--nats", "127.0.0.1:0", "--data"]);
+        let output = kintsugi.arg(file("data")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(why), "expected `{why}`, but: {said}");
+        assert!(said.contains(&file(name)) && said.contains("worker.http.ca"), "{said}");
+    }
 }

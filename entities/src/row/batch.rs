@@ -117,7 +117,7 @@ pub struct Counts {
     pub notifications_pending: u64,
     /// Notifications that were given up.
     pub notifications_dead: u64,
-    /// Entries of the recovery log, by kind.
+    /// What was mended since the store was made, by kind; also in runs that are gone.
     pub recoveries: BTreeMap<String, u64>,
     /// Registered definitions.
     pub definitions: u64,

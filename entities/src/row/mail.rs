@@ -105,3 +105,29 @@ impl MailBatch {
         self == &Self::default()
     }
 }
+
+/// What waits for longer than it should.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overdue {
+    /// Runs with events that nobody parked.
+    pub runs: Vec<RunId>,
+    /// Keys of events that were to be published.
+    pub sent: Vec<String>,
+    /// Requests that may not have reached their runs.
+    pub requests: Vec<String>,
+}
+
+/// Something that was asked of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestRow {
+    /// Names what is asked: the same again changes nothing.
+    pub id: String,
+    /// The run.
+    pub run: RunId,
+    /// The dead letter to be redriven; none: the run is to be cancelled.
+    pub letter: Option<String>,
+    /// When it was asked.
+    pub at: i64,
+    /// JSON of what the run's machine is told.
+    pub input: Vec<u8>,
+}

@@ -12,7 +12,9 @@ pub(crate) use run::{run_id, status};
 pub use batch::{Batch, Committed, Counts, PartitionRow, RecoveryRow, RunWrite};
 pub use dead_letter::{DeadLetterFilter, DeadLetterRow, DeadLetterStatus};
 pub use definition::{Definition, DefinitionSummary, NewDefinition, Put};
-pub use mail::{ListenerRow, MailBatch, MailLimit, MailRow, MailWaiting, OutboxRow, Posted};
+pub use mail::{
+    ListenerRow, MailBatch, MailLimit, MailRow, MailWaiting, OutboxRow, Overdue, Posted, RequestRow,
+};
 pub use notification::{NotificationRow, NotificationStatus};
 pub use run::{Created, HistoryRow, NewRun, RunFilter, RunRow, RunSummary};
 pub use schedule::{NewSchedule, ScheduleRow, ScheduleStep};

@@ -109,6 +109,8 @@ pub struct RunFilter {
     pub parent: Option<RunId>,
     /// Ended at this time or later.
     pub ended_from: Option<i64>,
+    /// Accepted at this time or later.
+    pub created_from: Option<i64>,
 }
 
 /// What one batch did to a run.

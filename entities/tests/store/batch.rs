@@ -17,6 +17,10 @@ pub(crate) async fn history_is_gapless(store: Store) {
     assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     let expected = HistoryRow { seq: 3, at: 2002, steps: b"[2]".to_vec() };
     assert_eq!(store.history(&id("a"), 2, 1).await.unwrap(), [expected]);
+    let back = store.history_back(&id("a"), i64::MAX, 100).await.unwrap();
+    assert!(back.iter().eq(rows.iter().rev()), "the same rows, the newest first");
+    assert_eq!(store.history_back(&id("a"), 3, 1).await.unwrap(), rows[1..2]);
+    assert_eq!(store.history_back(&id("a"), 1, 9).await.unwrap(), []);
     let row = store.run_get(&id("a")).await.unwrap().unwrap();
     assert_eq!((row.version, row.updated_at, row.wake_at), (5, 2004, Some(9000)));
     assert_eq!(row.status, Status::Running);
@@ -235,7 +239,7 @@ pub(crate) async fn text_for_people_never_stops_a_batch(store: Store) {
         ..Batch::default()
     };
     assert_eq!(store.commit_batch(&odd).await.unwrap(), Committed::Done);
-    let log = store.recoveries_list(Page::default(), None).await.unwrap().items;
+    let log = store.recoveries_list(Page::default(), None, None).await.unwrap().items;
     assert_eq!(log[0].worker.as_deref(), Some("a\u{FFFD}b"));
     let found = store.dead_letter_get("a\0").await;
     assert!(matches!(found, Ok(None) | Err(Error::Invalid { .. })), "{found:?}");

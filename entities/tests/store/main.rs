@@ -9,6 +9,7 @@ mod mail;
 mod make;
 mod others;
 mod outage;
+mod requests;
 mod runs;
 mod safety;
 mod schedules;
@@ -69,6 +70,7 @@ cases![
     mail::what_waits_for_a_listen_is_parked_and_offered,
     mail::what_is_published_leaves_the_outbox_when_it_is_on_its_way,
     mail::events_of_a_run_go_with_it,
+    requests::what_is_asked_is_kept_until_it_is_done,
     others::partitions_are_claimed_and_rewound,
     others::dead_letters_are_published_and_redriven,
     others::the_recovery_log_is_kept,
@@ -76,6 +78,7 @@ cases![
     others::streams_and_cursors_are_remembered,
     others::counts_are_right,
     others::retention_keeps_what_is_needed,
+    others::runs_that_nobody_told_are_overdue,
     others::a_second_connection_finds_the_schema_there,
 ];
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kintsugi_core::Status;
 use kintsugi_entities::{
     Batch, DeadLetterFilter, DeadLetterStatus, NotificationRow, NotificationStatus, Page,
-    RecoveryRow, Store,
+    RecoveryRow, RunWrite, Store,
 };
 
 use crate::make::{batch, dead_letter, end, id, run, write};
@@ -82,12 +82,20 @@ pub(crate) async fn the_recovery_log_is_kept(store: Store) {
     let mended = RecoveryRow { outcome: "mended".to_owned(), ..rows[6].clone() };
     store.recovery_note(&[rows[6].clone(), mended.clone()]).await.unwrap();
     store.recovery_note(&[]).await.unwrap();
-    let page = store.recoveries_list(Page { limit: 3, cursor: None }, None).await.unwrap();
+    let page = store.recoveries_list(Page { limit: 3, cursor: None }, None, None).await.unwrap();
     assert_eq!(page.items[0], mended);
     let rest = Page { limit: 30, cursor: page.next };
-    assert_eq!(store.recoveries_list(rest, None).await.unwrap().items.len(), 4);
-    let of_a = store.recoveries_list(Page::default(), Some(&id("a"))).await.unwrap();
+    assert_eq!(store.recoveries_list(rest, None, None).await.unwrap().items.len(), 4);
+    let of_a_run = id("a");
+    let of_a = store.recoveries_list(Page::default(), Some(&id("a")), None).await.unwrap();
     assert_eq!(of_a.items, [rows[3].clone()]);
+    let of_kind = |kind| store.recoveries_list(Page::default(), Some(&of_a_run), Some(kind));
+    assert_eq!(of_kind(&rows[3].kind).await.unwrap().items.len(), 1);
+    assert_eq!(of_kind("another").await.unwrap().items, []);
+    let counted = store.recoveries_count(&[id("a"), id("b")], "another").await.unwrap();
+    assert_eq!(counted.into_iter().collect::<Vec<_>>(), [(id("a"), 1)]);
+    assert!(store.recoveries_count(&[id("a")], &rows[3].kind).await.unwrap().is_empty());
+    assert!(store.recoveries_count(&[], "").await.unwrap().is_empty());
 }
 
 fn notification(name: &str, due_at: i64) -> NotificationRow {
@@ -154,6 +162,16 @@ pub(crate) async fn counts_are_right(store: Store) {
     assert_eq!(counts.definitions, 0);
 }
 
+pub(crate) async fn runs_that_nobody_told_are_overdue(store: Store) {
+    store.runs_create(&[run("a"), run("b"), run("c")]).await.unwrap();
+    let due = |name, wake_at| RunWrite { wake_at: Some(wake_at), ..write(name, 0) };
+    let batch = batch(vec![due("a", 10), due("b", 20), end("c", 0, Status::Completed, 5)]);
+    store.commit_batch(&batch).await.unwrap();
+    for (before, overdue) in [(9, 0), (10, 1), (20, 2)] {
+        assert_eq!(store.runs_overdue(before).await.unwrap(), overdue);
+    }
+}
+
 pub(crate) async fn retention_keeps_what_is_needed(store: Store) {
     let names = ["old", "young", "open", "letter", "told"];
     store.runs_create(&names.map(run)).await.unwrap();
@@ -169,6 +187,8 @@ pub(crate) async fn retention_keeps_what_is_needed(store: Store) {
         ..Batch::default()
     };
     store.commit_batch(&ended).await.unwrap();
+    let mended = |name| RecoveryRow { run: Some(id(name)), ..recovery(name, 1, None) };
+    store.recovery_note(&[mended("old"), mended("young"), mended("told")]).await.unwrap();
     let told = NotificationRow { run: id("told"), ..notification("n", 1) };
     store.notifications_add(&[told]).await.unwrap();
     assert_eq!(store.runs_delete_ended_before(500, 10).await.unwrap(), 1);
@@ -177,6 +197,17 @@ pub(crate) async fn retention_keeps_what_is_needed(store: Store) {
     store.notification_done("n").await.unwrap();
     assert_eq!(store.runs_delete_ended_before(500, 10).await.unwrap(), 1);
     assert_eq!(store.run_get(&id("told")).await.unwrap(), None);
+    assert_eq!(
+        store
+            .recoveries_list(Page { limit: 9, cursor: None }, None, None)
+            .await
+            .unwrap()
+            .items
+            .len(),
+        1
+    );
+    let mended = store.counts().await.unwrap().recoveries;
+    assert_eq!(mended["worker_dead"], 3, "what was mended stays counted");
     // The id is free again, for a run of its own.
     store.runs_create(&[run("old")]).await.unwrap();
     store.commit_batch(&batch(vec![write("old", 0)])).await.unwrap();

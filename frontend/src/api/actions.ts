@@ -5,10 +5,18 @@ import type { Registered, Started } from './types'
 
 const JSON_TYPE = 'application/json'
 
+function documentType(source: string): string {
+  return /^\s*\{/.test(source) ? JSON_TYPE : 'application/yaml'
+}
+
 /** Registers a document, YAML or JSON. */
 export function register(source: string): Promise<Registered> {
-  const json = /^\s*\{/.test(source)
-  return send('/v1/definitions', source, json ? JSON_TYPE : 'application/yaml')
+  return send('/v1/definitions', source, documentType(source))
+}
+
+/** Checks a document as if it was to be registered, and changes nothing. */
+export function check(source: string): Promise<Registered> {
+  return send('/v1/definitions?dry_run=true', source, documentType(source))
 }
 
 /** Starts a run. `key` makes a repeat of the same press of a button start nothing new. */

@@ -2,24 +2,38 @@
 
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query'
 import type { Step } from '../lib/history'
+import type { HistoryOrder } from '../lib/pages'
+import { SINCE, type Since } from '../lib/paths'
 import { isOver, type RunStatus } from '../lib/status'
+import { check } from './actions'
 import { client, EXACT, read } from './client'
+import type { HistoryEntry } from './types'
 
 /** Rows in a page of a list. */
 const LIMIT = 50
+/** Entries in a page of a history. */
+const ENTRIES = 200
 /** Pushes come at once; this is for the one that got lost. */
 const SAFETY_MS = 15_000
 
 const cursor = (page: { next?: string | undefined }) => page.next
 
-export const runsQuery = (filter: { status?: RunStatus | undefined; definition?: string | undefined }) =>
+export interface RunsFilter {
+  status?: RunStatus | undefined
+  definition?: string | undefined
+  since?: Since | undefined
+}
+
+export const runsQuery = ({ status, definition, since }: RunsFilter) =>
   infiniteQueryOptions({
-    queryKey: ['runs', filter],
+    queryKey: ['runs', { status, definition, since }],
     queryFn: ({ pageParam, signal }) => {
       const query = {
         limit: LIMIT,
-        ...(filter.status && { status: filter.status }),
-        ...(filter.definition && { definition: filter.definition }),
+        ...(status && { status }),
+        ...(definition && { definition }),
+        // Reckoned from the time of asking, so that the window moves on with each time.
+        ...(since && { created_from: new Date(Date.now() - SINCE[since]).toISOString() }),
         ...(pageParam && { cursor: pageParam }),
       }
       return read(client.GET('/v1/runs', { params: { query }, signal, ...EXACT }))
@@ -36,30 +50,43 @@ export const runQuery = (id: string) =>
     refetchInterval: ({ state }) => (state.data && isOver(state.data.status) ? false : 5_000),
   })
 
-export const historyQuery = (id: string) =>
+/** An entry, with its steps as the engine's core writes them, which the OpenAPI document leaves open. */
+export type Entry = Omit<HistoryEntry, 'steps'> & { steps: Step[] }
+
+export const historyKey = (id: string, order: HistoryOrder) => ['run', id, 'history', order]
+
+export const historyQuery = (id: string, order: HistoryOrder) =>
   infiniteQueryOptions({
-    queryKey: ['run', id, 'history'],
+    queryKey: historyKey(id, order),
     queryFn: async ({ pageParam, signal }) => {
-      const params = { path: { id }, query: { limit: 200, ...(pageParam && { after: pageParam }) } }
-      const page = await read(client.GET('/v1/runs/{id}/history', { params, signal, ...EXACT }))
-      // A step is core::Step, which the OpenAPI document leaves open.
-      return { next: page.next, items: page.items.map((entry) => ({ ...entry, steps: entry.steps as Step[] })) }
+      const place = order === 'newest' ? { order: 'desc' as const, ...(pageParam && { before: pageParam }) } : { ...(pageParam && { after: pageParam }) }
+      const page = await read(client.GET('/v1/runs/{id}/history', { params: { path: { id }, query: { limit: ENTRIES, ...place } }, signal, ...EXACT }))
+      return { next: page.next, items: page.items as Entry[] }
     },
     initialPageParam: undefined as number | undefined,
     getNextPageParam: (page) => page.next,
+    // The stream brings what comes; nothing that was read changes.
+    staleTime: Number.POSITIVE_INFINITY,
   })
 
-/** The tasks that do not fit into the run's own answer. */
+/** The tasks that do not fit into the run's own answer, the newest first. */
 export const tasksQuery = (id: string, wanted: boolean) =>
   infiniteQueryOptions({
     queryKey: ['run', id, 'tasks'],
     queryFn: ({ pageParam, signal }) => {
-      const params = { path: { id }, query: { limit: 500, ...(pageParam !== undefined && { after: pageParam }) } }
+      const params = { path: { id }, query: { limit: 200, ...(pageParam && { cursor: pageParam }) } }
       return read(client.GET('/v1/runs/{id}/tasks', { params, signal, ...EXACT }))
     },
-    initialPageParam: undefined as number | undefined,
-    getNextPageParam: (page) => page.next,
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: cursor,
     enabled: wanted,
+  })
+
+/** One task, whole: lists leave large payloads out. */
+export const taskQuery = (task: string) =>
+  queryOptions({
+    queryKey: ['task', task],
+    queryFn: ({ signal }) => read(client.GET('/v1/tasks/{task}', { params: { path: { task } }, signal, ...EXACT })),
   })
 
 /** The recovery log of one run. */
@@ -69,11 +96,18 @@ export const runRecoveriesQuery = (run: string) =>
     queryFn: ({ signal }) => read(client.GET('/v1/recoveries', { params: { query: { run, limit: 200 } }, signal, ...EXACT })),
   })
 
-export const deadLettersQuery = (status: string | undefined) =>
+export interface LettersFilter {
+  status?: string | undefined
+  type?: string | undefined
+  queue?: string | undefined
+  run?: string | undefined
+}
+
+export const deadLettersQuery = ({ status, type, queue, run }: LettersFilter) =>
   infiniteQueryOptions({
-    queryKey: ['dead-letters', status],
+    queryKey: ['dead-letters', { status, type, queue, run }],
     queryFn: ({ pageParam, signal }) => {
-      const query = { limit: LIMIT, ...(status && { status }), ...(pageParam && { cursor: pageParam }) }
+      const query = { limit: LIMIT, ...(status && { status }), ...(type && { type }), ...(queue && { queue }), ...(run && { run }), ...(pageParam && { cursor: pageParam }) }
       return read(client.GET('/v1/dead-letters', { params: { query }, signal, ...EXACT }))
     },
     initialPageParam: undefined as string | undefined,
@@ -91,14 +125,12 @@ export const deadLetterQuery = (id: string) =>
 export const workersQuery = queryOptions({
   queryKey: ['workers'],
   queryFn: ({ signal }) => read(client.GET('/v1/workers', { signal, ...EXACT })),
-  refetchInterval: 2_000,
+  refetchInterval: 1_000,
 })
 
-export const systemQuery = queryOptions({
-  queryKey: ['system'],
-  queryFn: async ({ signal }): Promise<unknown> => read(client.GET('/v1/system', { signal, ...EXACT })),
-  refetchInterval: 3_000,
-})
+const summary = async ({ signal }: { signal: AbortSignal }): Promise<unknown> => read(client.GET('/v1/system', { signal, ...EXACT }))
+
+export const systemQuery = queryOptions({ queryKey: ['system'], queryFn: summary, refetchInterval: 3_000 })
 
 /** Whether the engine takes work. A refusal (503) is an answer, too: it says what is missing. */
 export const healthQuery = queryOptions({
@@ -111,25 +143,38 @@ export const healthQuery = queryOptions({
   refetchInterval: 5_000,
 })
 
+/** The same at leisure, for what stands on every page. */
+export const glanceQuery = queryOptions({ queryKey: ['system', 'glance'], queryFn: summary, refetchInterval: 10_000, retry: false })
+
 /** The links to other tools change with a restart only. */
-export const linksQuery = queryOptions({ ...systemQuery, queryKey: ['system', 'links'], refetchInterval: false as const, staleTime: 300_000, retry: false })
+export const linksQuery = queryOptions({ queryKey: ['system', 'links'], queryFn: summary, staleTime: 300_000, retry: false })
 
-export const recoveriesQuery = infiniteQueryOptions({
-  queryKey: ['recoveries'],
-  queryFn: ({ pageParam, signal }) =>
-    read(client.GET('/v1/recoveries', { params: { query: { limit: LIMIT, ...(pageParam && { cursor: pageParam }) } }, signal, ...EXACT })),
-  initialPageParam: undefined as string | undefined,
-  getNextPageParam: cursor,
-  refetchInterval: 5_000,
-})
+export const recoveriesQuery = ({ run, kind }: { run?: string | undefined; kind?: string | undefined }) =>
+  infiniteQueryOptions({
+    queryKey: ['recoveries', { run, kind }],
+    queryFn: ({ pageParam, signal }) => {
+      const query = { limit: LIMIT, ...(run && { run }), ...(kind && { kind }), ...(pageParam && { cursor: pageParam }) }
+      return read(client.GET('/v1/recoveries', { params: { query }, signal, ...EXACT }))
+    },
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: cursor,
+    refetchInterval: 5_000,
+  })
 
-export const definitionsQuery = infiniteQueryOptions({
-  queryKey: ['definitions'],
-  queryFn: ({ pageParam, signal }) =>
-    read(client.GET('/v1/definitions', { params: { query: { limit: LIMIT, ...(pageParam && { cursor: pageParam }) } }, signal, ...EXACT })),
-  initialPageParam: undefined as string | undefined,
-  getNextPageParam: cursor,
-})
+export const definitionsQuery = (namespace?: string) =>
+  infiniteQueryOptions({
+    queryKey: ['definitions', namespace],
+    queryFn: ({ pageParam, signal }) => {
+      const query = { limit: 100, ...(namespace && { namespace }), ...(pageParam && { cursor: pageParam }) }
+      return read(client.GET('/v1/definitions', { params: { query }, signal, ...EXACT }))
+    },
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: cursor,
+  })
+
+/** What the engine says of a document that is not registered yet. A refusal is the answer. */
+export const checkQuery = (source: string) =>
+  queryOptions({ queryKey: ['check', source], queryFn: () => check(source), retry: false, staleTime: Number.POSITIVE_INFINITY, gcTime: 60_000 })
 
 export const definitionQuery = (namespace: string, name: string, version: string) =>
   queryOptions({

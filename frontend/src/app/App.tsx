@@ -3,6 +3,7 @@ import { DeadLetterPage } from '../features/dead-letters/DeadLetterPage'
 import { DeadLettersPage } from '../features/dead-letters/DeadLettersPage'
 import { DefinitionPage } from '../features/definitions/DefinitionPage'
 import { DefinitionsPage } from '../features/definitions/DefinitionsPage'
+import { RecoveriesPage } from '../features/recoveries/RecoveriesPage'
 import { RunPage } from '../features/run/RunPage'
 import { RunsPage } from '../features/runs/RunsPage'
 import { StartPage } from '../features/start/StartPage'
@@ -22,6 +23,7 @@ export function App() {
         <Route path="definitions/:namespace/:name" element={<DefinitionPage />} />
         <Route path="dead-letters" element={<DeadLettersPage />} />
         <Route path="dead-letters/:id" element={<DeadLetterPage />} />
+        <Route path="recoveries" element={<RecoveriesPage />} />
         <Route path="workers" element={<WorkersPage />} />
         <Route path="system" element={<SystemPage />} />
         <Route path="*" element={<Nowhere />} />

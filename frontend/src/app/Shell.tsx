@@ -1,7 +1,12 @@
+import { useQuery } from '@tanstack/react-query'
 import { NavLink, Outlet, useLocation } from 'react-router'
+import { glanceQuery } from '../api/queries'
 import { paths } from '../lib/paths'
+import { count } from '../lib/system'
 import { Bowl } from '../ui/States'
 import { Boundary } from './Boundary'
+import { EngineState } from './EngineState'
+import { ThemeButton } from './Theme'
 import { TokenGate } from './TokenGate'
 
 const PAGES: readonly [string, string][] = [
@@ -9,6 +14,7 @@ const PAGES: readonly [string, string][] = [
   [paths.start(), 'Start'],
   [paths.definitions(), 'Definitions'],
   [paths.deadLetters(), 'Dead letters'],
+  [paths.recoveries(), 'Recoveries'],
   [paths.workers(), 'Workers'],
   [paths.system(), 'System'],
 ]
@@ -16,6 +22,8 @@ const PAGES: readonly [string, string][] = [
 /** What surrounds every page. */
 export function Shell() {
   const { pathname } = useLocation()
+  const dead = count(useQuery(glanceQuery).data, 'dead_letters_open')
+  const isRuns = pathname === '/' || pathname.startsWith('/runs/')
   return (
     <>
       <a className="skip" href="#page">Skip to the page</a>
@@ -26,10 +34,17 @@ export function Shell() {
         </NavLink>
         <nav aria-label="Pages">
           {PAGES.map(([to, name]) => (
-            <NavLink key={to} to={to} end={to === paths.runs()} className={({ isActive }) => (isActive || (to === paths.runs() && pathname.startsWith('/runs/')) ? 'active' : '')}>{name}</NavLink>
+            <NavLink key={to} to={to} end={to === paths.runs()} className={({ isActive }) => (isActive || (to === paths.runs() && isRuns) ? 'active' : '')}>
+              {name}
+              {to === paths.deadLetters() && dead > 0 && <span className="count" aria-label={`, ${dead} open`}>{dead > 999 ? '999+' : dead}</span>}
+            </NavLink>
           ))}
-          <a href="/docs">API</a>
         </nav>
+        <div className="aside">
+          <EngineState />
+          <a href="/docs">API</a>
+          <ThemeButton />
+        </div>
       </header>
       <main id="page" tabIndex={-1}>
         <TokenGate>

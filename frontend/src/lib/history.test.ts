@@ -41,7 +41,7 @@ test('a retry says when it comes and what failed', () => {
 })
 
 test('an event of a newer engine is told by its name', () => {
-  expect(tell([step(0, { event: 'moon_risen' })])).toEqual([{ at: 0, tone: 'quiet', text: 'moon risen.' }])
+  expect(tell([step(0, { event: 'moon_risen' })])).toEqual([{ key: '0.0', at: 0, tone: 'quiet', text: 'moon risen.' }])
 })
 
 test('a loss without cause or worker is still told', () => {

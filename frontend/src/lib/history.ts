@@ -38,9 +38,18 @@ export interface Step {
   at: Instant
   input: { kind: string; worker?: string | null }
   events: readonly Fact[]
+  /** Its place in the history. */
+  place?: string
+}
+
+/** The steps of entries that stand in order. */
+export function stepsOf(entries: readonly { seq: number; steps: readonly Step[] }[]): Step[] {
+  return entries.flatMap(({ seq, steps }) => steps.map((step, index) => ({ ...step, place: `${seq}.${index}` })))
 }
 
 export interface Sentence {
+  /** Its place in the history: stays the same whatever is told besides. */
+  key: string
   at: number
   tone: Tone
   text: string
@@ -77,6 +86,12 @@ const LOSS: Readonly<Record<string, (worker: string) => string>> = {
 export function lossText(cause: string | undefined, worker: string | null | undefined): string {
   const who = worker ? called(worker) : 'its worker'
   return (cause && LOSS[cause]?.(who)) ?? `it was lost (${cause ?? 'cause unknown'})`
+}
+
+/** Why a task is a dead letter, in one line: its last error, or how its last worker was lost. */
+export function causeText(letter: { error?: Fault | undefined; attempts: readonly { lost?: string | undefined; worker?: string | undefined }[] }): string {
+  const last = letter.attempts.at(-1)
+  return !letter.error && last?.lost ? capital(lossText(last.lost, last.worker)) : faultText(letter.error)
 }
 
 type Teller = (fact: Fact, name: string, at: number) => [Tone, string]
@@ -139,22 +154,24 @@ const BROKEN = new Set(['task_lost', 'task_failed', 'task_timed_out'])
 
 /**
  * Tells a history in sentences, oldest first. An attempt that follows a break is a mend and says
- * how long the mending took. An event of a newer engine is told by its name.
+ * how long the mending took. An event of a newer engine is told by its name. `known` names tasks
+ * whose beginning is not among the steps.
  */
-export function tell(steps: readonly Step[]): Sentence[] {
-  const names = new Map<number, string>()
+export function tell(steps: readonly Step[], known: ReadonlyMap<number, string> = new Map()): Sentence[] {
+  const names = new Map(known)
   const broken = new Map<number, number>()
-  return steps.flatMap((step) => {
+  return steps.flatMap((step, position) => {
     const at = toMs(step.at) ?? 0
-    return step.events.map((fact): Sentence => {
+    return step.events.map((fact, index): Sentence => {
+      const key = `${step.place ?? position}.${index}`
       if (fact.task !== undefined && fact.pointer !== undefined) names.set(fact.task, taskName(fact.pointer))
       const name = fact.task === undefined ? 'a task' : (names.get(fact.task) ?? `task ${fact.task}`)
       const [tone, text] = TELL[fact.event]?.(fact, name, at) ?? ['quiet', `${fact.event.replaceAll('_', ' ')}.`]
       if (fact.task !== undefined && BROKEN.has(fact.event)) broken.set(fact.task, toMs(fact.seen_at) ?? at)
       const since = fact.task === undefined ? undefined : broken.get(fact.task)
-      if (fact.event !== 'task_dispatched' || since === undefined || fact.task === undefined) return { at, tone, text }
+      if (fact.event !== 'task_dispatched' || since === undefined || fact.task === undefined) return { key, at, tone, text }
       broken.delete(fact.task)
-      return { at, tone: 'mend', text: `${text.slice(0, -1)}, ${duration(at - since)} after the break was seen.` }
+      return { key, at, tone: 'mend', text: `${text.slice(0, -1)}, ${duration(at - since)} after the break was seen.` }
     })
   })
 }

@@ -4,11 +4,30 @@
 export interface RunFilter {
   status?: string | undefined
   definition?: string | undefined
+  /** How far back: a name of {@link SINCE}. */
+  since?: string | undefined
+}
+
+/** What the list of dead letters is narrowed to. */
+export interface LetterFilter {
+  /** `open` unless said; `all` for all. */
+  status?: string | undefined
+  type?: string | undefined
+  queue?: string | undefined
+  run?: string | undefined
 }
 
 /** The sections of the page of a run. */
 export const RUN_SECTIONS = ['timeline', 'tasks', 'history', 'data', 'definition'] as const
 export type RunSection = (typeof RUN_SECTIONS)[number]
+
+/** How far back a list of runs may go, in milliseconds. */
+export const SINCE = { '15m': 900_000, '1h': 3_600_000, '24h': 86_400_000, '7d': 604_800_000 } as const
+export type Since = keyof typeof SINCE
+
+export function isSince(text: string | null): text is Since {
+  return text !== null && Object.hasOwn(SINCE, text)
+}
 
 function query(values: Readonly<Record<string, string | undefined>>): string {
   const given = Object.entries(values).filter((pair): pair is [string, string] => Boolean(pair[1]))
@@ -18,16 +37,17 @@ function query(values: Readonly<Record<string, string | undefined>>): string {
 const part = encodeURIComponent
 
 export const paths = {
-  runs: (filter: RunFilter = {}) => `/${query({ status: filter.status, definition: filter.definition })}`,
-  run: (id: string, section?: RunSection) =>
-    `/runs/${part(id)}${query({ section: section === 'timeline' ? undefined : section })}`,
-  start: (definition?: string) => `/start${query({ definition })}`,
-  definitions: () => '/definitions',
+  runs: ({ status, definition, since }: RunFilter = {}) => `/${query({ status, definition, since })}`,
+  run: (id: string, section?: RunSection, more: { task?: string | undefined; order?: string | undefined; only?: string | undefined } = {}) =>
+    `/runs/${part(id)}${query({ section: section === 'timeline' ? undefined : section, ...more })}`,
+  start: (definition?: string, like?: string) => `/start${query({ definition, like })}`,
+  definitions: (namespace?: string) => `/definitions${query({ namespace })}`,
   // A version has dots, and the gateway takes a last segment with a dot for a file.
   definition: (namespace: string, name: string, version: string) =>
     `/definitions/${part(namespace)}/${part(name)}${query({ version })}`,
-  deadLetters: (status?: string) => `/dead-letters${query({ status })}`,
+  deadLetters: ({ status, type, queue, run }: LetterFilter = {}) => `/dead-letters${query({ status: status === 'open' ? undefined : status, type, queue, run })}`,
   deadLetter: (id: string) => `/dead-letters/${part(id)}`,
+  recoveries: ({ run, kind }: { run?: string | undefined; kind?: string | undefined } = {}) => `/recoveries${query({ run, kind })}`,
   workers: () => '/workers',
   system: () => '/system',
 } as const

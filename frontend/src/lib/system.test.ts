@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bytes, jaegerUrl, readSummary } from './system'
+import { bytes, count, jaegerUrl, partitions, readSummary, runCount } from './system'
 
 test('a summary becomes facts and tables, whatever is in it', () => {
   const summary = readSummary({
@@ -22,6 +22,19 @@ test('a summary becomes facts and tables, whatever is in it', () => {
 
 test('nonsense is an empty summary', () => {
   for (const data of [null, 3, 'x', []]) expect(readSummary(data)).toEqual({ facts: [], problems: [], sheets: [] })
+})
+
+test('numbers are read, and what is none counts nothing', () => {
+  expect(count({ dead_letters_open: 3 }, 'dead_letters_open')).toBe(3)
+  expect([undefined, {}, { dead_letters_open: 'x' }].map((data) => count(data, 'dead_letters_open'))).toEqual([0, 0, 0])
+  expect(runCount({ runs: { running: 2 } }, 'running')).toBe(2)
+  expect(runCount({ runs: {} }, 'running')).toBe(0)
+  expect(runCount(undefined, 'running')).toBeUndefined()
+})
+
+test('partitions are told together', () => {
+  const [sheet] = readSummary({ partitions: [{ partition: 0, owner: 'a', lag: 2 }, { partition: 1, owner: 'a', lag: 0 }, { partition: 2, owner: '', lag: 0 }] }).sheets
+  expect(sheet && partitions(sheet)).toEqual({ count: 3, owners: 1, unowned: 1, lag: 2 })
 })
 
 test('only web addresses become links', () => {

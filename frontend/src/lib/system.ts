@@ -32,7 +32,9 @@ function cell(value: unknown): Cell {
 }
 
 /** What a row is, before what is said of it. */
-const FIRST = ['service', 'stream', 'queue', 'task_type', 'partition', 'kind', 'name', 'instance', 'ready', 'exists']
+const FIRST = ['service', 'stream', 'queue', 'task_type', 'partition', 'kind', 'name', 'instance', 'ready', 'exists', 'pending', 'ack_pending', 'oldest_age_ms', 'redelivered', 'messages', 'bytes', 'last_seen', 'owner']
+/** The same among the facts. */
+const FACTS = ['version', 'database', 'definitions', 'dead_letters_open', 'runs: running', 'runs: waiting', 'runs: pending', 'runs: completed', 'runs: faulted', 'runs: cancelled', 'runs: suspended']
 /** What people look for first. */
 const SHEETS = ['services', 'streams', 'queues', 'partitions', 'recoveries']
 
@@ -63,8 +65,30 @@ export function readSummary(data: unknown): Summary {
       else summary.facts.push(...entries.map(([key, one]): [string, Cell] => [`${name}: ${key}`, cell(one)]))
     } else summary.facts.push([name, cell(value)])
   }
+  summary.facts = ranked(summary.facts, FACTS, ([name]) => name)
   summary.sheets = ranked(summary.sheets, SHEETS, (one) => one.name)
   return summary
+}
+
+/** A number of the summary; 0 where it has none. */
+export function count(data: unknown, name: string): number {
+  const value = isBag(data) ? data[name] : undefined
+  return typeof value === 'number' ? value : 0
+}
+
+/** How many runs stand so; none: the summary does not say. */
+export function runCount(data: unknown, status: string): number | undefined {
+  const runs = isBag(data) ? data['runs'] : undefined
+  if (!isBag(runs)) return undefined
+  const value = runs[status]
+  return typeof value === 'number' ? value : 0
+}
+
+/** What the partitions say together. */
+export function partitions(sheet: Sheet): { count: number; owners: number; unowned: number; lag: number } {
+  const owners = sheet.rows.map((row) => row['owner']).filter((owner) => owner !== undefined && owner !== '')
+  const lags = sheet.rows.map((row) => (typeof row['lag'] === 'number' ? row['lag'] : 0))
+  return { count: sheet.rows.length, owners: new Set(owners).size, unowned: sheet.rows.length - owners.length, lag: lags.reduce((a, b) => Math.max(a, b), 0) }
 }
 
 /** Where Jaeger is, where the engine says so. Nothing but http and https is a link. */

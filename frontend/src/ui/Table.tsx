@@ -3,7 +3,7 @@ import type { ReactNode } from 'react'
 interface Props {
   /** What the table holds, for those who do not see it. */
   caption: string
-  head: readonly string[]
+  head: readonly ReactNode[]
   children: ReactNode
 }
 
@@ -27,12 +27,12 @@ export function Table({ caption, head, children }: Props) {
 }
 
 /** The way to the next page of a list. */
-export function More({ has, busy, onMore }: { has: boolean; busy: boolean; onMore: () => unknown }) {
+export function More({ has, busy, onMore, name = 'Show more' }: { has: boolean; busy: boolean; onMore: () => unknown; name?: string }) {
   if (!has) return null
   return (
     <p className="more">
       <button type="button" disabled={busy} onClick={() => { onMore() }}>
-        {busy ? 'Loading …' : 'Show more'}
+        {busy ? 'Loading …' : name}
       </button>
     </p>
   )

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use kintsugi_core::{DefinitionRef, RunId, Timestamp};
-use kintsugi_nats::{Cancel, Heartbeat, LifeEvent, LifeFrom, Liveness, ServiceBeat, WakeHint};
+use kintsugi_nats::{
+    Cancel, Heartbeat, LifeEvent, LifeFrom, Liveness, RunHint, ServiceBeat, WakeHint,
+};
 use serde_json::json;
 
 use crate::support::{World, connect, eventually, raw, soon, world};
@@ -109,9 +111,17 @@ async fn whoever_looks_on_sees_what_happens() {
     let mut of_b = bus.life("kintsugi.life.*.*.b.>", LifeFrom::All).await.unwrap();
     let events = [event("b", "workflow.started"), event("a", "workflow.completed")];
     bus.publish_life(&events).await.unwrap();
-    assert_eq!(soon(new.next()).await.unwrap(), events[0]);
-    assert_eq!(soon(new.next()).await.unwrap(), events[1]);
-    assert_eq!(soon(of_b.next()).await.unwrap(), events[0]);
+    let mut seen = Vec::new();
+    while seen.len() < 2 {
+        seen.extend(soon(new.next(9)).await.unwrap());
+    }
+    assert_eq!(seen, [(2, events[0].clone()), (3, events[1].clone())]);
+    assert_eq!(soon(of_b.next(9)).await.unwrap(), [(2, events[0].clone())]);
+    assert_eq!((new.kept(), new.stream_created()), ((1, 1), of_b.stream_created()));
+    let later = LifeFrom::Sequence(3);
+    let mut later = bus.life("kintsugi.life.>", later).await.unwrap();
+    assert_eq!(soon(later.next(9)).await.unwrap()[0].0, 3);
+    assert!(bus.life("kintsugi.life.>", LifeFrom::Sequence(9)).await.is_err(), "beyond its end");
     for bad in [">", "kintsugi.>", "kintsugi.life.>.a", "kintsugi.life.", "kintsugi.life.a b"] {
         assert!(bus.life(bad, LifeFrom::New).await.is_err(), "{bad}");
     }
@@ -119,4 +129,39 @@ async fn whoever_looks_on_sees_what_happens() {
     let first = soon(consumer.next(1)).await.remove(0);
     assert_eq!(first.event.unwrap(), event("a", "workflow.started"));
     assert_eq!(first.subject, "kintsugi.life.shop.order.a.workflow_started");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hints_come_without_a_stream_and_say_when_some_were_missed() {
+    let Some(world) = world().await else { return };
+    let World { bus, server, .. } = &world;
+    let (a, b) = (RunId::parse("a").unwrap(), RunId::parse("b").unwrap());
+    let mut ended = bus.ended_hints().await.unwrap();
+    let mut life = bus.life_hints().await.unwrap();
+    for hints in [&mut ended, &mut life] {
+        assert_eq!(soon(hints.next()).await, Some(RunHint::Missed), "from here on none is missed");
+    }
+    bus.ended(&[a.clone(), b.clone()]).await.unwrap();
+    assert_eq!(soon(ended.next()).await, Some(RunHint::Of(a)));
+    assert_eq!(soon(ended.next()).await, Some(RunHint::Of(b.clone())));
+    bus.publish_life(&[event("b", "workflow.started")]).await.unwrap();
+    assert_eq!(soon(life.next()).await, Some(RunHint::Of(b.clone())));
+
+    server.kill9().await;
+    server.restart().await.unwrap();
+    let missed = async {
+        while !bus.is_connected() || bus.ended(std::slice::from_ref(&b)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let (mut missed, mut told) = (0, 0);
+        while missed == 0 || told == 0 {
+            match ended.next().await.unwrap() {
+                RunHint::Missed => missed += 1,
+                RunHint::Of(_) => told += 1,
+            }
+            bus.ended(std::slice::from_ref(&b)).await.unwrap();
+        }
+        missed
+    };
+    assert!(soon(missed).await >= 1, "a new connection was not noticed");
 }

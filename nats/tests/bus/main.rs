@@ -7,5 +7,6 @@ mod live;
 mod login;
 mod protocol;
 mod server;
+mod streams;
 mod support;
 mod tasks;

@@ -2,10 +2,10 @@
 
 use std::{path::PathBuf, process::Stdio};
 
-use kintsugi_core::{Error, ErrorKind, Fault, Input, LossCause, RunId, Timestamp, WhenExhausted};
-use kintsugi_nats::{
-    Cancel, DeadAttempt, DeadLetterMessage, Heartbeat, Lease, LifeEvent, RunInput, Served,
+use kintsugi_core::{
+    Error, ErrorKind, FailedAttempt, Fault, Input, LossCause, RunId, Timestamp, WhenExhausted,
 };
+use kintsugi_nats::{Cancel, DeadLetterMessage, Heartbeat, Lease, LifeEvent, RunInput, Served};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -98,11 +98,12 @@ fn messages_fit_their_schemas() {
     let error = Error::new(ErrorKind::Communication, "/do/0/a", "no answer");
     let lost = Some(LossCause::WorkerDead);
     let attempts = vec![
-        DeadAttempt { epoch: 1, worker: None, started_at: None, error: None, lost },
-        DeadAttempt {
+        FailedAttempt { epoch: 1, worker: None, started_at: None, ended_at: at, error: None, lost },
+        FailedAttempt {
             epoch: 2,
             worker: Some("w".to_owned()),
             started_at: Some(at),
+            ended_at: at,
             error: Some(error.clone()),
             lost: None,
         },

@@ -1,9 +1,9 @@
 //! Arguments as they come: what was left to the worker is evaluated here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use kintsugi_core::Variables;
-use kintsugi_definition::Jq;
+use kintsugi_definition::{Expression, Jq};
 use kintsugi_worker::{Context, Failure};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -33,20 +33,48 @@ impl Variables for Values {
     }
 }
 
-/// Reads what the worker was given, and fills in what was left to it.
+/// An expression that is evaluated while the task runs.
+pub(crate) struct Code {
+    expression: Expression,
+    variables: Values,
+}
+
+impl Code {
+    pub(crate) fn evaluate(&self, input: &Value) -> Result<Value, Failure> {
+        self.expression.evaluate(input, &self.variables).map_err(failed)
+    }
+
+    /// Whether it holds; as in jq, only false and null do not.
+    pub(crate) fn holds(&self, input: &Value) -> Result<bool, Failure> {
+        Ok(!matches!(self.evaluate(input)?, Value::Null | Value::Bool(false)))
+    }
+}
+
+/// The arguments of a call.
+pub(crate) struct Arguments {
+    /// Everything that is known before the call.
+    pub(crate) values: Value,
+    /// What is evaluated during it, by its place in the arguments.
+    pub(crate) code: HashMap<String, Code>,
+}
+
+/// Reads what the worker was given, and fills in what was left to it, but for what stands at one
+/// of `later`.
 pub(crate) fn read(
     mut input: Value,
+    later: &[&str],
     context: &Context,
     secrets: &Secrets,
     jq: &Jq,
     sensitive: &Sensitive,
-) -> Result<Value, Failure> {
+) -> Result<Arguments, Failure> {
     let deferred = input.as_object_mut().and_then(|map| map.remove("deferred"));
     let deferred: Vec<Deferred> = match deferred {
         Some(value) => serde_json::from_value(value)
             .map_err(|error| Failure::fatal(format!("what was left to the worker: {error}")))?,
         None => Vec::new(),
     };
+    let mut code = HashMap::new();
     for one in deferred {
         let mut known = Map::new();
         for name in &one.secrets {
@@ -58,6 +86,10 @@ pub(crate) fn read(
         variables.insert("secrets".to_owned(), Value::Object(known));
         let variables = Values(variables);
         let expression = jq.compile(&one.expression).map_err(failed)?;
+        if later.contains(&one.at.as_str()) {
+            code.insert(one.at, Code { expression, variables });
+            continue;
+        }
         let value = expression.evaluate(&one.input, &variables).map_err(failed)?;
         hide(&value, &one.expression, sensitive);
         match input.pointer_mut(&one.at) {
@@ -68,7 +100,7 @@ pub(crate) fn read(
             }
         }
     }
-    Ok(input)
+    Ok(Arguments { values: input, code })
 }
 
 /// What was made of a secret is as secret, but for what stands in the expression as it is.

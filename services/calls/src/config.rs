@@ -13,6 +13,9 @@ pub struct HttpConfig {
     /// ones. Default: `public`; in `kintsugi dev` `any`, since there the workflows' author owns the
     /// machine.
     pub allow: Option<Allow>,
+    /// A file of certificates (PEM) of authorities that are trusted besides the public ones, for
+    /// services inside. Default: none.
+    pub ca: Option<PathBuf>,
     /// The longest that one call may take; a shorter limit of the task counts first. Default: `30s`.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
@@ -29,6 +32,7 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             allow: None,
+            ca: None,
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(5),
             body_max: 1 << 20,

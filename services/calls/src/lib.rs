@@ -4,11 +4,14 @@
 //! and whatever leaves is masked. The engine's history is kept for long, so nothing that went in as
 //! a secret may come out (docs/adr/0009).
 
+mod a2a;
 mod arguments;
+mod asyncapi;
 mod auth;
 mod config;
 mod error;
 mod http;
+mod openapi;
 mod secrets;
 mod sensitive;
 mod web;
@@ -19,6 +22,7 @@ use kintsugi_definition::{Jq, Limits};
 use kintsugi_worker::{Context, Failure};
 use serde_json::Value;
 
+use arguments::Arguments;
 use auth::{Session, Tokens};
 pub use config::{HttpConfig, SecretsConfig};
 pub use error::Error;
@@ -67,6 +71,39 @@ impl Calls {
         attempt.clean(result)
     }
 
+    /// `call: openapi`.
+    ///
+    /// # Errors
+    ///
+    /// As the service answers, or does not.
+    pub async fn openapi(&self, context: &Context, input: Value) -> Result<Value, Failure> {
+        let attempt = self.attempt(context);
+        let result = openapi::call(&attempt, input).await;
+        attempt.clean(result)
+    }
+
+    /// `call: asyncapi`.
+    ///
+    /// # Errors
+    ///
+    /// As the service answers, or does not.
+    pub async fn asyncapi(&self, context: &Context, input: Value) -> Result<Value, Failure> {
+        let attempt = self.attempt(context);
+        let result = asyncapi::call(&attempt, input).await;
+        attempt.clean(result)
+    }
+
+    /// `call: a2a`.
+    ///
+    /// # Errors
+    ///
+    /// As the service answers, or does not.
+    pub async fn a2a(&self, context: &Context, input: Value) -> Result<Value, Failure> {
+        let attempt = self.attempt(context);
+        let result = a2a::call(&attempt, input).await;
+        attempt.clean(result)
+    }
+
     /// Something else that takes secrets in its arguments: fills them in, and masks what comes out.
     ///
     /// # Errors
@@ -83,8 +120,8 @@ impl Calls {
         Fut: Future<Output = Result<Value, Failure>>,
     {
         let attempt = self.attempt(context);
-        let result = match attempt.arguments(input) {
-            Ok(input) => work(input).await,
+        let result = match attempt.arguments(input, &[]) {
+            Ok(arguments) => work(arguments.values).await,
             Err(failure) => Err(failure),
         };
         attempt.clean(result)
@@ -96,9 +133,9 @@ impl Calls {
 }
 
 impl Attempt<'_> {
-    fn arguments(&self, input: Value) -> Result<Value, Failure> {
+    fn arguments(&self, input: Value, later: &[&str]) -> Result<Arguments, Failure> {
         let calls = self.calls;
-        arguments::read(input, self.context, &calls.secrets, &calls.jq, &self.sensitive)
+        arguments::read(input, later, self.context, &calls.secrets, &calls.jq, &self.sensitive)
     }
 
     fn session(&self) -> Session<'_> {

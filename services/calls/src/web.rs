@@ -1,17 +1,21 @@
 //! HTTP requests as every call makes them: guarded, bounded, and followed only as allowed.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use kintsugi_egress::{Forbidden, Guarded};
 use kintsugi_worker::Failure;
 use reqwest::{
-    Client, Method, StatusCode, Url,
+    Certificate, Client, Method, StatusCode, Url,
     header::{
         AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION,
         PROXY_AUTHORIZATION, TRANSFER_ENCODING,
     },
     redirect,
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use crate::{Error, HttpConfig, sensitive::Sensitive};
 
@@ -66,6 +70,8 @@ impl Web {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .redirect(redirect::Policy::none())
+            // Besides those that the system trusts.
+            .tls_certs_merge(config.ca.as_deref().map_or_else(|| Ok(Vec::new()), authorities)?)
             .connect_timeout(config.connect_timeout)
             .dns_resolver(Guarded::shared(config.allowed()))
             // A proxy would resolve names itself, past the guard.
@@ -184,6 +190,24 @@ impl Outgoing {
     }
 }
 
+/// The authorities in a file.
+fn authorities(file: &Path) -> Result<Vec<Certificate>, Error> {
+    let refused = |why: String| Error::Authorities { file: file.to_owned(), why };
+    let bytes = std::fs::read(file).map_err(|error| refused(error.to_string()))?;
+    let found = Certificate::from_pem_bundle(&bytes).map_err(|_| refused("not PEM".to_owned()))?;
+    if found.is_empty() {
+        return Err(refused("no `-----BEGIN CERTIFICATE-----` in it".to_owned()));
+    }
+    // One that cannot be read would be an error of the whole client, which does not say where it is.
+    let mut store = rustls::RootCertStore::empty();
+    for (number, der) in CertificateDer::pem_slice_iter(&bytes).enumerate() {
+        let added = der.map_err(|error| error.to_string());
+        let added = added.and_then(|der| store.add(der).map_err(|error| error.to_string()));
+        added.map_err(|why| refused(format!("certificate {}: {why}", number + 1)))?;
+    }
+    Ok(found)
+}
+
 /// Where a redirect leads; none: the answer is no redirect, or the call does not follow any.
 fn next(request: &Outgoing, answer: &reqwest::Response) -> Result<Option<Url>, Failure> {
     let turns = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
@@ -223,4 +247,12 @@ pub(crate) fn failed(error: reqwest::Error) -> Failure {
 pub(crate) fn forbidden(error: &Forbidden) -> Failure {
     let why = format!("{error}, and `worker.http.allow` is `public`");
     Failure::fatal(why).kind("authorization").status(403)
+}
+
+/// A host was not found, or has no address that may be called.
+pub(crate) fn unreachable(error: std::io::Error) -> Failure {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Forbidden>()) {
+        Some(refused) => forbidden(refused),
+        None => Failure::from(error).kind("communication"),
+    }
 }

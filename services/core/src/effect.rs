@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ChildEffect, CloudEvent, Error, Timestamp, WhenExhausted};
+use crate::{ChildEffect, CloudEvent, Error, FailedAttempt, Timestamp, WhenExhausted};
 
 /// What the machine wants done, after its decision is committed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,8 @@ pub enum Effect {
         failures: u32,
         /// How many attempts ended with their worker.
         crashes: u32,
+        /// What became of each attempt, the oldest first; of many the last 20.
+        attempts: Vec<FailedAttempt>,
         /// What becomes of the run.
         outcome: WhenExhausted,
     },

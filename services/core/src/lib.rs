@@ -4,6 +4,7 @@
 //! evaluated through [`Evaluate`], and the same inputs at the same times always give the same
 //! events, effects and state. That is what makes history replayable (promise P7).
 
+mod attempts;
 mod child;
 mod effect;
 mod hearing;
@@ -12,6 +13,7 @@ mod machine;
 mod state;
 mod status;
 
+pub use attempts::FailedAttempt;
 pub use child::{
     Check, ChildEffect, ChildEvent, ChildInput, ChildOutcome, ChildPhase, ChildTask, Parent,
 };

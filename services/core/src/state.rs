@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Check, ChildPhase, ChildTask, Error, Hearing, ListId, NodeId, Parent, RunId, Status, Timestamp,
+    Check, ChildPhase, ChildTask, Error, FailedAttempt, Hearing, ListId, NodeId, Parent, RunId,
+    Status, Timestamp,
 };
 
 /// A run, between two inputs.
@@ -223,6 +224,9 @@ pub struct TaskState {
     /// The last error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Error>,
+    /// Attempts since the last redrive that brought nothing; of many the last 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<FailedAttempt>,
 }
 
 /// Where a task stands that a worker executes.

@@ -6,11 +6,9 @@
 //! and nothing it is given, however hostile, may take the process down: everything that a document
 //! can make grow has a limit in [`Limits`].
 
-mod canonical;
 mod compile;
 mod expressions;
 mod names;
-mod resource;
 mod schema;
 mod settings;
 
@@ -19,11 +17,9 @@ use serde_json::Value;
 
 pub(crate) use kintsugi_document as source;
 
-pub use canonical::digest;
 pub use expressions::{Expression, Expressions, Jq};
-pub use resource::{Need, Resource, ResourceKind, Resources};
 pub use settings::{Limits, Settings};
-pub use source::{Format, Problem, Problems};
+pub use source::{Format, Need, Problem, Problems, Resource, ResourceKind, Resources, digest};
 
 /// A document that was accepted.
 #[derive(Clone, Debug)]
@@ -43,6 +39,8 @@ pub struct Compiled {
     pub source_format: Format,
     /// What is accepted but probably not meant.
     pub warnings: Vec<Problem>,
+    /// What another runtime of the language would not do, or would refuse.
+    pub portability: Vec<Problem>,
 }
 
 /// How far compiling came.
@@ -95,6 +93,7 @@ pub fn compile_with(
             resources: made.resources,
             source_format,
             warnings: made.warnings,
+            portability: made.portability,
         })))
     })
 }

@@ -44,35 +44,34 @@ pub(crate) fn is_semver(text: &str) -> bool {
         && build.is_none_or(|build| build.split('.').all(word))
 }
 
-/// The candidate that `name` is probably a slip of.
+/// What `name` is probably a slip of, as a hint.
 pub(crate) fn did_you_mean<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
-    let near = name.chars().count() / 3 + 1;
+    nearest(name, candidates).map(|(candidate, _)| format!("did you mean `{candidate}`?"))
+}
+
+/// The candidate that `name` is probably a slip of, and how many slips there are.
+pub(crate) fn nearest<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<(&'a str, usize)> {
+    let length = name.chars().count();
+    let near = length / 3 + 1;
     candidates
         .into_iter()
         .filter(|candidate| candidate.len().abs_diff(name.len()) <= near && name.len() <= 64)
-        .map(|candidate| (distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
-        .filter(|(distance, _)| *distance <= near)
+        .map(|candidate| {
+            // Damerau's distance: letters that change places are one slip.
+            let distance =
+                strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
+            (distance, candidate)
+        })
+        // What has no letter in common is another word, not a slip.
+        .filter(|(distance, _)| *distance <= near && *distance < length)
         .min()
-        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
-}
-
-/// Levenshtein's.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+        .map(|(distance, candidate)| (candidate, distance))
 }
 
 #[cfg(test)]
@@ -94,6 +93,8 @@ mod tests {
         let words = ["call", "do", "switch"];
         assert_eq!(did_you_mean("cal", words).unwrap(), "did you mean `call`?");
         assert_eq!(did_you_mean("swich", words).unwrap(), "did you mean `switch`?");
+        assert_eq!(nearest("clal", words), Some(("call", 1)), "letters that change places");
         assert_eq!(did_you_mean("kubernetes", words), None);
+        assert_eq!(did_you_mean("c", ["a", "b"]), None);
     }
 }

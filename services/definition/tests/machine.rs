@@ -15,6 +15,12 @@ fn documents_do_what_they_say() {
     for (text, input, expected) in [
         ("do: []", json!(5), json!(5)),
         ("do: [{a: {if: .x > 1, set: {y: 1}}}]", json!({"x": 1}), json!({"x": 1})),
+        // What is skipped does not lead anywhere, either.
+        (
+            "do: [{a: {if: .no, set: {y: 1}, then: end}}, {b: {set: {z: 1}}}]",
+            json!({}),
+            json!({"z": 1}),
+        ),
         (
             "input: {from: .in}\ndo: [{a: {set: {raw: '${ $workflow.input }', in: '${ . }'}}}]",
             json!({"in": 1}),

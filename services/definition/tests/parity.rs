@@ -38,6 +38,8 @@ const STRICTER: &[(&str, &str)] = &[
     ("invalid-regex", "a filter's regular expression must be one"),
     ("contradiction", "correlations of one name in a listen expect one value"),
     ("ambiguous-schema", "a schema is in `document` or in `resource`"),
+    ("invalid-resource", "a document that is referred to must be one"),
+    ("invalid-parameters", "an operation takes the parameters that it has"),
     ("ambiguous-schedule", "a schedule says one thing about when"),
     ("invalid-cron", "a cron expression must be one"),
     ("secret-here", "a secret stands where it can be kept from the engine"),
@@ -72,15 +74,35 @@ const STRICTER_KEYS: &[(&str, &str, &str)] = &[
 
 /// Where we are looser than the schema: what is taken for it in the schema's eyes, and why.
 type Stand = fn(&mut Value);
-const LOOSER: &[(Stand, &str)] = &[(
-    |value| {
-        let error = value.get_mut("status").filter(|status| status.is_string());
-        if let Some(status) = error {
-            *status = json!(400);
-        }
-    },
-    "the status of a raised error may be an expression, so that an error can be raised again",
-)];
+const LOOSER: &[(Stand, &str)] = &[
+    (
+        |value| {
+            let error = value.get_mut("status").filter(|status| status.is_string());
+            if let Some(status) = error {
+                *status = json!(400);
+            }
+        },
+        "the status of a raised error may be an expression, so that an error can be raised again",
+    ),
+    (
+        |value| {
+            let Some(run) = value.get_mut("workflow").and_then(Value::as_object_mut) else {
+                return;
+            };
+            run.entry("version").or_insert_with(|| json!("latest"));
+        },
+        "the schema requires the version of a workflow to run, and has a default for it",
+    ),
+    (
+        |value| {
+            let input = value.get_mut("workflow").and_then(|run| run.get_mut("input"));
+            if let Some(input) = input.filter(|input| input.is_string()) {
+                *input = json!({});
+            }
+        },
+        "the input of a workflow to run may be an expression: any data can be one",
+    ),
+];
 
 struct Parity {
     schema: Validator,

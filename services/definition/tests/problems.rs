@@ -161,6 +161,7 @@ fn a_bad_body_has_its_code_and_place() {
             "do: [{a: {run: {workflow: {namespace: n, name: w, version: new}}}}]",
             "invalid-version 2:60",
         ),
+        ("do: [{a: {run: {workflow: {namespace: n, name: w, input: text}}}}]", "type 2:58"),
         ("do: [{a: {run: {await: 1, workflow: {namespace: n, name: w}}}}]", "type 2:24"),
         ("do: [{a: {set: {x: 1}, metadata: {kintsugi: {queue: x}}}}]", "no-effect 2:35"),
         ("do: [{a: {call: x, metadata: {kintsugi: {queu: x}}}}]", "unknown-key 2:42"),

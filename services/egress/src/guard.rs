@@ -116,6 +116,21 @@ impl Guarded {
     }
 }
 
+/// The addresses of a host that may be called, at `port`.
+///
+/// # Errors
+///
+/// When the name is not known, or, as [`Forbidden`] inside, when there is none that may be called.
+pub async fn addresses(host: &str, port: u16, allow: Allow) -> std::io::Result<Vec<SocketAddr>> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let found = tokio::net::lookup_host((host, port)).await?;
+    let open: Vec<_> = found.filter(|one| allow == Allow::Any || is_public(one.ip())).collect();
+    if open.is_empty() {
+        return Err(std::io::Error::other(Forbidden { host: host.to_owned() }));
+    }
+    Ok(open)
+}
+
 /// Whether an address is one of the public internet: not in IANA's registries of special-purpose
 /// addresses (RFC 6890 and its successors).
 fn is_public(address: IpAddr) -> bool {

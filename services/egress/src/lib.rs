@@ -5,6 +5,6 @@ mod guard;
 #[cfg(feature = "resources")]
 mod resources;
 
-pub use guard::{Allow, BadRedirect, Forbidden, Guarded, check, redirects};
+pub use guard::{Allow, BadRedirect, Forbidden, Guarded, addresses, check, redirects};
 #[cfg(feature = "resources")]
 pub use resources::{Error, Fetcher, Rules};

@@ -10,8 +10,14 @@ use kintsugi_runtime::{Deps, Places, Shutdown};
 use tokio::sync::Semaphore;
 
 use crate::{
-    beats::Beats, config::Config, life::Life, problem::Problem, resolved::Definitions,
-    retire::no_definition, starts::Starts,
+    beats::Beats,
+    config::Config,
+    follow::Follows,
+    problem::Problem,
+    resolved::Definitions,
+    retire::no_definition,
+    starts::Starts,
+    watches::{For, Watches},
 };
 
 /// What every request works with.
@@ -32,8 +38,12 @@ pub struct App {
     pub(crate) definitions: Definitions,
     /// Orders the events that are sent to runs.
     pub(crate) places: Places,
-    /// Tells of life events.
-    pub(crate) life: Life,
+    /// Tells of runs that end.
+    pub(crate) ends: Watches,
+    /// Tells of anything that happens to runs.
+    pub(crate) changes: Watches,
+    /// Lifecycle events for those who follow everything.
+    pub(crate) follows: Arc<Follows>,
     /// Workers and services by their signs of life.
     pub(crate) beats: Arc<Beats>,
     /// Event streams that may still be opened.
@@ -59,7 +69,9 @@ impl App {
         let fetcher = Fetcher::new(config.resources.rules())?;
         let Deps { store, bus, partitions, .. } = deps;
         let starts = Starts::spawn(store.clone(), bus.clone(), partitions, &config);
-        let life = Life::spawn(bus.clone(), shutdown.clone());
+        let ends = Watches::spawn(bus.clone(), For::End, shutdown.clone());
+        let changes = Watches::spawn(bus.clone(), For::Change, shutdown.clone());
+        let follows = Follows::spawn(bus.clone(), shutdown.clone());
         let beats = Beats::spawn(bus.clone(), shutdown.clone());
         let streams = Arc::new(Semaphore::new(config.streams_max));
         let (definitions, warned) = (Definitions::default(), Mutex::default());
@@ -72,7 +84,9 @@ impl App {
             fetcher,
             definitions,
             places: Places::default(),
-            life,
+            ends,
+            changes,
+            follows,
             beats,
             streams,
             shutdown,
@@ -124,12 +138,6 @@ impl App {
         } else {
             Problem::internal()
         }
-    }
-
-    /// What a client is told when the bus fails.
-    pub(crate) fn bus_problem(&self, error: &kintsugi_nats::Error) -> Problem {
-        self.warn("the bus failed", true, error);
-        Problem::unavailable("bus_unavailable", "the message broker does not answer")
     }
 
     /// Logs an outage once a second at most: every request of it meets the same.

@@ -84,6 +84,20 @@ pub fn wait(text: &str) -> Result<Duration, Problem> {
     Ok(Duration::from_millis(u64::from(number) * millis))
 }
 
+/// The time in the parameter `name`, in milliseconds.
+///
+/// # Errors
+///
+/// 400 when it is none of RFC 3339 in UTC.
+pub(crate) fn instant(name: &str, text: &str) -> Result<i64, Problem> {
+    let parsed = humantime::parse_rfc3339(text).ok();
+    let since = parsed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    since.and_then(|since| i64::try_from(since.as_millis()).ok()).ok_or_else(|| {
+        let title = format!("`{name}` must be a time in UTC like 2026-11-25T15:00:00Z");
+        Problem::bad_request("invalid_parameter", title)
+    })
+}
+
 /// Milliseconds as the API writes a time.
 pub(crate) fn time(millis: i64) -> String {
     Timestamp(millis).to_rfc3339()
@@ -100,6 +114,16 @@ mod tests {
         assert_eq!(wait("2").unwrap(), Duration::from_secs(2));
         for bad in ["", "s", "-1s", "1h", "1.5s", "99999999999s", "1 s"] {
             assert_eq!(wait(bad).unwrap_err().status, 400, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_in_utc() {
+        assert_eq!(instant("at", "1970-01-01T00:00:01.5Z").unwrap(), 1_500);
+        for bad in
+            ["", "now", "5", "1970-01-01", "1969-12-31T23:59:59Z", "2026-11-25T15:00:00+01:00"]
+        {
+            assert_eq!(instant("at", bad).unwrap_err().status, 400, "{bad}");
         }
     }
 

@@ -46,6 +46,11 @@ pub struct Config {
     pub requests_max: usize,
     /// Event streams open at once. Default: 256.
     pub streams_max: usize,
+    /// How often an event stream shows that it is open while nothing happens. That a client is gone is
+    /// noticed only when something is written to it, so a place is taken for up to twice this time.
+    /// Default: `5s`.
+    #[serde(with = "humantime_serde")]
+    pub streams_keep_alive: Duration,
     /// Starts that one statement brings into the database. Default: 512.
     pub batch_max: usize,
     /// Starts that may wait for it; more are told to come back. Default: 8192.
@@ -73,6 +78,7 @@ impl Default for Config {
             wait_max: Duration::from_secs(60),
             requests_max: 8192,
             streams_max: 256,
+            streams_keep_alive: Duration::from_secs(5),
             batch_max: 512,
             queue_max: 8192,
             abilities: BTreeSet::new(),

@@ -1,15 +1,16 @@
 //! Dead letters: list, show, redrive.
 
-use kintsugi_core::{Input, RunId, TaskKey};
+use kintsugi_core::{FailedAttempt, Input, RunId, TaskKey, Timestamp};
 use kintsugi_entities::{DeadLetterFilter, DeadLetterRow, DeadLetterStatus, Page};
-use kintsugi_nats::{DeadAttempt, RunInput};
 use kintsugi_observability::trace_id;
 use serde_json::Value;
 
 use crate::{
     app::App,
     ask::time,
+    fold::cause_name,
     problem::Problem,
+    requests,
     types::{DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven},
 };
 
@@ -83,9 +84,7 @@ pub async fn redrive(app: &App, id: &str, input: Option<Value>) -> Result<Redriv
     }
     let edited = input.is_some();
     let told = Input::Redrive { task: row.task, epoch: row.epoch, input };
-    let told = RunInput { run: row.run.clone(), input: told };
-    let sent = app.bus.publish_inputs(vec![told], app.partitions).await;
-    sent.map_err(|error| app.bus_problem(&error))?;
+    requests::redrive(app, &row.run, &row.id, told).await?;
     let task = TaskKey { run: row.run.clone(), task: row.task }.to_string();
     Ok(Redriven { id: row.id, run: row.run.to_string(), task, edited })
 }
@@ -102,7 +101,7 @@ fn shown(row: DeadLetterRow) -> Result<DeadLetter, Problem> {
     let unreadable = |_| Problem::internal();
     let error: Option<kintsugi_core::Error> =
         serde_json::from_slice(&row.error).map_err(unreadable)?;
-    let attempts: Vec<DeadAttempt> = serde_json::from_slice(&row.attempts).unwrap_or_default();
+    let attempts: Vec<FailedAttempt> = serde_json::from_slice(&row.attempts).map_err(unreadable)?;
     Ok(DeadLetter {
         status: row.status.as_str().to_owned(),
         run: row.run.to_string(),
@@ -125,13 +124,13 @@ fn shown(row: DeadLetterRow) -> Result<DeadLetter, Problem> {
     })
 }
 
-fn attempt(attempt: &DeadAttempt) -> DeadLetterAttempt {
-    let lost = attempt.lost.and_then(|cause| serde_json::to_value(cause).ok());
+fn attempt(attempt: &FailedAttempt) -> DeadLetterAttempt {
     DeadLetterAttempt {
         epoch: attempt.epoch,
         worker: attempt.worker.clone(),
-        started_at: attempt.started_at.map(|at| at.to_rfc3339()),
+        started_at: attempt.started_at.map(Timestamp::to_rfc3339),
+        ended_at: attempt.ended_at.to_rfc3339(),
         error: attempt.error.as_ref().map(Into::into),
-        lost: lost.as_ref().and_then(Value::as_str).map(str::to_owned),
+        lost: attempt.lost.map(|cause| cause_name(cause).to_owned()),
     }
 }

@@ -17,6 +17,34 @@ use crate::{
     },
 };
 
+/// Checks the document in `source` as if it was to be registered, and stores nothing.
+///
+/// # Errors
+///
+/// 413, 422 with everything that is wrong with it.
+pub async fn check(app: &App, source: Vec<u8>) -> Result<Registered, Problem> {
+    let limit = app.config.definition_bytes_max;
+    if source.len() > limit {
+        return Err(Problem::too_large("the document", limit));
+    }
+    let (_, compiled) = compile(app, source).await?;
+    Ok(registered(&compiled))
+}
+
+/// What is said of a document that is accepted.
+fn registered(compiled: &Compiled) -> Registered {
+    let reference = &compiled.program.definition;
+    Registered {
+        definition: reference.to_string(),
+        namespace: reference.namespace.clone(),
+        name: reference.name.clone(),
+        version: reference.version.clone(),
+        digest: compiled.digest.clone(),
+        warnings: compiled.warnings.iter().map(DefinitionProblem::from).collect(),
+        portability: compiled.portability.iter().map(DefinitionProblem::from).collect(),
+    }
+}
+
 /// Registers the document in `source`; whether it is new.
 ///
 /// # Errors
@@ -28,7 +56,8 @@ pub async fn define(app: &App, source: Vec<u8>) -> Result<(Registered, bool), Pr
         return Err(Problem::too_large("the document", limit));
     }
     let (source, compiled) = compile(app, source).await?;
-    let reference = compiled.program.definition.clone();
+    let registered = registered(&compiled);
+    let reference = compiled.program.definition;
     let document = serde_json::to_vec(&compiled.document).map_err(|_| Problem::internal())?;
     let resources = match compiled.resources.is_empty() {
         true => None,
@@ -37,7 +66,7 @@ pub async fn define(app: &App, source: Vec<u8>) -> Result<(Registered, bool), Pr
     let now = kintsugi_runtime::now();
     let new = NewDefinition {
         reference: reference.clone(),
-        digest: compiled.digest.clone(),
+        digest: compiled.digest,
         format: format_name(compiled.source_format).to_owned(),
         source,
         document,
@@ -50,14 +79,6 @@ pub async fn define(app: &App, source: Vec<u8>) -> Result<(Registered, bool), Pr
     };
     let next_at = new.schedule.as_ref().and_then(|schedule| schedule.next_at);
     let put = app.store.definition_put(new).await.map_err(|e| app.store_problem(e))?;
-    let registered = Registered {
-        definition: reference.to_string(),
-        namespace: reference.namespace.clone(),
-        name: reference.name.clone(),
-        version: reference.version.clone(),
-        digest: compiled.digest,
-        warnings: compiled.warnings.iter().map(DefinitionProblem::from).collect(),
-    };
     match put {
         Put::Created => {
             app.definitions.forget(&reference);

@@ -2,25 +2,30 @@
 
 use std::time::Duration;
 
-use kintsugi_core::{DefinitionRef, Input, RunId, RunState, Status};
+use kintsugi_core::{DefinitionRef, RunId, RunState, Status};
 use kintsugi_entities::{Page, RunFilter, RunRow};
-use kintsugi_nats::RunInput;
 use kintsugi_observability::trace_id;
 use tokio::time::Instant;
 
 use crate::{
     app::App,
-    ask::{no_run, time},
+    ask::{instant, no_run, time},
     problem::Problem,
-    tasks,
+    requests, tasks,
     types::{Accepted, HistoryEntry, HistoryPage, ParentRun, Run, RunPage, RunResult, RunSummary},
 };
 
 /// Who waits for a result looks again after this time, whatever it was told.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// Tasks that are shown with a run.
-const TASKS_SHOWN: usize = 1_000;
+/// Bytes of history on one page, one entry apart.
+const PAGE_BYTES_MAX: usize = 8 << 20;
+
+/// Entries that are read at once.
+const CHUNK: u32 = 100;
+
+/// A recovery of this kind mends nothing: a late result was refused.
+const NO_MEND: &str = "result_fenced";
 
 /// Children that are shown with a run.
 const CHILDREN_SHOWN: u32 = 100;
@@ -55,9 +60,7 @@ pub fn state(row: &RunRow) -> Result<RunState, Problem> {
 pub async fn get(app: &App, id: &RunId) -> Result<Run, Problem> {
     let row = row(app, id).await?;
     let state = state(&row)?;
-    let mut tasks: Vec<_> = tasks::of(app, id, &state).await?.into_values().collect();
-    let tasks_truncated = tasks.len() > TASKS_SHOWN;
-    tasks.truncate(TASKS_SHOWN);
+    let (tasks, tasks_truncated) = tasks::of_run(app, &row, &state).await?;
     let (children, children_truncated) = children(app, id).await?;
     let parent = state.parent.map(|parent| ParentRun {
         run: parent.run.to_string(),
@@ -90,7 +93,7 @@ async fn children(app: &App, id: &RunId) -> Result<(Vec<RunSummary>, bool), Prob
     let filter = RunFilter { parent: Some(id.clone()), ..RunFilter::default() };
     let page = Page { limit: CHILDREN_SHOWN, cursor: None };
     let found = app.store.runs_list(&filter, page).await.map_err(|e| app.store_problem(e))?;
-    Ok((found.items.into_iter().map(summary).collect(), found.next.is_some()))
+    Ok((summaries(app, found.items).await?, found.next.is_some()))
 }
 
 /// Which runs are wanted.
@@ -103,6 +106,7 @@ pub fn filter(
     definition: Option<String>,
     namespace: Option<String>,
     parent: Option<&str>,
+    created_from: Option<&str>,
 ) -> Result<RunFilter, Problem> {
     let parent = parent.map(RunId::parse).transpose();
     let parent = parent.map_err(|e| Problem::bad_request("invalid_parameter", e.to_string()))?;
@@ -120,7 +124,8 @@ pub fn filter(
     // `namespace/name` stands for all versions of that name, not for all names that begin with it.
     let definition =
         definition.map(|text| if text.contains(':') { text } else { format!("{text}:") });
-    Ok(RunFilter { status, definition, namespace, parent, ..RunFilter::default() })
+    let created_from = created_from.map(|text| instant("created_from", text)).transpose()?;
+    Ok(RunFilter { status, definition, namespace, parent, created_from, ..RunFilter::default() })
 }
 
 /// A page of runs.
@@ -130,12 +135,18 @@ pub fn filter(
 /// 400 for a foreign cursor, 503.
 pub async fn list(app: &App, filter: &RunFilter, page: Page) -> Result<RunPage, Problem> {
     let found = app.store.runs_list(filter, page).await.map_err(|e| app.store_problem(e))?;
-    let items = found.items.into_iter().map(summary);
-    Ok(RunPage { items: items.collect(), next: found.next })
+    Ok(RunPage { items: summaries(app, found.items).await?, next: found.next })
 }
 
-fn summary(run: kintsugi_entities::RunSummary) -> RunSummary {
-    RunSummary {
+async fn summaries(
+    app: &App,
+    runs: Vec<kintsugi_entities::RunSummary>,
+) -> Result<Vec<RunSummary>, Problem> {
+    let ids: Vec<RunId> = runs.iter().map(|run| run.id.clone()).collect();
+    let mends = app.store.recoveries_count(&ids, NO_MEND).await;
+    let mends = mends.map_err(|e| app.store_problem(e))?;
+    let items = runs.into_iter().map(|run| RunSummary {
+        mends: mends.get(&run.id).copied().unwrap_or(0),
         id: run.id.to_string(),
         definition: run.definition,
         status: run.status.into(),
@@ -143,6 +154,41 @@ fn summary(run: kintsugi_entities::RunSummary) -> RunSummary {
         updated_at: time(run.updated_at),
         ended_at: run.ended_at.map(time),
         parent: run.parent.map(|parent| parent.to_string()),
+    });
+    Ok(items.collect())
+}
+
+/// Which part of a history is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What comes after a position, in order.
+    After(i64),
+    /// What comes before a position, the newest first.
+    Before(i64),
+}
+
+impl Part {
+    /// Reads the parameters of a request.
+    ///
+    /// # Errors
+    ///
+    /// 400 for an unknown order, a negative position, or one that the order does not have.
+    pub fn of(
+        order: Option<&str>,
+        after: Option<i64>,
+        before: Option<i64>,
+    ) -> Result<Self, Problem> {
+        let refused = |title: &str| Err(Problem::bad_request("invalid_parameter", title));
+        if after.is_some_and(|at| at < 0) || before.is_some_and(|at| at < 0) {
+            return refused("`after` and `before` must not be negative");
+        }
+        match (order.unwrap_or("asc"), after, before) {
+            ("asc", after, None) => Ok(Self::After(after.unwrap_or(0))),
+            ("desc", None, before) => Ok(Self::Before(before.unwrap_or(i64::MAX))),
+            ("asc", ..) => refused("`before` goes with `order=desc`"),
+            ("desc", ..) => refused("`after` goes with `order=asc`"),
+            _ => refused("`order` must be `asc` or `desc`"),
+        }
     }
 }
 
@@ -150,24 +196,44 @@ fn summary(run: kintsugi_entities::RunSummary) -> RunSummary {
 ///
 /// # Errors
 ///
-/// 400 for a negative position, 404, 503.
+/// 404, 503.
 pub async fn history(
     app: &App,
     id: &RunId,
-    after: i64,
+    mut part: Part,
     limit: u32,
 ) -> Result<HistoryPage, Problem> {
-    if after < 0 {
-        return Err(Problem::bad_request("invalid_parameter", "`after` must not be negative"));
+    let (mut items, mut bytes, mut left) = (Vec::new(), 0, limit);
+    while left > 0 && bytes < PAGE_BYTES_MAX {
+        let chunk = left.min(CHUNK);
+        let rows = match part {
+            Part::After(after) => app.store.history(id, after, chunk).await,
+            Part::Before(before) => app.store.history_back(id, before, chunk).await,
+        };
+        let rows = rows.map_err(|e| app.store_problem(e))?;
+        for row in &rows {
+            items.push(entry(row)?);
+            bytes += row.steps.len();
+            left -= 1;
+            part = match part {
+                Part::After(_) => Part::After(row.seq),
+                Part::Before(_) => Part::Before(row.seq),
+            };
+            if bytes >= PAGE_BYTES_MAX {
+                break;
+            }
+        }
+        if rows.len() < chunk as usize && bytes < PAGE_BYTES_MAX {
+            break;
+        }
     }
-    let rows = app.store.history(id, after, limit).await.map_err(|e| app.store_problem(e))?;
-    if rows.is_empty() {
+    if items.is_empty() {
         // No history is told from no run.
         row(app, id).await?;
     }
-    let items = rows.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
-    let full = items.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
-    let next = items.last().filter(|_| full).map(|last| last.seq);
+    let cut = left == 0 || bytes >= PAGE_BYTES_MAX;
+    let is_first = |entry: &&HistoryEntry| matches!(part, Part::Before(_)) && entry.seq == 1;
+    let next = items.last().filter(|last| cut && !is_first(last)).map(|last| last.seq);
     Ok(HistoryPage { items, next })
 }
 
@@ -192,7 +258,7 @@ pub async fn result(app: &App, id: &RunId, wait: Duration) -> Result<(RunResult,
     if first.1 || wait.is_zero() {
         return Ok(first);
     }
-    let watch = app.life.watch(id).await;
+    let watch = app.ends.watch(id).await;
     loop {
         let next = watch.next();
         let found = look(app, id).await?;
@@ -235,9 +301,7 @@ pub async fn cancel(
     let open = !row.status.is_terminal();
     if open {
         let reason = reason.map(|text| text.chars().take(1_000).collect());
-        let input = RunInput { run: id.clone(), input: Input::Cancel { reason } };
-        let sent = app.bus.publish_inputs(vec![input], app.partitions).await;
-        sent.map_err(|error| app.bus_problem(&error))?;
+        requests::cancel(app, id, reason).await?;
     }
     Ok((Accepted { id: row.id.to_string(), status: row.status.into() }, open))
 }

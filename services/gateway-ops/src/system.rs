@@ -61,10 +61,15 @@ pub fn workers(app: &App) -> WorkerList {
 /// # Errors
 ///
 /// 400 for a malformed run id or a foreign cursor, 503.
-pub async fn recoveries(app: &App, run: Option<&str>, page: Page) -> Result<RecoveryPage, Problem> {
+pub async fn recoveries(
+    app: &App,
+    run: Option<&str>,
+    kind: Option<&str>,
+    page: Page,
+) -> Result<RecoveryPage, Problem> {
     let run = run.map(RunId::parse).transpose();
     let run = run.map_err(|e| Problem::bad_request("invalid_parameter", e.to_string()))?;
-    let found = app.store.recoveries_list(page, run.as_ref()).await;
+    let found = app.store.recoveries_list(page, run.as_ref(), kind).await;
     let found = found.map_err(|e| app.store_problem(e))?;
     Ok(RecoveryPage { items: found.items.into_iter().map(shown).collect(), next: found.next })
 }

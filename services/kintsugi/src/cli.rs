@@ -73,11 +73,9 @@ pub(crate) enum Command {
     Monitor,
     /// Prints what is set, and where it comes from. Secrets are masked.
     Config,
-    /// Checks a definition and prints every problem.
-    Validate {
-        /// YAML or JSON.
-        file: PathBuf,
-    },
+    /// Checks definitions and prints every problem. Exits with 1 if one is not accepted, with 2 if a
+    /// file cannot be read.
+    Validate(crate::check::Validate),
     /// Exits with 0 if a gateway is ready.
     Health {
         /// The gateway.

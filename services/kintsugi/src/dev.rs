@@ -46,6 +46,8 @@ pub(crate) async fn run(
              `kintsugi all` works on one that runs already"
         )));
     }
+    kintsugi_task_worker::check(&settings.worker)
+        .map_err(|error| Failure::because("the workers could not start", error))?;
     let data = absolute(&dev.data)?;
     let _lock = lock(&data)?;
     let _guard = Guard(file.clone());

@@ -1,5 +1,6 @@
 //! The binary: every role, and all of them in one process.
 
+mod check;
 mod children;
 mod cli;
 mod dev;
@@ -32,7 +33,7 @@ impl Failure {
         Self { what: what.to_owned(), why: Some(Box::new(why)) }
     }
 
-    fn print(&self) {
+    pub(crate) fn print(&self) {
         let mut text = format!("kintsugi: {}", self.what);
         let mut cause = self.why.as_deref().map(|why| why as &dyn Error);
         while let Some(error) = cause {
@@ -80,7 +81,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     let (settings, file) = (loaded.value.share(), common.ready_file);
     match cli.command {
         Command::Config => return tools::print_config(&loaded.settings),
-        Command::Validate { file } => return tools::validate(&file, &settings).await,
+        Command::Validate(args) => {
+            return check::validate(args, &settings.processes.allow).await;
+        }
         Command::Health { url } => return Ok(tools::health(&url).await),
         _ => wire::logs(&settings)?,
     }

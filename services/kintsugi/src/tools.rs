@@ -1,9 +1,7 @@
 //! Commands that look at something and end.
 
-use std::{collections::BTreeMap, io::Write, path::Path, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, io::Write, process::ExitCode, time::Duration};
 
-use kintsugi_definition::{Resources, Settings as Rules};
-use kintsugi_egress::{Allow, Fetcher, Rules as FetchRules};
 use kintsugi_runtime::Setting;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,9 +11,6 @@ use tokio::{
 
 use crate::{Failure, cli::Exec, settings::Settings};
 
-/// The largest definition file that is read, in bytes: more than any gateway accepts.
-const FILE_MAX: u64 = 16 * 1024 * 1024;
-
 /// Prints what is in force and where it comes from.
 pub(crate) fn print_config(settings: &BTreeMap<String, Setting>) -> Result<ExitCode, Failure> {
     let mut out = std::io::stdout().lock();
@@ -24,43 +19,6 @@ pub(crate) fn print_config(settings: &BTreeMap<String, Setting>) -> Result<ExitC
             .map_err(|error| Failure::because("cannot print", error))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Checks a definition and prints every problem, in the form that editors understand.
-pub(crate) async fn validate(file: &Path, settings: &Settings) -> Result<ExitCode, Failure> {
-    let cannot = |error| Failure::because(&format!("cannot read {}", file.display()), error);
-    if std::fs::metadata(file).map_err(cannot)?.len() > FILE_MAX {
-        return Err(Failure::plain(format!("{} is larger than {FILE_MAX} bytes", file.display())));
-    }
-    let source = std::fs::read(file).map_err(cannot)?;
-    // Whoever calls this owns the machine.
-    let rules = FetchRules { allow: Allow::Any, files: true, ..FetchRules::default() };
-    let failed = |error| Failure::because("cannot check the definition", error);
-    let fetcher = Fetcher::new(rules).map_err(failed)?;
-    let mut own = Rules::default();
-    own.limits.abilities = settings.processes.allow.clone();
-    let compiled = fetcher.compile(source, own, Resources::default()).await;
-    let (problems, code) = match compiled.map_err(failed)?.1 {
-        Ok(compiled) => (compiled.warnings, ExitCode::SUCCESS),
-        Err(problems) => (problems.0, ExitCode::FAILURE),
-    };
-    let mut out = std::io::stdout().lock();
-    for problem in &problems {
-        let hint = problem.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        let _ = writeln!(
-            out,
-            "{}:{}:{}: [{}] {}{hint}",
-            file.display(),
-            problem.line,
-            problem.column,
-            problem.code,
-            problem.message
-        );
-    }
-    if code == ExitCode::SUCCESS {
-        let _ = writeln!(out, "{}: valid", file.display());
-    }
-    Ok(code)
 }
 
 /// Asks a gateway whether it is ready, by the plainest of requests: this runs in a container's

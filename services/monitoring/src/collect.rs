@@ -27,6 +27,10 @@ const STATUSES: [Status; 7] = [
     Status::Completed,
 ];
 
+/// How long after its time a run counts as overdue: in half of that it is told on a good day, and
+/// what breaks is to be mended within it (P2).
+const OVERDUE_MS: i64 = 5_000;
+
 /// Keeps the newest summary and the metrics.
 pub(crate) struct Collector {
     deps: Deps,
@@ -73,8 +77,9 @@ impl Collector {
     async fn look(&self) -> Summary {
         let time = now();
         let (store, bus) = (&self.deps.store, &self.deps.bus);
-        let (counts, partitions, streams, queues) = tokio::join!(
+        let (counts, overdue, partitions, streams, queues) = tokio::join!(
             self.limited("store", store.counts()),
+            self.limited("overdue runs", store.runs_overdue(time.0 - OVERDUE_MS)),
             self.limited("partitions", store.partitions_all()),
             self.limited("streams", bus.stream_states()),
             self.limited("queues", bus.queues()),
@@ -93,6 +98,7 @@ impl Collector {
         };
         let problems = &mut summary.problems;
         let counts = counts.map_err(|problem| problems.push(problem)).ok();
+        summary.runs_overdue = overdue.map_err(|problem| problems.push(problem)).ok();
         let partitions = partitions.map_err(|problem| problems.push(problem)).ok();
         let streams = streams.map_err(|problem| problems.push(problem)).unwrap_or_default();
         let queues = queues.map_err(|problem| problems.push(problem)).unwrap_or_default();
@@ -162,6 +168,7 @@ fn stream_view(state: StreamState) -> StreamView {
         exists: state.created.is_some(),
         messages: state.messages,
         bytes: state.bytes,
+        bytes_max: state.bytes_max,
         first_seq: state.first_seq,
         last_seq: state.last_seq,
     }
@@ -198,6 +205,7 @@ mod tests {
             last_seq: 100,
             messages: 10,
             bytes: 0,
+            bytes_max: 0,
         };
         let rows = vec![row(0, "a", 2), row(1, "a", 97), row(2, "b", 40)];
         let lags = lags(rows, &[events]).into_iter().map(|view| view.lag).collect::<Vec<_>>();

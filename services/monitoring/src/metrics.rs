@@ -12,10 +12,22 @@ use crate::Summary;
 const RECOVERY_BUCKETS: [f64; 14] =
     [0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 300.0, 3600.0];
 
+/// The services without which the engine does not work, so that one that nobody heard of reads 0 and
+/// is not missing.
+const ENGINE: [&str; 6] = [
+    "api-gateway",
+    "failure-detector",
+    "monitoring",
+    "notification",
+    "orchestrator",
+    "retry-engine",
+];
+
 /// Every metric, in a registry of its own: two engines fit in one process.
 pub(crate) struct Metrics {
     registry: Registry,
     runs: IntGaugeVec,
+    runs_overdue: IntGaugeVec,
     definitions: IntGauge,
     dead_letters: IntGaugeVec,
     notifications: IntGaugeVec,
@@ -25,6 +37,7 @@ pub(crate) struct Metrics {
     worker_leases: IntGauge,
     stream_messages: IntGaugeVec,
     stream_bytes: IntGaugeVec,
+    stream_bytes_max: IntGaugeVec,
     stream_published: IntCounterVec,
     queue_pending: IntGaugeVec,
     queue_ack_pending: IntGaugeVec,
@@ -64,6 +77,12 @@ impl Metrics {
         info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Ok(Self {
             runs: gauges("kintsugi_runs", "Runs that are kept, by status.", &["status"])?,
+            // Of no labels, so that it is missing rather than wrong when it could not be counted.
+            runs_overdue: gauges(
+                "kintsugi_runs_overdue",
+                "Open runs that should have been told the time more than 5 s ago.",
+                &[],
+            )?,
             definitions: gauge("kintsugi_definitions", "Registered definitions.")?,
             dead_letters: gauges(
                 "kintsugi_dead_letters",
@@ -88,6 +107,11 @@ impl Metrics {
                 &["stream"],
             )?,
             stream_bytes: gauges("kintsugi_stream_bytes", "Bytes of a stream.", &["stream"])?,
+            stream_bytes_max: gauges(
+                "kintsugi_stream_bytes_max",
+                "Bytes that a stream may take.",
+                &["stream"],
+            )?,
             stream_published: counters(
                 "kintsugi_stream_published_total",
                 "Messages that were ever published to a stream; of tasks: attempts given out.",
@@ -120,7 +144,7 @@ impl Metrics {
             )?,
             recoveries: counters(
                 "kintsugi_recoveries_total",
-                "Entries of the recovery log, by what broke.",
+                "What was mended since the store was made, by what broke.",
                 &["kind"],
             )?,
             recovery_seconds,
@@ -152,6 +176,10 @@ impl Metrics {
         for (status, count) in &summary.runs {
             self.runs.with_label_values(&[status]).set(number(*count));
         }
+        self.runs_overdue.reset();
+        if let Some(overdue) = summary.runs_overdue {
+            self.runs_overdue.with_label_values::<&str>(&[]).set(number(overdue));
+        }
         self.definitions.set(number(summary.definitions));
         let letters = [
             ("open", summary.dead_letters_open),
@@ -173,7 +201,7 @@ impl Metrics {
     }
 
     fn life(&self, summary: &Summary) {
-        let mut ready = BTreeMap::<&str, i64>::new();
+        let mut ready = BTreeMap::from(ENGINE.map(|name| (name, 0)));
         for service in &summary.services {
             *ready.entry(&service.service).or_default() += i64::from(service.ready);
         }
@@ -207,6 +235,7 @@ impl Metrics {
         for gauges in [
             &self.stream_messages,
             &self.stream_bytes,
+            &self.stream_bytes_max,
             &self.queue_pending,
             &self.queue_ack_pending,
             &self.queue_redelivered,
@@ -219,6 +248,7 @@ impl Metrics {
             let name = [stream.stream.as_str()];
             self.stream_messages.with_label_values(&name).set(number(stream.messages));
             self.stream_bytes.with_label_values(&name).set(number(stream.bytes));
+            self.stream_bytes_max.with_label_values(&name).set(number(stream.bytes_max));
             self.stream_published.with_label_values(&name).inc_by(stream.last_seq);
         }
         for queue in &summary.queues {
@@ -250,7 +280,7 @@ mod tests {
         let metrics = Metrics::new().unwrap();
         let recoveries = vec![RecoveryView { kind: "worker_dead".to_owned(), count: 3 }];
         let runs = BTreeMap::from([("running".to_owned(), 2)]);
-        let full = Summary { runs, recoveries, ..Summary::default() };
+        let full = Summary { runs, recoveries, runs_overdue: Some(4), ..Summary::default() };
         metrics.recovered("worker_dead", 420);
         let text = metrics.text(&full).unwrap();
         for line in [
@@ -259,11 +289,14 @@ mod tests {
             "kintsugi_recovery_seconds_bucket{kind=\"worker_dead\",le=\"0.5\"} 1",
             "kintsugi_recovery_seconds_bucket{kind=\"worker_dead\",le=\"0.25\"} 0",
             "kintsugi_workers{state=\"alive\"} 0",
+            "kintsugi_runs_overdue 4",
+            "kintsugi_services{service=\"orchestrator\"} 0",
         ] {
             assert!(text.lines().any(|found| found == line), "no `{line}` in\n{text}");
         }
         let text = metrics.text(&Summary::default()).unwrap();
         assert!(!text.contains("kintsugi_runs{"), "{text}");
+        assert!(!text.contains("kintsugi_runs_overdue "), "{text}");
     }
 
     #[test]

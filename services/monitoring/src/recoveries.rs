@@ -32,7 +32,7 @@ impl Recoveries {
         let mut page = Page { limit: PAGE, cursor: None };
         let mut read = 0;
         loop {
-            let found = store.recoveries_list(page, None).await?;
+            let found = store.recoveries_list(page, None, None).await?;
             let all = found.items.len();
             let new = found.items.into_iter().filter(|row| !self.seen.contains(&row.id));
             let new = new.collect::<Vec<_>>();

@@ -17,6 +17,8 @@ pub struct Summary {
     pub problems: Vec<String>,
     /// Runs by status.
     pub runs: BTreeMap<String, u64>,
+    /// Open runs that should have been told the time more than 5 s ago, and were not.
+    pub runs_overdue: Option<u64>,
     /// Registered definitions.
     pub definitions: u64,
     /// Dead letters that nobody redrove.
@@ -92,6 +94,8 @@ pub struct StreamView {
     pub messages: u64,
     /// How many bytes they take.
     pub bytes: u64,
+    /// How many they may take.
+    pub bytes_max: u64,
     /// The first sequence that it holds.
     pub first_seq: u64,
     /// The last sequence that it gave out.
@@ -137,6 +141,6 @@ pub struct PartitionView {
 pub struct RecoveryView {
     /// What broke.
     pub kind: String,
-    /// How often, as far as the recovery log goes back.
+    /// How often, since the store was made.
     pub count: u64,
 }

@@ -268,6 +268,7 @@ impl Lane {
     }
 
     async fn follow(&mut self, decided: Decided, time: kintsugi_core::Timestamp, stop: &Shutdown) {
+        self.tell_ended(&decided).await;
         let mut outbox = Outbox { wake_at: decided.wake_at, ..Outbox::default() };
         outbox.inputs = decided.answers;
         let started = decided.batch.children.into_iter().map(|child| child.id);
@@ -329,7 +330,7 @@ impl Lane {
             _ => true,
         });
         for raw in foreign {
-            let reason = "events come through `kintsugi.api.signal` or `kintsugi.in.event.>`";
+            let reason = "events come through `kintsugi.api.signal` or `kintsugi.cloudevents.>`";
             self.deps.bus.reject("events", reason, &raw).await?;
         }
         // One that is at an earlier event asks when it is done with it.
@@ -340,6 +341,18 @@ impl Lane {
             return Ok(MailWaiting::default());
         }
         Ok(self.deps.store.mail_waiting(&runs, MAIL_MAX).await?)
+    }
+
+    /// Tells who waits for a result, before all else: it is in the database.
+    async fn tell_ended(&self, decided: &Decided) {
+        let ended =
+            |id: &&RunId| self.runs.get(id).is_some_and(|run| run.state.status.is_terminal());
+        let ended: Vec<RunId> =
+            decided.steps.iter().map(|(id, _)| id).filter(ended).cloned().collect();
+        if let Err(error) = self.deps.bus.ended(&ended).await {
+            // Who waits looks again by itself.
+            debug!(error = &error as &dyn std::error::Error, "not told who waits");
+        }
     }
 
     /// Removes what is dealt with from the stream, now and then.

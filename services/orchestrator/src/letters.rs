@@ -8,8 +8,7 @@ pub(crate) fn id(run: &RunId, task: u64, epoch: u64) -> String {
     format!("{run}:{task}:{epoch}")
 }
 
-/// The row of a dead letter; none for any other effect. Its attempts are added from the history
-/// when it is published.
+/// The row of a dead letter; none for any other effect.
 pub(crate) fn row(
     run: &RunId,
     definition: &str,
@@ -20,7 +19,8 @@ pub(crate) fn row(
     let Effect::DeadLetter { task, epoch, pointer, task_type, queue, .. } = effect else {
         return None;
     };
-    let Effect::DeadLetter { input, error, failures, crashes, outcome, .. } = effect else {
+    let Effect::DeadLetter { input, error, failures, crashes, attempts, outcome, .. } = effect
+    else {
         return None;
     };
     let outcome = match outcome {
@@ -41,7 +41,7 @@ pub(crate) fn row(
         failures: *failures,
         crashes: *crashes,
         outcome: outcome.to_owned(),
-        attempts: b"[]".to_vec(),
+        attempts: serde_json::to_vec(attempts).unwrap_or_default(),
         trace_parent: trace_parent.map(str::to_owned),
         status: DeadLetterStatus::Open,
         created_at: now.0,

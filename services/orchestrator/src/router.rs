@@ -10,7 +10,7 @@ use std::{
 
 use kintsugi_core::{CloudEvent, Input, RunId};
 use kintsugi_entities::{MailLimit, MailRow};
-use kintsugi_nats::{Headers, PublishedDelivery, RunInput, event_key};
+use kintsugi_nats::{Headers, PublishedDelivery, Rejected, RunInput, event_key};
 use kintsugi_runtime::{Deps, Places, Shutdown, now};
 use tracing::{debug, warn};
 
@@ -147,15 +147,27 @@ async fn bring(
         return Ok(());
     }
     let rows: Vec<MailRow> = rows.into_values().collect();
-    let kept = deps.store.mail_route(&rows, MailLimit::default(), &[]).await?;
-    if kept < rows.len() as u64 {
-        let missing = rows.len() as u64 - kept;
-        warn!(missing, "events were there already, or their runs keep as many as they may");
-    }
+    let refused = deps.store.mail_route(&rows, MailLimit::default(), &[]).await?;
     let hints = runs.into_iter().map(|run| RunInput { run, input: Input::Mail }).collect();
     if let Err(error) = deps.bus.publish_inputs(hints, deps.partitions).await {
         // The reconciler finds what lies in an inbox.
         debug!(error = &error as &dyn std::error::Error, "runs not told of their events yet");
     }
+    let refused = rows.iter().filter(|row| refused.contains(&(row.run.clone(), row.key.clone())));
+    for row in refused {
+        put_aside(deps, row).await?;
+    }
     Ok(())
+}
+
+/// An event for which its run has no room left is kept where people look for it, with an alarm.
+async fn put_aside(deps: &Deps, row: &MailRow) -> Result<(), Error> {
+    let mut headers = Headers::default();
+    headers.insert("Kintsugi-Code", "inbox_full");
+    headers.insert("Kintsugi-Run-Id", row.run.as_str());
+    let run = &row.run;
+    let reason = format!("the run {run} keeps as many events as it may that it did not take");
+    let rejected = Rejected { reason, raw: row.event.clone() };
+    let id = format!("inbox_full:{run}:{}", row.key);
+    Ok(deps.bus.reject_once(&id, "cloudevents", &rejected, &headers).await?)
 }

@@ -7,6 +7,7 @@
 mod ability;
 mod cloud_event;
 mod depth;
+mod duration;
 mod error;
 mod evaluate;
 mod id;
@@ -22,6 +23,7 @@ pub use cloud_event::{
     CloudEvent, CloudEventError, EVENT_BYTES_MAX, is_event_attribute, is_event_time,
 };
 pub use depth::{DEPTH_MAX, is_too_deep};
+pub use duration::{iso_millis, short_millis};
 pub use error::{Error, ErrorKind};
 pub use evaluate::{Evaluate, EvaluateError, Variables};
 pub use id::{DefinitionRef, IdError, RunId, TaskKey, is_dns_label, partition_of};

@@ -1,9 +1,10 @@
-//! Events that lie where they should not: in an inbox that nobody was told of, in an outbox from
-//! which nobody published.
+//! What lies where it should not: events in an inbox that nobody was told of or in an outbox from
+//! which nobody published, and requests that did not reach their runs.
 
 use std::{collections::HashMap, hash::Hash, time::Duration};
 
 use kintsugi_core::{CloudEvent, Input, RunId};
+use kintsugi_entities::{Overdue, RequestRow};
 use kintsugi_nats::RunInput;
 use kintsugi_runtime::{Deps, Reconciler, now};
 use tokio::time::Instant;
@@ -20,20 +21,26 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(5);
 /// The longest until the same is done again: whoever should take it may be away for long.
 const PATIENCE_MAX: Duration = Duration::from_secs(60);
 
+/// How long a redrive is asked for again. What its run did not take by then it never will: the task is
+/// no longer there.
+const ASKED_MAX_MS: i64 = 24 * 3600 * 1_000;
+
 /// How many one round takes.
 const BATCH_MAX: u32 = 1_000;
 
-/// Tells runs of the events in their inboxes, and publishes what is in the outbox. Both are harmless
-/// repeats: an event leaves either in the transaction that takes it further.
+/// Tells runs of the events in their inboxes, publishes what is in the outbox, and tells runs again
+/// what was asked of them. All are harmless repeats: an event leaves either in the transaction that
+/// takes it further, and a run that is cancelled or redriven is so once.
 pub(crate) struct Mail {
     deps: Deps,
     told: Told<RunId>,
     sent: Told<String>,
+    asked: Told<String>,
 }
 
 impl Mail {
     pub(crate) fn new(deps: Deps) -> Self {
-        Self { deps, told: Told::default(), sent: Told::default() }
+        Self { deps, told: Told::default(), sent: Told::default(), asked: Told::default() }
     }
 }
 
@@ -43,14 +50,14 @@ impl Reconciler for Mail {
     async fn activate(&mut self) -> Result<(), Error> {
         let Deps { store, bus, partitions, .. } = &self.deps;
         let before = now().0 - OVERDUE_MS;
-        let (runs, keys) = store.mail_overdue(before, BATCH_MAX).await?;
+        let Overdue { runs, sent, requests } = store.mail_overdue(before, BATCH_MAX).await?;
         let due = self.told.due(runs, RunId::clone);
         if !due.is_empty() {
             info!(runs = due.len(), "telling runs of events that wait");
             let hints = due.into_iter().map(|run| RunInput { run, input: Input::Mail });
             bus.publish_inputs(hints.collect(), *partitions).await?;
         }
-        let due = self.sent.due(keys, String::clone);
+        let due = self.sent.due(sent, String::clone);
         if !due.is_empty() {
             let due = store.outbox_get(&due).await?;
             info!(events = due.len(), "publishing events again");
@@ -67,7 +74,27 @@ impl Reconciler for Mail {
                 .collect();
             bus.publish_events(&events).await?;
         }
+        let due = self.asked.due(requests, String::clone);
+        if !due.is_empty() {
+            let open = store.requests_settle(&due, now().0 - ASKED_MAX_MS).await?;
+            let inputs: Vec<RunInput> = open.into_iter().filter_map(input).collect();
+            if !inputs.is_empty() {
+                info!(requests = inputs.len(), "telling runs again what was asked of them");
+                bus.publish_inputs(inputs, *partitions).await?;
+            }
+        }
         Ok(())
+    }
+}
+
+fn input(row: RequestRow) -> Option<RunInput> {
+    match serde_json::from_slice(&row.input) {
+        Ok(input) => Some(RunInput { run: row.run, input }),
+        Err(problem) => {
+            let problem = &problem as &dyn std::error::Error;
+            error!(error = problem, request = row.id, "a stored request cannot be read");
+            None
+        }
     }
 }
 

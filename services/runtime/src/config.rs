@@ -1,11 +1,16 @@
 //! Configuration: defaults, then a TOML file, then `KINTSUGI_` environment variables, then flags.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use figment::{
-    Figment,
+    Figment, Metadata, Profile, Provider,
+    error::Kind,
     providers::{Env, Format, Serialized, Toml},
-    value::{Dict, Value},
+    util::nest,
+    value::{Dict, Map, Value},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -63,22 +68,74 @@ pub fn load<C: Default + Serialize + DeserializeOwned>(
     file: Option<&Path>,
     flags: &[(String, String)],
 ) -> Result<Loaded<C>, ConfigError> {
-    let mut figment = Figment::from(Serialized::defaults(C::default()));
-    if let Some(file) = file {
-        figment = figment.merge(Toml::file_exact(file));
-    }
     let variables = Env::prefixed("KINTSUGI_")
         .ignore(&NOT_SETTINGS)
         .filter(|name| !name.starts_with(SECRETS))
-        .split("__");
-    figment = figment.merge(variables);
-    for (path, value) in flags {
-        let value: Value = value.parse().unwrap_or_else(|_| Value::from(value.clone()));
-        figment = figment.merge(Serialized::default(path, value));
+        .split("__")
+        .iter()
+        .map(|(path, text)| (path.into_string().to_lowercase(), text))
+        .collect::<Vec<_>>();
+    load_from(file, &variables, flags)
+}
+
+/// What a variable or a flag says is a number, a list or a text by its looks. Whether a text is
+/// wanted only the setting knows: then it is taken as it was written, so that a password may be
+/// `0012`.
+fn load_from<C: Default + Serialize + DeserializeOwned>(
+    file: Option<&Path>,
+    variables: &[(String, String)],
+    flags: &[(String, String)],
+) -> Result<Loaded<C>, ConfigError> {
+    let mut texts = BTreeSet::new();
+    loop {
+        let mut figment = Figment::from(Serialized::defaults(C::default()));
+        if let Some(file) = file {
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        for (source, given) in [("environment variable", variables), ("flag", flags)] {
+            for (path, text) in given {
+                let value = match text.parse() {
+                    Ok(value) if !texts.contains(path) => value,
+                    _ => Value::from(text.clone()),
+                };
+                figment = figment.merge(Given { source, path, value });
+            }
+        }
+        let error = match figment.extract() {
+            Ok(value) => {
+                let settings = settings(&figment, &value, flags);
+                return Ok(Loaded { value, settings });
+            }
+            Err(error) => error,
+        };
+        let path = error.path.join(".");
+        let is_given = variables.iter().chain(flags).any(|(given, _)| *given == path);
+        if !(is_given && wants_text(&error) && texts.insert(path)) {
+            return Err(ConfigError(error.into()));
+        }
     }
-    let value: C = figment.extract().map_err(|error| ConfigError(error.into()))?;
-    let settings = settings(&figment, &value, flags);
-    Ok(Loaded { value, settings })
+}
+
+fn wants_text(error: &figment::Error) -> bool {
+    matches!(&error.kind, Kind::InvalidType(_, wanted) if wanted.ends_with("string"))
+}
+
+/// A setting that a variable or a flag gives.
+struct Given<'g> {
+    source: &'static str,
+    path: &'g str,
+    value: Value,
+}
+
+impl Provider for Given<'_> {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.source)
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let dict = nest(self.path, self.value.clone()).into_dict().unwrap_or_default();
+        Ok(Profile::Default.collect(dict))
+    }
 }
 
 /// Values come from the typed configuration, which masks its secrets; sources from figment.
@@ -150,6 +207,25 @@ mod tests {
         assert_eq!(loaded.value.part.size, 7);
         assert_eq!(loaded.settings["part.size"].source, "flag");
         assert!(load::<Config>(None, &flag("part.sise", "7")).is_err());
+    }
+
+    #[test]
+    fn a_text_is_taken_as_it_was_written() {
+        let path = "part.token".to_owned();
+        for text in ["12345", "0012", "1.50", "1e9", "true", "[a, b]", "-7", "{a=1}", "a b"] {
+            let given = vec![(path.clone(), text.to_owned()), ("part.size".into(), "7".into())];
+            for (variables, flags) in [(&given[..], &[][..]), (&[], &given)] {
+                let loaded = load_from::<Config>(None, variables, flags).unwrap();
+                assert_eq!(loaded.value.part.token.as_ref().unwrap().expose(), text);
+                assert_eq!(loaded.value.part.size, 7);
+                let source = &loaded.settings[&path].source;
+                assert!(["KINTSUGI_PART__TOKEN", "flag"].contains(&source.as_str()), "{source}");
+            }
+        }
+        let size = [("part.size".to_owned(), "many".to_owned())];
+        assert!(load_from::<Config>(None, &size, &[]).is_err());
+        let unknown = [("part.sise".to_owned(), "7".to_owned())];
+        assert!(load_from::<Config>(None, &unknown, &[]).is_err());
     }
 
     #[test]

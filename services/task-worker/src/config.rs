@@ -16,7 +16,7 @@ pub struct Config {
     pub queue: String,
     /// How many tasks of each task type are executed at the same time. Default: 64.
     pub concurrency: usize,
-    /// The task types to serve. Default: `["http", "simulate"]`.
+    /// The task types to serve. Default: all.
     pub types: Vec<TaskType>,
     /// Whether `simulate` may harm its own process (`crash`, `freeze`) or hold a slot (`hang`).
     /// Without it those modes are fatal failures. Turn it off where others' tasks share the
@@ -43,7 +43,7 @@ impl Default for Config {
         Self {
             queue: "default".to_owned(),
             concurrency: 64,
-            types: vec![TaskType::Http, TaskType::Simulate],
+            types: TaskType::ALL.to_vec(),
             simulate_faults: true,
             grace: Duration::from_secs(10),
             output_max: 1 << 20,
@@ -61,16 +61,31 @@ impl Default for Config {
 pub enum TaskType {
     /// `call: http`.
     Http,
+    /// `call: openapi`.
+    #[serde(rename = "openapi")]
+    OpenApi,
+    /// `call: asyncapi`.
+    #[serde(rename = "asyncapi")]
+    AsyncApi,
+    /// `call: a2a`.
+    A2a,
     /// `call: simulate`.
     Simulate,
 }
 
 impl TaskType {
+    /// Every task type.
+    pub const ALL: [Self; 5] =
+        [Self::Http, Self::OpenApi, Self::AsyncApi, Self::A2a, Self::Simulate];
+
     /// The name that workflows call it by.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
+            Self::OpenApi => "openapi",
+            Self::AsyncApi => "asyncapi",
+            Self::A2a => "a2a",
             Self::Simulate => "simulate",
         }
     }
@@ -116,7 +131,10 @@ mod tests {
         let http = HttpConfig { allow: Some(Allow::Public), ..HttpConfig::default() };
         assert_eq!(allow(&Config { http, ..Config::default() }), "public");
         let flags = dev_settings(&Config::default());
-        assert!(flags.contains(&("worker.types".into(), "[\"http\",\"simulate\"]".into())));
+        assert!(flags.contains(&(
+            "worker.types".into(),
+            "[\"http\",\"openapi\",\"asyncapi\",\"a2a\",\"simulate\"]".into()
+        )));
         assert!(flags.contains(&("worker.grace".into(), "10s".into())));
     }
 }

@@ -18,8 +18,21 @@ use kintsugi_calls::{Calls, Secrets};
 use kintsugi_core::Ability;
 use kintsugi_processes::Processes;
 use kintsugi_runtime::{Service, Shutdown, WorkerDeps};
-use kintsugi_worker::{Context, Settings, Worker};
+use kintsugi_worker::{Context, Failure, Settings, Worker};
 use serde_json::Value;
+
+/// Checks what a worker would refuse at its start, for whoever starts workers.
+///
+/// # Errors
+///
+/// When a worker with these settings cannot work.
+pub fn check(config: &Config) -> Result<(), Error> {
+    Calls::new(
+        &config.http,
+        Secrets::new(std::collections::BTreeMap::new(), config.secrets.clone()),
+    )?;
+    Ok(())
+}
 
 /// The task worker service.
 pub struct TaskWorker {
@@ -58,13 +71,6 @@ impl Service for TaskWorker {
         let mut worker = Worker::on(bus.clone()).await?.settings(settings);
         for task_type in &config.types {
             worker = match task_type {
-                TaskType::Http => {
-                    let calls = calls.clone();
-                    worker.task(task_type.name(), move |context: Context, input: Value| {
-                        let calls = calls.clone();
-                        async move { calls.http(&context, input).await }
-                    })
-                }
                 TaskType::Simulate => {
                     let simulate = Arc::new(simulate::Simulate {
                         bus: bus.clone(),
@@ -74,6 +80,13 @@ impl Service for TaskWorker {
                     worker.task(task_type.name(), move |context: Context, input: Value| {
                         let simulate = Arc::clone(&simulate);
                         async move { simulate.act(&context, input).await }
+                    })
+                }
+                protocol => {
+                    let (calls, protocol) = (calls.clone(), *protocol);
+                    worker.task(protocol.name(), move |context: Context, input: Value| {
+                        let calls = calls.clone();
+                        async move { call(&calls, protocol, &context, input).await }
                     })
                 }
             };
@@ -89,6 +102,20 @@ impl Service for TaskWorker {
             tokio::spawn(clean_up(processes, shutdown.child_token()));
         }
         Ok(self.worker.run_until(shutdown.child_token()).await?)
+    }
+}
+
+async fn call(
+    calls: &Calls,
+    protocol: TaskType,
+    context: &Context,
+    input: Value,
+) -> Result<Value, Failure> {
+    match protocol {
+        TaskType::OpenApi => calls.openapi(context, input).await,
+        TaskType::AsyncApi => calls.asyncapi(context, input).await,
+        TaskType::A2a => calls.a2a(context, input).await,
+        TaskType::Http | TaskType::Simulate => calls.http(context, input).await,
     }
 }
 

@@ -54,6 +54,12 @@ impl Failure {
         self
     }
 
+    /// Whether its error type was given as `kind`.
+    #[must_use]
+    pub fn is_of_kind(&self, kind: &str) -> bool {
+        self.0.kind.as_deref() == Some(kind)
+    }
+
     /// Whether trying again will not help.
     #[must_use]
     pub fn is_fatal(&self) -> bool {

@@ -110,7 +110,7 @@ impl Flood {
     async fn once(self, session: &Session) -> Flooded {
         let (name, processes) = (self.name(), session.processes());
         let filter = format!("kintsugi.life.bench.{name}.*.workflow_completed");
-        let mut ends = session.bus.life(&filter, LifeFrom::New).await.unwrap();
+        let mut ends = session.bus.life(&filter, LifeFrom::New).await.unwrap().events();
         let (before, began) = (processes.snapshot(), Instant::now());
         let starts = stream::iter(0..self.runs).map(|_| Session::start_run(&session.bus, &name));
         let starts = starts.buffer_unordered(STARTS).collect::<HashSet<String>>();

@@ -6,7 +6,7 @@ use kintsugi_core::{
 };
 use kintsugi_definition::{Expressions, Limits, Settings, compile};
 use kintsugi_entities::{DeadLetterRow, DeadLetterStatus};
-use kintsugi_nats::{DeadAttempt, DeadLetterMessage};
+use kintsugi_nats::DeadLetterMessage;
 use serde_json::{Value, json};
 
 use kintsugi_tests::{Answers, Book, Breach, Execution, Ledger, Record, Told, check, expected};
@@ -149,6 +149,7 @@ fn letter(run: &RunId, effect: Effect) -> Option<DeadLetterRow> {
         error,
         failures,
         crashes,
+        attempts,
         ..
     } = effect
     else {
@@ -168,7 +169,7 @@ fn letter(run: &RunId, effect: Effect) -> Option<DeadLetterRow> {
         failures,
         crashes,
         outcome: "park".to_owned(),
-        attempts: b"[]".to_vec(),
+        attempts: serde_json::to_vec(&attempts).unwrap(),
         trace_parent: None,
         status: DeadLetterStatus::Redriven,
         created_at: 0,
@@ -230,13 +231,7 @@ fn published(letter: &DeadLetterRow) -> DeadLetterMessage {
         crashes: letter.crashes,
         at: Timestamp(0),
         outcome: WhenExhausted::Park,
-        attempts: vec![DeadAttempt {
-            epoch: letter.epoch,
-            worker: None,
-            started_at: None,
-            error: None,
-            lost: None,
-        }],
+        attempts: serde_json::from_slice(&letter.attempts).unwrap(),
         traceparent: None,
     }
 }

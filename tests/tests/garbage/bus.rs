@@ -52,7 +52,7 @@ pub(crate) async fn intake(field: &mut Field) {
     let start = "kintsugi.in.start.test.plain";
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let large = format!("\"{}\"", "x".repeat(2 << 20));
-    let cases: [(&str, &str, &[u8], &str); 13] = [
+    let cases: [(&str, &str, &[u8], &str); 16] = [
         (start, "", b"not json", "malformed_json"),
         (start, "", b"\"\\ud800\"", "invalid_string"),
         (start, "", b"18446744073709551616", "number_out_of_range"),
@@ -65,6 +65,9 @@ pub(crate) async fn intake(field: &mut Field) {
         ("kintsugi.in.start.test", "", b"1", "malformed_subject"),
         ("kintsugi.in.start.a.b.c.d", "", b"1", "malformed_subject"),
         ("kintsugi.in.stop", "", b"1", "malformed_subject"),
+        ("kintsugi.in.foo.bar", "", b"1", "malformed_subject"),
+        ("kintsugi.in.foo.bar.baz.qux.quux", "", b"1", "malformed_subject"),
+        ("kintsugi.in.event", "", b"1", "malformed_subject"),
         ("kintsugi.in.start.Test.*", "", b"1", "invalid_id"),
     ];
     for (number, (subject, headers, payload, code)) in cases.into_iter().enumerate() {

@@ -46,11 +46,19 @@ export const TASK_MEANING: Record<TaskStatus, string> = {
   interrupted: 'Its run faulted; a redrive takes it up again.',
 }
 
+/** Names that more than one task has, as in a loop: their numbers tell them apart. */
+export function repeated(tasks: readonly Task[]): ReadonlySet<string> {
+  const seen = new Set<string>()
+  return new Set(tasks.filter(({ name }) => seen.size === seen.add(name).size).map(({ name }) => name))
+}
+
 export function drawn(task: Task): Drawn {
   return {
     key: task.task,
     name: task.name,
+    number: task.number,
     pointer: task.pointer,
+    status: task.status,
     attempts: task.attempts.map((attempt) => ({
       epoch: attempt.epoch,
       fate: FATE[attempt.status],
@@ -59,6 +67,7 @@ export function drawn(task: Task): Drawn {
       startedAt: attempt.started_at,
       endedAt: attempt.ended_at,
       seenAt: attempt.seen_at,
+      retryAt: attempt.retry_at,
       cause: attempt.cause,
       error: attempt.error,
     })),

@@ -3,7 +3,7 @@ import { Link, useSearchParams } from 'react-router'
 import { useLive } from '../../api/live'
 import { runsQuery } from '../../api/queries'
 import type { RunSummary } from '../../api/types'
-import { definitionPath, paths } from '../../lib/paths'
+import { definitionPath, isSince, paths } from '../../lib/paths'
 import { isOver, isRunStatus } from '../../lib/status'
 import { duration, toMs } from '../../lib/time'
 import { RunBadge } from '../../ui/Badge'
@@ -19,13 +19,15 @@ const KEYS = [['runs']]
 export function RunsPage() {
   const [search] = useSearchParams()
   const status = search.get('status') ?? ''
+  const since = search.get('since')
   const filter = {
     status: isRunStatus(status) ? status : undefined,
     definition: search.get('definition') ?? undefined,
+    since: isSince(since) ? since : undefined,
   }
   const runs = useInfiniteQuery(runsQuery(filter))
   const live = useLive('/v1/events', KEYS)
-  const filtered = filter.status !== undefined || filter.definition !== undefined
+  const filtered = Object.values(filter).some((one) => one !== undefined)
   return (
     <Page title="Runs" lead={<Live state={live} />} actions={<Link className="button primary" to={paths.start()}>Start a run</Link>}>
       <Filters {...filter} />
@@ -64,14 +66,15 @@ function NoRuns({ filtered }: { filtered: boolean }) {
 function RunTable({ runs }: { runs: readonly RunSummary[] }) {
   const now = useNow(runs.some((run) => !isOver(run.status)) ? 1000 : undefined)
   return (
-    <Table caption="Runs, newest first" head={['Run', 'Definition', 'Status', 'Started', 'Took']}>
+    <Table caption="Runs, newest first" head={['Run', 'Status', 'Definition', 'Started', 'Took', 'Mended']}>
       {runs.map((run) => (
         <tr key={run.id}>
-          <th scope="row"><Link to={paths.run(run.id)}><code>{run.id}</code></Link></th>
-          <td><Link className="plain" to={definitionPath(run.definition)}>{run.definition}</Link></td>
+          <th scope="row"><Link to={paths.run(run.id)}><code className="cut" title={run.id}>{run.id}</code></Link></th>
           <td><RunBadge status={run.status} /></td>
+          <td><Link className="plain cut" to={definitionPath(run.definition)} title={run.definition}>{run.definition}</Link></td>
           <td><Time at={run.created_at} /></td>
           <td className="number">{took(run, now)}</td>
+          <td className="number">{run.mends > 0 && <Link className="gold plain" to={paths.recoveries({ run: run.id })} title="Breaks of this run that the engine mended">{run.mends}×</Link>}</td>
         </tr>
       ))}
     </Table>

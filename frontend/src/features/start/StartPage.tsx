@@ -6,18 +6,17 @@ import { StartAny } from './StartAny'
 export function StartPage() {
   const [search] = useSearchParams()
   const definition = search.get('definition') ?? ''
+  const like = search.get('like') ?? ''
   const any = (
     <Card title="Start any definition">
-      <StartAny key={definition} definition={definition} />
+      <StartAny key={definition} definition={definition} like={like} />
     </Card>
   )
   return (
     <Page title="Start a run" lead="Break something on purpose and watch it being mended, or start a workflow of your own.">
-      <div className="columns">
-        {definition !== '' && any}
-        <SampleCard />
-        {definition === '' && any}
-      </div>
+      {definition !== '' && any}
+      <SampleCard />
+      {definition === '' && any}
     </Page>
   )
 }

@@ -25,12 +25,13 @@ pub(crate) enum Register {
         #[oai(header = "Location")]
         String,
     ),
-    /// It was registered before, with the same content.
+    /// It was registered before, with the same content; or it was checked only, and nothing is wrong.
     #[oai(status = 200)]
     Identical(Json<Registered>),
 }
 
 failure!(RegisterFailure:
+    400 "A parameter is unknown or malformed.",
     409 "The version is taken by other content.",
     413 "The document is too large.",
     415 "The content type is not taken.",
@@ -53,6 +54,7 @@ impl Definitions {
     /// Register a definition
     ///
     /// The body is an Open Workflow document, YAML or JSON. A version is immutable once registered.
+    /// With `dry_run` it is checked only.
     #[oai(
         path = "/v1/definitions",
         method = "post",
@@ -62,8 +64,13 @@ impl Definitions {
     async fn define(
         &self,
         app: Shared<'_>,
+        /// `true`: check the document and register nothing.
+        dry_run: Query<Option<bool>>,
         body: DocumentBody,
     ) -> Result<Register, RegisterFailure> {
+        if dry_run.0 == Some(true) {
+            return Ok(Register::Identical(Json(ops::definitions::check(app.0, body.0).await?)));
+        }
         let (registered, is_new) = ops::definitions::define(app.0, body.0).await?;
         Ok(if is_new {
             let location = format!(

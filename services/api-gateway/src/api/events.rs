@@ -109,11 +109,18 @@ impl Events {
 
     /// Follow everything
     ///
-    /// Server-sent events: `life`, each a `CloudEvent` about a run, from now on. `lagged`: the
-    /// client was too slow and missed some; read the lists again.
+    /// Server-sent events: `life`, each a `CloudEvent` about a run, from now on, or from the event on
+    /// whose id is given. `lagged`: some were missed (`missed` says how many, where that is known),
+    /// because the client was too slow or away for too long; read the lists again.
     #[oai(path = "/v1/events", method = "get", operation_id = "followAll", tag = "Tag::Events")]
-    async fn all(&self, app: Shared<'_>) -> Result<LifeStream, StreamFailure> {
-        Ok(LifeStream(ops::events::all(app.0)?))
+    async fn all(
+        &self,
+        app: Shared<'_>,
+        /// Id of the last event that the client has.
+        #[oai(name = "Last-Event-ID")]
+        last: Header<Option<String>>,
+    ) -> Result<LifeStream, StreamFailure> {
+        Ok(LifeStream(ops::events::all(app.0, last.0.as_deref()).await?))
     }
 }
 

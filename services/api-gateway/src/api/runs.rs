@@ -121,18 +121,27 @@ impl Runs {
         namespace: Query<Option<String>>,
         /// Only those that this run started.
         parent: Query<Option<String>>,
+        /// Only those that were accepted at this time or later, in UTC, e.g. `2026-11-25T15:00:00Z`.
+        created_from: Query<Option<String>>,
         /// At most so many, 1 to 200. Default: 50.
         limit: Query<Option<u32>>,
         /// `next` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<RunPage>, RunFailure> {
-        let (status, parent) = (status.0.as_deref(), parent.0.as_deref());
-        let filter = ops::runs::filter(status, definition.0, namespace.0, parent)?;
+        let filter = ops::runs::filter(
+            status.0.as_deref(),
+            definition.0,
+            namespace.0,
+            parent.0.as_deref(),
+            created_from.0.as_deref(),
+        )?;
         let page = ops::page(limit.0, cursor.0)?;
         Ok(Json(ops::runs::list(app.0, &filter, page).await?))
     }
 
     /// Show a run
+    ///
+    /// Of very many tasks only the newest are in the answer; `/v1/runs/{id}/tasks` has them all.
     #[oai(path = "/v1/runs/:id", method = "get", operation_id = "getRun", tag = "Tag::Runs")]
     async fn get(
         &self,
@@ -145,7 +154,8 @@ impl Runs {
 
     /// Show a run's history
     ///
-    /// Oldest first, gapless by `seq`.
+    /// Oldest first, gapless by `seq`; with `order=desc` the newest first. A page may hold fewer entries
+    /// than asked for, where they are large: `next` says whether there are more.
     #[oai(
         path = "/v1/runs/:id/history",
         method = "get",
@@ -159,12 +169,17 @@ impl Runs {
         id: Path<String>,
         /// Only what comes after this `seq`. Default: 0.
         after: Query<Option<i64>>,
+        /// Only what comes before this `seq`; with `order=desc`.
+        before: Query<Option<i64>>,
+        /// `asc` or `desc`. Default: `asc`.
+        order: Query<Option<String>>,
         /// At most so many entries, 1 to 1000. Default: 200.
         limit: Query<Option<u32>>,
     ) -> Result<Json<HistoryPage>, RunFailure> {
         let limit = ops::limit(limit.0, 200, 1000)?;
         let id = ops::run_id(&id.0)?;
-        Ok(Json(ops::runs::history(app.0, &id, after.0.unwrap_or(0), limit).await?))
+        let part = ops::runs::Part::of(order.0.as_deref(), after.0, before.0)?;
+        Ok(Json(ops::runs::history(app.0, &id, part, limit).await?))
     }
 
     /// Wait for a run's result

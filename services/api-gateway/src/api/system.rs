@@ -47,13 +47,15 @@ impl System {
         app: Shared<'_>,
         /// Only those of this run.
         run: Query<Option<String>>,
+        /// Only those of this kind, e.g. `worker_dead`.
+        kind: Query<Option<String>>,
         /// At most so many, 1 to 200. Default: 50.
         limit: Query<Option<u32>>,
         /// `next` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<RecoveryPage>, ReadFailure> {
         let page = ops::page(limit.0, cursor.0)?;
-        Ok(Json(ops::system::recoveries(app.0, run.0.as_deref(), page).await?))
+        Ok(Json(ops::system::recoveries(app.0, run.0.as_deref(), kind.0.as_deref(), page).await?))
     }
 
     /// Summarize the system

@@ -24,7 +24,8 @@ failure!(TaskFailure:
 impl Tasks {
     /// List a run's tasks
     ///
-    /// Those that workers execute, in the order of their numbers, with every attempt.
+    /// Those that workers execute, the newest first, with every attempt. Large payloads are told by their
+    /// size. A page may hold fewer tasks than asked for, or none: `next` says whether there are more.
     #[oai(
         path = "/v1/runs/:id/tasks",
         method = "get",
@@ -36,14 +37,14 @@ impl Tasks {
         app: Shared<'_>,
         /// The run.
         id: Path<String>,
-        /// Only those with a higher number. Default: 0.
-        after: Query<Option<u64>>,
         /// At most so many, 1 to 1000. Default: 200.
         limit: Query<Option<u32>>,
+        /// `next` of the page before.
+        cursor: Query<Option<String>>,
     ) -> Result<Json<TaskPage>, TaskFailure> {
         let limit = ops::limit(limit.0, 200, 1000)?;
         let id = ops::run_id(&id.0)?;
-        Ok(Json(ops::tasks::list(app.0, &id, after.0.unwrap_or(0), limit).await?))
+        Ok(Json(ops::tasks::list(app.0, &id, cursor.0.as_deref(), limit).await?))
     }
 
     /// Show a task

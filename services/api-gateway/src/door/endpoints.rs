@@ -96,8 +96,13 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
         }
         "list" => {
             let list = payload::list(&bytes)?;
-            let (status, parent) = (list.status.as_deref(), list.parent.as_deref());
-            let filter = ops::runs::filter(status, list.definition, list.namespace, parent)?;
+            let filter = ops::runs::filter(
+                list.status.as_deref(),
+                list.definition,
+                list.namespace,
+                list.parent.as_deref(),
+                list.created_from.as_deref(),
+            )?;
             let page = ops::page(list.limit, list.cursor)?;
             ops::runs::list(app, &filter, page).await?.to_json_string()
         }
@@ -170,9 +175,13 @@ async fn schedule(app: &App, subject: &str, bytes: &[u8]) -> Result<String, Prob
 /// What restricts a list that only a namespace restricts.
 fn by_namespace(bytes: &[u8], of: &str) -> Result<payload::List, Problem> {
     let list = payload::list(bytes)?;
-    let unfit =
-        [("status", &list.status), ("definition", &list.definition), ("parent", &list.parent)];
-    for (name, given) in unfit {
+    let others = [
+        ("status", &list.status),
+        ("definition", &list.definition),
+        ("parent", &list.parent),
+        ("created_from", &list.created_from),
+    ];
+    for (name, given) in others {
         if given.is_some() {
             let title = format!("a list of {of} has no `{name}`");
             return Err(Problem::unprocessable("invalid_body", title));

@@ -1,4 +1,4 @@
-//! Starts that were published to the intake stream, also while no engine ran. They go through the
+//! What was published to the intake stream, also while no engine ran. They go through the
 //! same batches as all others; the id of a run follows from its message, so that a redelivery is
 //! the same run. What cannot be accepted goes to the stream of rejected messages, and never loops.
 
@@ -7,7 +7,10 @@ use std::{sync::Arc, time::Duration};
 use futures::future::join_all;
 use kintsugi_core::{DefinitionRef, RunId};
 use kintsugi_gateway_ops::{self as ops, App, Problem, json};
-use kintsugi_nats::{IntakeDelivery, LifeEvent};
+use kintsugi_nats::{
+    Error::{Invalid, Refused, TooLarge},
+    IntakeDelivery, LifeEvent,
+};
 use serde_json::json;
 use tracing::{debug, warn};
 
@@ -32,7 +35,10 @@ pub(super) async fn take_up(app: &Arc<App>) {
                     // The consumer has to be made anew.
                     break;
                 }
-                join_all(batch.iter().map(|delivery| one(app, delivery))).await;
+                let (events, starts): (Vec<_>, Vec<_>) =
+                    batch.iter().partition(|delivery| delivery.is_event());
+                let starts = join_all(starts.into_iter().map(|delivery| one(app, delivery)));
+                tokio::join!(starts, forward(app, &events));
             },
             Err(error) => {
                 debug!(error = &error as &dyn std::error::Error, "intake not open");
@@ -58,14 +64,37 @@ async fn one(app: &App, delivery: &IntakeDelivery) {
     note(settled);
 }
 
+/// Brings events to the stream of all events. One that cannot be there holds nobody up.
+async fn forward(app: &App, events: &[&IntakeDelivery]) {
+    let together = app.bus.forward_events(events).await;
+    for event in events {
+        let done = match &together {
+            Ok(()) => Ok(()),
+            Err(_) => app.bus.forward_events(&[event]).await,
+        };
+        match done {
+            Ok(()) => note(event.ack().await),
+            Err(error @ (Refused { .. } | TooLarge { .. } | Invalid { .. })) => {
+                let problem = Problem::bad_request("event_refused", error.to_string());
+                reject(app, event, None, &problem).await;
+            }
+            Err(error) => {
+                debug!(error = &error as &dyn std::error::Error, "an event is not brought on yet");
+                note(give_back(event).await);
+            }
+        }
+    }
+}
+
 /// Which definition, and under which id.
 fn named(delivery: &IntakeDelivery) -> Result<(DefinitionRef, RunId), Problem> {
     let [verb, namespace, name] = delivery.tokens.as_slice() else {
-        let title = "the subject must be kintsugi.in.start.<namespace>.<name>";
+        let title =
+            "the subject must be kintsugi.in.start.<namespace>.<name>, or kintsugi.in.event.<type>";
         return Err(Problem::bad_request("malformed_subject", title));
     };
     if verb != "start" {
-        let title = format!("there is no `{verb}` to publish; only `start`");
+        let title = format!("there is no `{verb}` to publish; only `start` and `event`");
         return Err(Problem::bad_request("malformed_subject", title));
     }
     let definition = endpoints::reference(namespace, name, &delivery.headers)?;

@@ -57,6 +57,8 @@ pub(super) struct List {
     pub(super) namespace: Option<String>,
     /// The run that started them.
     pub(super) parent: Option<String>,
+    /// When they were accepted at the earliest.
+    pub(super) created_from: Option<String>,
     /// How many at most.
     pub(super) limit: Option<u32>,
     /// `next` of the page before.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use kintsugi_core::RunId;
 use kintsugi_nats::{Error, Headers, LifeFrom};
 use serde_json::{Value, json};
@@ -112,22 +111,42 @@ async fn what_is_published_is_started_once_and_what_cannot_be_is_kept_elsewhere(
     publish(&rig, subject, "{\"a\":1}", Some("m-1")).await;
     publish(&rig, subject, "not json", Some("m-2")).await;
     publish(&rig, "kintsugi.in.start.test.none", "1", Some("m-3")).await;
-    publish(&rig, "kintsugi.in.stop", "1", None).await;
+    for nobodys in
+        ["kintsugi.in.stop", "kintsugi.in.foo.bar", "kintsugi.in.a.b.c.d.e", "kintsugi.in.event"]
+    {
+        publish(&rig, nobodys, "1", None).await;
+    }
+    for _ in 0..2 {
+        publish(&rig, "kintsugi.in.event.com.example.paid", "{\"n\":1}", Some("e-1")).await;
+    }
+    publish(&rig, "kintsugi.in.event.com.example.paid", "{\"n\":2}", None).await;
     publish(&rig, subject, "2", None).await;
     publish(&rig, subject, "2", None).await;
     eventually("everything is taken up", async || {
         let states = rig.bus.stream_states().await.unwrap();
         let messages = |name: &str| states.iter().find(|one| one.name == name).unwrap().messages;
-        messages("KINTSUGI_INTAKE") == 0 && messages("KINTSUGI_REJECTED") == 3
+        messages("KINTSUGI_INTAKE") == 0
+            && messages("KINTSUGI_REJECTED") == 6
+            && messages("KINTSUGI_CLOUDEVENTS") == 2
     })
     .await;
     eventually("three runs complete", async || {
         rig.get("/v1/runs?status=completed").await.json["items"].as_array().unwrap().len() == 3
     })
     .await;
+    let (mut published, mut events) = (rig.bus.published().await.unwrap(), Vec::new());
+    while events.len() < 2 {
+        let found = published.next(2).await.into_iter();
+        events.extend(found.map(|one| serde_json::to_value(one.event.unwrap()).unwrap()));
+    }
+    assert_eq!((&events[0]["id"], &events[0]["data"]["n"]), (&"e-1".into(), &1.into()));
+    assert_eq!(
+        (&events[1]["type"], &events[1]["data"]["n"]),
+        (&"com.example.paid".into(), &2.into())
+    );
     let told = tokio::time::timeout(PATIENCE, async {
         loop {
-            let event = life.next().await.unwrap();
+            let (_, event) = life.next(1).await.unwrap().remove(0);
             if event.event() == "workflow.rejected" {
                 break event;
             }

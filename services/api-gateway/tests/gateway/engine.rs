@@ -73,12 +73,16 @@ impl Engine {
             }
         }
         assert_eq!(self.store.commit_batch(&batch).await.unwrap(), Committed::Done);
+        if state.status.is_terminal() {
+            let _told = self.bus.ended(std::slice::from_ref(&row.id)).await;
+        }
         self.bus.publish_inputs(answers, PARTITIONS).await.unwrap();
         let definition = kintsugi_core::DefinitionRef::parse(&row.definition).unwrap();
         let kind = format!("workflow.{}", state.status.as_str());
         let id = format!("{}:{}", row.id, row.version + 1);
         let event = LifeEvent::new(&definition, &row.id, &kind, id, at, json!({}));
-        self.bus.publish_life(&[event]).await.unwrap();
+        // As the orchestrator does: they tell, and nothing rests on them.
+        let _told = self.bus.publish_life(&[event]).await;
     }
 
     fn batch(
@@ -156,6 +160,7 @@ fn dead_letter(row: &RunRow, at: Timestamp, effect: Effect) -> DeadLetterRow {
         error,
         failures,
         crashes,
+        attempts,
         outcome,
     } = effect
     else {
@@ -175,7 +180,7 @@ fn dead_letter(row: &RunRow, at: Timestamp, effect: Effect) -> DeadLetterRow {
         failures,
         crashes,
         outcome: if outcome == WhenExhausted::Fault { "fault" } else { "park" }.into(),
-        attempts: serde_json::to_vec(&json!([{ "epoch": epoch, "worker": "w1" }])).unwrap(),
+        attempts: serde_json::to_vec(&attempts).unwrap(),
         trace_parent: row.trace_parent.clone(),
         status: DeadLetterStatus::Open,
         created_at: at.0,

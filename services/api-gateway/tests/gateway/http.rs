@@ -32,6 +32,21 @@ async fn a_definition_is_immutable_once_registered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_document_is_checked_without_being_registered() {
+    let Some(rig) = Rig::start(|_| {}).await else { return };
+    let check = "/v1/definitions?dry_run=true";
+    let checked = rig.post_text(check, "application/yaml", DOCUMENT).await;
+    assert_eq!((checked.status, &checked.json["definition"]), (200, &json!("test/order:1.0.0")));
+    rig.get("/v1/definitions/test/order/1.0.0").await.is_problem(404, "definition_not_found");
+    let wrong = rig.post_text(check, "application/yaml", "do: 3\n").await;
+    wrong.is_problem(422, "invalid_definition");
+    assert!(wrong.json["problems"][0]["line"].is_number());
+    let odd = rig.post_text("/v1/definitions?dry_run=maybe", "application/yaml", DOCUMENT).await;
+    odd.is_problem(400, "invalid_parameter");
+    assert_eq!(rig.post_text("/v1/definitions", "application/yaml", DOCUMENT).await.status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_wrong_with_a_document_is_told_at_once() {
     let Some(rig) = Rig::start(|_| {}).await else { return };
     let bad = "document: {dsl: 1.0.3, namespace: test, name: order, version: 1.0.0}\n\

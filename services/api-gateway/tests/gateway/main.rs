@@ -6,7 +6,9 @@
 mod door;
 mod engine;
 mod http;
+mod long;
 mod rig;
 mod runs;
 mod security;
 mod streams;
+mod waits;

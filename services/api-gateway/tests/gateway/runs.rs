@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use kintsugi_core::RunId;
+use kintsugi_entities::RecoveryRow;
 use reqwest::Method;
 use serde_json::json;
 
@@ -140,11 +142,43 @@ async fn runs_are_listed_in_pages_and_filtered() {
     assert_eq!(count("definition=test/order-two:1.0.0").await, 1);
     assert_eq!(count("status=pending").await, 5);
     assert_eq!(count("status=completed&namespace=test").await, 0);
+    let newest = rig.get("/v1/runs?limit=1").await.json["items"][0]["created_at"].clone();
+    assert!(count(&format!("created_from={}", newest.as_str().unwrap())).await >= 1);
+    assert_eq!(count("created_from=2999-01-01T00:00:00Z").await, 0);
+    rig.get("/v1/runs?created_from=yesterday").await.is_problem(400, "invalid_parameter");
+    the_mended_are_told(&rig).await;
     rig.get("/v1/runs?status=done").await.is_problem(400, "invalid_parameter");
     rig.get("/v1/runs?cursor=nonsense").await.is_problem(400, "invalid_parameter");
     rig.get("/v1/runs?limit=0").await.is_problem(400, "invalid_parameter");
     rig.get("/v1/runs?limit=many").await.is_problem(400, "invalid_parameter");
     rig.get("/v1/runs?sort=asc").await.is_problem(400, "unknown_parameter");
+}
+
+/// How often a run was mended is in the list; a late result that was refused is no mend.
+async fn the_mended_are_told(rig: &Rig) {
+    let entry = |id: &str, kind: &str| RecoveryRow {
+        id: id.to_owned(),
+        at: 1,
+        kind: kind.to_owned(),
+        run: Some(RunId::parse("r-1").unwrap()),
+        task: Some(1),
+        epoch: Some(1),
+        worker: None,
+        seen_at: 1,
+        decided: "gave it out again".to_owned(),
+        outcome: "taken over".to_owned(),
+        duration_ms: 5,
+        by: "orchestrator".to_owned(),
+    };
+    let entries =
+        [entry("a", "worker_dead"), entry("b", "redelivered"), entry("c", "result_fenced")];
+    rig.store.recovery_note(&entries).await.unwrap();
+    let page = rig.get("/v1/runs").await.json;
+    let mends = page["items"].as_array().unwrap().iter().map(|run| (&run["id"], &run["mends"]));
+    let mended: Vec<_> = mends.filter(|(_, mends)| **mends != json!(0)).collect();
+    assert_eq!(mended, [(&json!("r-1"), &json!(2))]);
+    let log = rig.get("/v1/recoveries?run=r-1&kind=worker_dead").await.json;
+    assert_eq!(log["items"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,8 +211,12 @@ async fn a_dead_letter_is_shown_and_redriven_with_other_input() {
     let letter = &letters.json["items"][0];
     let id = letter["id"].as_str().unwrap().to_owned();
     assert_eq!((&letter["run"], &letter["outcome"]), (&json!("r"), &json!("fault")));
-    assert_eq!(letter["attempts"][0]["worker"], "w1");
-    assert_eq!(rig.get(&format!("/v1/dead-letters/{id}")).await.json["error"]["detail"], "broken");
+    let shown = rig.get(&format!("/v1/dead-letters/{id}")).await.json;
+    assert_eq!(shown["error"]["detail"], "broken");
+    let attempt = &shown["attempts"][0];
+    assert_eq!((&attempt["worker"], &attempt["epoch"]), (&json!("w1"), &json!(1)));
+    assert_eq!(attempt["error"]["detail"], "broken");
+    assert_eq!(attempt, &letter["attempts"][0], "a list tells of them too");
     assert_eq!(rig.get("/v1/dead-letters?type=other").await.json["items"], json!([]));
 
     let redrive = format!("/v1/dead-letters/{id}/redrive");

@@ -37,14 +37,14 @@ pub(crate) enum Policy {
 /// A name and a password.
 #[derive(Clone, Deserialize)]
 pub(crate) struct Login {
-    username: String,
-    password: String,
+    pub(crate) username: String,
+    pub(crate) password: String,
 }
 
 /// A token.
 #[derive(Clone, Deserialize)]
 pub(crate) struct Bearer {
-    token: String,
+    pub(crate) token: String,
 }
 
 impl Policy {

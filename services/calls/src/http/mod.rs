@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use crate::{Attempt, auth::Policy};
 use request::Arguments;
-pub(crate) use request::{Output, own_headers};
+pub(crate) use request::{Output, headers, invalid, own_headers, stays, text};
 pub(crate) use response::{Asked, check, output};
 
 /// Makes an HTTP call.
 pub(crate) async fn call(attempt: &Attempt<'_>, input: Value) -> Result<Value, Failure> {
-    let mut values = attempt.arguments(input)?;
+    let mut values = attempt.arguments(input, &[])?.values;
     let policy = policy(attempt, &mut values)?;
     let arguments = Arguments::read(values)?;
     let request = arguments.request()?;

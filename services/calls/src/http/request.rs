@@ -51,6 +51,7 @@ impl Arguments {
         let endpoint = &self.endpoint;
         let mut url = Url::parse(endpoint)
             .map_err(|error| invalid(format!("`{endpoint}` is not a URL: {error}")))?;
+        stays(endpoint)?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(invalid(format!("`{endpoint}` is neither `http` nor `https`")));
         }
@@ -136,6 +137,18 @@ pub(crate) fn text(name: &str, value: &Value) -> Result<String, Failure> {
     }
 }
 
+/// A `.` or `..` that data put into a path would lead the request elsewhere: no escape keeps a URL
+/// from being shortened by it (WHATWG URL, "path state").
+pub(crate) fn stays(url: &str) -> Result<(), Failure> {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    let is_dots =
+        |part: &str| matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+    if path.split(['/', '\\']).any(is_dots) {
+        return Err(invalid(format!("`{url}` has a `.` or `..` in its path")));
+    }
+    Ok(())
+}
+
 /// Arguments that make no sense.
 pub(crate) fn invalid(message: String) -> Failure {
     Failure::fatal(message).kind("validation")
@@ -163,6 +176,8 @@ mod tests {
             json!({}),
             json!({"method": "get", "endpoint": "file:///etc/passwd"}),
             json!({"method": "get", "endpoint": "nowhere"}),
+            json!({"method": "get", "endpoint": "http://x/pets/../admin"}),
+            json!({"method": "get", "endpoint": "http://x/pets/%2E%2e"}),
             json!({"method": "get", "endpoint": "http://x", "oops": 1}),
             json!({"method": "get", "endpoint": "http://x", "query": {"a": {}}}),
         ] {

@@ -6,7 +6,7 @@ use super::{Machine, Op, data::Ended, scope::Place};
 use crate::{
     Body, Call, ChildPhase, DEPTH_MAX, Effect, Error, ErrorKind, Event, Fault, Frame, Kind,
     LossCause, Node, NodeId, Phase, Program, TaskState, Timestamp, WhenExhausted, Work,
-    is_too_deep,
+    attempts::By, is_too_deep,
 };
 
 /// How long a dispatched attempt may go unheard of before the failure detector is asked to look
@@ -94,6 +94,7 @@ impl<'a> Machine<'a> {
                 phase: Phase::Interrupted,
                 refusals: 0,
                 error: None,
+                attempts: Vec::new(),
             })),
             Kind::RunWorkflow(run) => self.wanted_child(run, input, &place)?,
             _ => return Ok(()),
@@ -154,7 +155,7 @@ impl<'a> Machine<'a> {
                 fatal: true,
                 ..Fault::default()
             };
-            return self.failed(number, &fault);
+            return self.failed(number, &fault, (Some(worker), None));
         }
         let Some(frame) = self.state.frames.get(&number) else { return };
         let (Some(parent), Body::Task(open)) = (frame.parent, &frame.body) else { return };
@@ -174,7 +175,7 @@ impl<'a> Machine<'a> {
         });
     }
 
-    pub(super) fn failed(&mut self, number: u64, fault: &Fault) {
+    pub(super) fn failed(&mut self, number: u64, fault: &Fault, by: By<'_>) {
         let Some((id, call)) = self.call_of(number) else { return };
         let error = fault_error(fault, &id.pointer);
         let policy = &call.policy.retry;
@@ -182,6 +183,7 @@ impl<'a> Machine<'a> {
         let now = self.now;
         let Some((_, task)) = self.call_mut(number) else { return };
         task.failures += 1;
+        task.remember(by, Err(&error), now);
         task.error = Some(error.clone());
         let (epoch, failures, first_at) = (task.epoch, task.failures, task.first_at);
         self.note(Event::TaskFailed { task: number, epoch, error: error.clone() });
@@ -210,7 +212,7 @@ impl<'a> Machine<'a> {
             status: Some(status),
             ..Fault::default()
         };
-        self.failed(number, &fault);
+        self.failed(number, &fault, (None, None));
     }
 
     /// An attempt will give no result: another takes its place, at once if its worker is gone.
@@ -225,6 +227,7 @@ impl<'a> Machine<'a> {
         let (policy, now) = (&call.policy, self.now);
         let Some((_, task)) = self.call_mut(number) else { return };
         task.crashes += u32::from(cause.is_crash());
+        task.remember((worker.map(String::as_str), None), Ok(cause), now);
         let (epoch, crashes, failures) = (task.epoch, task.crashes, task.failures);
         let worker = worker.cloned();
         self.note(Event::TaskLost { task: number, epoch, cause, worker, seen_at });
@@ -273,6 +276,7 @@ impl<'a> Machine<'a> {
             error: error.clone(),
             failures: task.failures,
             crashes: task.crashes,
+            attempts: task.attempts.clone(),
             outcome: call.policy.when_exhausted,
         };
         let epoch = task.epoch;
@@ -347,6 +351,7 @@ impl<'a> Machine<'a> {
 fn reset(task: &mut TaskState, now: Timestamp) {
     (task.failures, task.crashes, task.refusals) = (0, 0, 0);
     (task.first_at, task.error) = (now, None);
+    task.attempts.clear();
 }
 
 /// A worker's failure as an error of the workflow. A type without `:` is one of the

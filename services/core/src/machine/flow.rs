@@ -32,7 +32,8 @@ impl Machine<'_> {
             };
             if !self.holds(condition, raw, &place)? {
                 self.note(Event::TaskSkipped { pointer: node.pointer.clone() });
-                let (output, flow) = (raw.clone(), node.then);
+                // What was not run leads nowhere: the list goes on (profile, "if").
+                let (output, flow) = (raw.clone(), Flow::Continue);
                 self.queue.push_back(Op::Left { parent, output, flow });
                 return Ok(());
             }

@@ -39,9 +39,9 @@ impl Machine<'_> {
                     self.completed(*task, output.clone(), worker);
                 }
             }
-            (_, Input::Failed { task, epoch, fault, .. }) => {
+            (_, Input::Failed { task, epoch, fault, worker, started_at }) => {
                 if self.is_current(*task, *epoch, input) {
-                    self.failed(*task, fault);
+                    self.failed(*task, fault, (Some(worker.as_str()), *started_at));
                 }
             }
             (_, Input::Lost { task, epoch, cause, worker, seen_at }) => {

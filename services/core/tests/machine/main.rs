@@ -1,6 +1,7 @@
 //! The machine from outside: random histories, and each rule of listening by itself.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod attempts;
 mod histories;
 mod listening;
 mod listening_histories;

@@ -7,10 +7,16 @@ use super::fields::Fields;
 use super::function::Callee;
 use super::{Compiler, nothing};
 use crate::Problem;
-use crate::source::{Node, Tree};
+use crate::source::{self, Node, Tree};
 
-/// Protocols of the specification that this version does not call.
+/// Protocols of the specification, besides `http`.
 pub(super) const RESERVED: [&str; 5] = ["grpc", "openapi", "asyncapi", "a2a", "mcp"];
+
+/// How long a subscription may take that has no time of its own: a day.
+const LISTEN_MS: u64 = 86_400_000;
+
+/// What connecting and handing over may take besides.
+const LISTEN_MARGIN_MS: u64 = 60_000;
 
 /// Task types of `run`, whose arguments only the compiler writes.
 const PROCESSES: [&str; 3] = ["run-shell", "run-script", "run-container"];
@@ -18,10 +24,13 @@ const PROCESSES: [&str; 3] = ["run-shell", "run-script", "run-container"];
 impl<'a> Compiler<'a> {
     pub(super) fn call(&mut self, task: &Fields<'a>, tree: &'a Tree, pointer: &str) -> Kind {
         let Some(name) = self.string(tree, pointer, "`call`") else { return nothing() };
-        if RESERVED.contains(&name) {
+        if matches!(name, "grpc" | "mcp") {
             let hint = "use `call: http`, or a worker of your own";
             self.unsupported(tree.mark, pointer, &format!("`call: {name}`"), hint);
             return nothing();
+        }
+        if name == "http" || RESERVED.contains(&name) {
+            return self.protocol(task, name);
         }
         if let Some((with, at)) = task.at("with")
             && !matches!(with.node, Node::Object(_))
@@ -39,18 +48,25 @@ impl<'a> Compiler<'a> {
             self.problem(problem.hint("write `run`, or give the task type another name"));
             return nothing();
         }
-        if name == "http" {
-            let Some((tree, at)) = self.required(task, "with", "`call: http`") else {
-                return nothing();
-            };
-            return self.built_in(task, &name, &at, |c| c.http(tree, &at));
-        }
         let with = match task.at("with") {
             Some((tree, at)) => Some(self.template(tree, &at)),
             // Without arguments, the worker gets the task's own input.
             None => self.expression(".", tree.mark, pointer).map(Template::Expr),
         };
         self.given_out(task, &name, with, Vec::new())
+    }
+
+    /// A call that the language has a protocol for.
+    fn protocol(&mut self, task: &Fields<'a>, name: &'a str) -> Kind {
+        let Some((tree, at)) = self.required(task, "with", &format!("`call: {name}`")) else {
+            return nothing();
+        };
+        self.built_in(task, name, &at, |c| match name {
+            "http" => c.http(tree, &at),
+            "openapi" => c.openapi(tree, &at),
+            "asyncapi" => c.asyncapi(tree, &at),
+            _ => c.a2a(tree, &at),
+        })
     }
 
     /// A task that the engine's own worker carries out, with the arguments at `pointer`.
@@ -64,7 +80,29 @@ impl<'a> Compiler<'a> {
         self.arguments = Some(Arguments::default());
         let with = self.argument(pointer, "", inner);
         let found = self.arguments.take().map(|arguments| arguments.deferred);
-        self.given_out(task, task_type, with, found.unwrap_or_default())
+        let mut kind = self.given_out(task, task_type, with, found.unwrap_or_default());
+        if let Kind::Call(call) = &mut kind {
+            self.listens(task, call);
+        }
+        kind
+    }
+
+    /// A subscription may take as long as it listens, unless the call itself says otherwise.
+    fn listens(&self, task: &Fields<'a>, call: &mut Call) {
+        let own = task.get("metadata").map(source::Tree::to_value).unwrap_or_default();
+        let said = own.pointer("/kintsugi/start_to_close").is_some();
+        let subscription = match &call.with {
+            Template::Literal(value) => value.get("subscription").cloned(),
+            Template::Object(parts) => parts.iter().find_map(|(key, part)| match part {
+                Template::Literal(value) if key == "subscription" => Some(value.clone()),
+                _ => None,
+            }),
+            _ => None,
+        };
+        if let (false, "asyncapi", Some(subscription)) = (said, &*call.task_type, subscription) {
+            let listens = subscription.get("for_ms").and_then(serde_json::Value::as_u64);
+            call.policy.start_to_close_ms = listens.map_or(LISTEN_MS, |ms| ms + LISTEN_MARGIN_MS);
+        }
     }
 
     fn given_out(

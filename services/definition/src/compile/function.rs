@@ -6,10 +6,11 @@
 
 use kintsugi_core::Kind;
 
+use super::call::RESERVED;
 use super::fields::Fields;
 use super::task::Targets;
 use super::{Compiler, Foreign, nothing};
-use crate::names::{did_you_mean, is_semver, is_task_type};
+use crate::names::{did_you_mean, is_semver, is_task_type, nearest};
 use crate::source::{Tree, escape};
 use crate::{Problem, ResourceKind};
 
@@ -18,6 +19,9 @@ const DEPTH_MAX: usize = 16;
 
 /// The catalog whose functions are the task types that workers offer.
 const DEFAULT: &str = "default";
+
+/// Task types of the built-in worker.
+const BUILT_IN: [&str; 2] = ["http", "simulate"];
 
 /// What a `call` names, where it is no protocol.
 pub(super) enum Callee<'a> {
@@ -69,7 +73,33 @@ impl<'a> Compiler<'a> {
             self.problem(problem.hint(hint));
             return None;
         }
+        self.looks_like(tree, name, pointer);
+        self.workers_only(tree, name, pointer);
         Some(Callee::TaskType(name.to_owned()))
+    }
+
+    fn workers_only(&mut self, tree: &Tree, name: &str, pointer: &str) {
+        if name != "http" {
+            let message = format!(
+                "`{name}` is a task type of workers here; another runtime needs a function of that name"
+            );
+            self.not_portable(tree.mark, pointer, message);
+        }
+    }
+
+    /// Warns of a task type that is one slip away from something else that `call` takes: any name
+    /// is a task type, since workers come and go.
+    fn looks_like(&mut self, tree: &Tree, name: &str, pointer: &str) {
+        if BUILT_IN.contains(&name) || name.len() < 3 {
+            return;
+        }
+        let known = BUILT_IN.into_iter().chain(RESERVED);
+        let known = known.chain(self.uses.functions.keys().copied());
+        if let Some((near, 1)) = nearest(name, known) {
+            let message = format!("`{name}` is a task type for workers of your own");
+            let warning = Problem::new("suspicious-task-type", tree.mark, message).at(pointer);
+            self.warn(warning.hint(format!("did you mean `{near}`?")));
+        }
     }
 
     /// `name:version@catalog`.
@@ -122,6 +152,7 @@ impl<'a> Compiler<'a> {
     fn versioned(&mut self, tree: &Tree, name: &str, version: &str, at: &str) -> Option<String> {
         let task_type = format!("{name}-{}", version.replace('.', "-"));
         if is_task_type(&task_type) {
+            self.workers_only(tree, &task_type, at);
             return Some(task_type);
         }
         let message = format!("`{task_type}` is not a task type");
@@ -226,6 +257,7 @@ impl<'a> Compiler<'a> {
             if self.used.contains(&id) {
                 continue;
             }
+            self.unused_entry("functions", name, tree.mark, &id);
             self.inlining.push(id.clone());
             self.task(name, tree, id, &Targets::new());
             self.inlining.pop();

@@ -93,6 +93,11 @@ impl<'a> Compiler<'a> {
         let message = if VARIABLES.contains(&name) {
             format!("`{key}` may not be `{name}`: ${name} has a meaning of its own")
         } else if is_identifier(name) {
+            if self.scope.iter().any(|outer| outer == name) {
+                let message = format!("${name} hides the variable of that name around it");
+                let warning = Problem::new("shadowed-variable", tree.mark, message).at(&pointer);
+                self.warn(warning.hint("give it another name"));
+            }
             return name;
         } else {
             format!("`{key}` must be a name of letters, digits and `_`, without `$`")

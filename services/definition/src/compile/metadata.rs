@@ -40,6 +40,9 @@ impl<'a> Compiler<'a> {
         let known = [&known, elsewhere].concat();
         let own = own.and_then(|(tree, at)| self.fields(tree, &at, "`metadata.kintsugi`", &known));
         let Some(own) = own else { return all };
+        let keys: Vec<_> = own.entries.iter().map(|entry| format!("`{}`", entry.key)).collect();
+        let message = format!("another runtime ignores {} of `metadata.kintsugi`", keys.join(", "));
+        self.not_portable(own.mark, &own.pointer, message);
         if let Some((tree, at)) = own.at("queue")
             && let Some(queue) = self.string(tree, &at, "`queue`")
         {

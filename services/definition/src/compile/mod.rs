@@ -3,7 +3,10 @@
 
 mod auth;
 mod call;
+mod call_agents;
+mod call_asyncapi;
 mod call_http;
+mod call_openapi;
 mod catch;
 mod deferred;
 mod duration;
@@ -30,6 +33,7 @@ use std::sync::Arc;
 
 use kintsugi_core::{Expr, Kind, List, ListId, Node, NodeId, Program, Schedule, Template};
 use kintsugi_jq::Toolbox;
+use kintsugi_lint::Place;
 use serde_json::Value;
 
 use self::deferred::Arguments;
@@ -54,6 +58,7 @@ pub(crate) struct Made {
     pub(crate) program: Program,
     pub(crate) schedule: Option<Schedule>,
     pub(crate) warnings: Vec<Problem>,
+    pub(crate) portability: Vec<Problem>,
     /// The resources that it was made from.
     pub(crate) resources: Resources,
 }
@@ -74,10 +79,11 @@ pub(crate) fn program(
         return Ok(Outcome::Needs(compiler.needs));
     }
     let Some(program) = program else { return Err(Problems::of(compiler.problems)) };
-    let warnings = compiler.warnings;
-    let warnings = if warnings.is_empty() { warnings } else { Problems::of(warnings).0 };
+    let mut warnings = compiler.warnings;
+    warnings.extend(kintsugi_lint::check(&program, &compiler.places));
+    let (warnings, portability) = (Problems::of(warnings).0, Problems::of(compiler.portability).0);
     let (schedule, resources) = (compiler.schedule, resources.only(&compiler.resources_used));
-    Ok(Outcome::Made(Box::new(Made { program, schedule, warnings, resources })))
+    Ok(Outcome::Made(Box::new(Made { program, schedule, warnings, portability, resources })))
 }
 
 /// A part of `use` by name.
@@ -112,11 +118,14 @@ struct Compiler<'a> {
     toolbox: Toolbox,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
+    portability: Vec<Problem>,
     expressions: Vec<String>,
     /// Known expressions, with the variables that each names.
     expression_ids: BTreeMap<String, (Expr, Vec<String>)>,
     schemas: Vec<Value>,
     nodes: Vec<Node>,
+    /// Where each of them stands.
+    places: Vec<Place>,
     lists: Vec<List>,
     /// What can be named where the compiler is.
     uses: Uses<'a>,
@@ -166,10 +175,12 @@ impl<'a> Compiler<'a> {
             toolbox: Toolbox::default(),
             problems: Vec::new(),
             warnings: Vec::new(),
+            portability: Vec::new(),
             expressions: Vec::new(),
             expression_ids: BTreeMap::new(),
             schemas: Vec::new(),
             nodes: Vec::new(),
+            places: Vec::new(),
             lists: Vec::new(),
             uses: Uses::default(),
             arguments: None,
@@ -196,6 +207,12 @@ impl<'a> Compiler<'a> {
     fn warn(&mut self, problem: Problem) {
         let placed = self.placed(problem);
         self.warnings.push(placed);
+    }
+
+    /// Notes what only this engine does.
+    fn not_portable(&mut self, mark: Mark, pointer: &str, message: String) {
+        let note = self.placed(Problem::new("not-portable", mark, message).at(pointer));
+        self.portability.push(note);
     }
 
     /// Where something is in the document: of what is from elsewhere, the call that leads there.
@@ -266,7 +283,9 @@ impl<'a> Compiler<'a> {
         result
     }
 
-    fn add_node(&mut self, node: Node) -> NodeId {
+    fn add_node(&mut self, node: Node, mark: Mark, pointer: &str) -> NodeId {
+        let (mark, pointer) = self.place(mark, pointer);
+        self.places.push(Place { mark, pointer });
         self.nodes.push(node);
         NodeId(u32::try_from(self.nodes.len() - 1).unwrap_or(u32::MAX))
     }

@@ -49,7 +49,11 @@ impl<'a> Compiler<'a> {
 
     fn status(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
         match &tree.node {
-            Node::String(text) if inside(text).is_some() => Some(self.template(tree, pointer)),
+            Node::String(text) if inside(text).is_some() => {
+                let message = "the schema has only fixed integers as the `status` of an error";
+                self.not_portable(tree.mark, pointer, message.to_owned());
+                Some(self.template(tree, pointer))
+            }
             _ => {
                 let status = self.integer(tree, pointer, "`status`", (100, 599))?;
                 Some(Template::Literal(Value::from(status)))

@@ -60,6 +60,10 @@ impl<'a> Compiler<'a> {
         let own: &[&str] =
             if entry.key == "exponential" { &["factor", "maxDelay"] } else { &["maxDelay"] };
         let Some(own) = self.fields(&entry.value, &at, &what, own) else { return none };
+        if !own.entries.is_empty() {
+            let message = format!("the language leaves open what the parameters of {what} mean");
+            self.not_portable(own.mark, &at, message);
+        }
         let cap = own.at("maxDelay").and_then(|(tree, at)| self.millis(tree, &at, "`maxDelay`"));
         let backoff = match entry.key.as_str() {
             "linear" => Backoff::Linear,

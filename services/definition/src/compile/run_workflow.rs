@@ -3,6 +3,7 @@
 use kintsugi_core::{DefinitionRef, Kind, RunWorkflow, Template};
 
 use super::fields::Fields;
+use super::template::inside;
 use super::{Compiler, nothing};
 use crate::Problem;
 use crate::names::{is_dns_label, is_semver};
@@ -22,9 +23,16 @@ impl<'a> Compiler<'a> {
         }
         let namespace = self.workflow_label(&fields, "namespace");
         let name = self.workflow_label(&fields, "name");
-        let version = self.workflow_version(&fields);
+        let version = match fields.at("version") {
+            Some((tree, at)) => self.workflow_version(tree, &at),
+            None => {
+                let message = "the schema requires a `version` of `run.workflow`";
+                self.not_portable(tree.mark, pointer, message.to_owned());
+                Some("latest".to_owned())
+            }
+        };
         let input = match fields.at("input") {
-            Some((tree, at)) => Some(self.template(tree, &at)),
+            Some((tree, at)) => self.workflow_input(tree, &at),
             // As for calls: without an input of its own, it gets the task's.
             None => self.expression(".", tree.mark, pointer).map(Template::Expr),
         };
@@ -50,14 +58,34 @@ impl<'a> Compiler<'a> {
         Some(text.to_owned())
     }
 
-    fn workflow_version(&mut self, fields: &Fields<'a>) -> Option<String> {
-        let Some((tree, at)) = fields.at("version") else { return Some("latest".to_owned()) };
+    /// An object, or an expression that gives whatever the other workflow takes.
+    fn workflow_input(&mut self, tree: &'a Tree, at: &str) -> Option<Template> {
+        match &tree.node {
+            Node::Object(_) => {}
+            Node::String(text) if inside(text).is_some() => {
+                let message = "the schema has only objects as the `input` of `run.workflow`";
+                self.not_portable(tree.mark, at, message.to_owned());
+            }
+            _ => {
+                self.wrong_type(
+                    tree,
+                    at,
+                    "the `input` of a workflow",
+                    "an object or an expression",
+                );
+                return None;
+            }
+        }
+        Some(self.template(tree, at))
+    }
+
+    fn workflow_version(&mut self, tree: &'a Tree, at: &str) -> Option<String> {
         if matches!(tree.node, Node::Number(_)) {
             let problem = Problem::new("type", tree.mark, "`version` must be a string").at(at);
             self.problem(problem.hint("put it in quotes"));
             return None;
         }
-        let text = self.string(tree, &at, "`version`")?;
+        let text = self.string(tree, at, "`version`")?;
         if text != "latest" && !is_semver(text) {
             let message = "`version` must be a semantic version, or `latest`";
             let problem = Problem::new("invalid-version", tree.mark, message).at(at);

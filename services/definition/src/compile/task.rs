@@ -122,7 +122,7 @@ impl<'a> Compiler<'a> {
         {
             self.metadata_of_no_call(metadata, &at);
         }
-        Some(self.add_node(Node {
+        let node = Node {
             name: name.to_owned(),
             pointer: self.reference(&pointer),
             condition,
@@ -134,7 +134,8 @@ impl<'a> Compiler<'a> {
             timeout,
             then: then.unwrap_or(Flow::Continue),
             kind,
-        }))
+        };
+        Some(self.add_node(node, tree.mark, &pointer))
     }
 
     /// The one word that says what the task does.

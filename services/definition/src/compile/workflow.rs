@@ -206,6 +206,13 @@ impl<'a> Compiler<'a> {
         }
     }
 
+    /// Warns of a part of `use` that nothing names.
+    pub(super) fn unused_entry(&mut self, part: &str, name: &str, mark: Mark, pointer: &str) {
+        let message = format!("nothing uses `{name}` of `use.{part}`");
+        let warning = Problem::new("unused-entry", mark, message).at(pointer);
+        self.warn(warning.hint("remove it, or name it where it is needed"));
+    }
+
     /// Checks the reusable parts that nothing refers to; their expressions are not kept.
     fn unused(&mut self) {
         let kept = (self.expressions.len(), self.schemas.len());
@@ -224,6 +231,7 @@ impl<'a> Compiler<'a> {
                 if self.used.contains(&at) {
                     continue;
                 }
+                self.unused_entry(part, name, tree.mark, &at);
                 self.scoped(&["error"], |c| match part {
                     "errors" => drop(c.error(tree, &at)),
                     "retries" => drop(c.retry(tree, &at)),
@@ -241,6 +249,7 @@ impl<'a> Compiler<'a> {
         self.expressions.truncate(kept.0);
         self.schemas.truncate(kept.1);
         self.nodes.truncate(tasks.0);
+        self.places.truncate(tasks.0);
         self.lists.truncate(tasks.1);
         self.inlined = tasks.2;
     }

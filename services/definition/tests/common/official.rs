@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 #[expect(clippy::disallowed_methods, reason = "a test is not a service")]
 pub fn folder() -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/openworkflow");
-    let folder =
-        std::env::var("KINTSUGI_OPENWORKFLOW_DIR").map_or_else(|_| beside(), PathBuf::from);
+    let folder = std::env::var("OPENWORKFLOW_DIR").map_or_else(|_| beside(), PathBuf::from);
     if !folder.is_dir() {
-        println!("SKIPPED: no Open Workflow files; set KINTSUGI_OPENWORKFLOW_DIR");
+        println!("SKIPPED: no Open Workflow files; set OPENWORKFLOW_DIR");
         return None;
     }
     Some(folder)

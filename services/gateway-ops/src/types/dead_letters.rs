@@ -15,6 +15,8 @@ pub struct DeadLetterAttempt {
     pub worker: Option<String>,
     /// When the worker began.
     pub started_at: Option<String>,
+    /// When it was over.
+    pub ended_at: String,
     /// Why it failed.
     pub error: Option<RunError>,
     /// Why it was lost.
@@ -58,7 +60,7 @@ pub struct DeadLetter {
     pub redriven_at: Option<String>,
     /// What became of the run: `fault` or `park`.
     pub outcome: String,
-    /// Its attempts, where known.
+    /// Its attempts since it was last redriven, oldest first; of many the last 20.
     pub attempts: Vec<DeadLetterAttempt>,
     /// The trace that shows the run.
     pub trace_id: String,

@@ -61,6 +61,8 @@ pub struct Registered {
     pub digest: String,
     /// What is accepted but probably not meant.
     pub warnings: Vec<DefinitionProblem>,
+    /// What another runtime of the language would not do, or would refuse.
+    pub portability: Vec<DefinitionProblem>,
 }
 
 /// A registered definition, without its document.

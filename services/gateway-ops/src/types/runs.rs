@@ -102,6 +102,8 @@ pub struct RunSummary {
     pub ended_at: Option<String>,
     /// The run that started it.
     pub parent: Option<String>,
+    /// How many of its breaks the engine mended.
+    pub mends: u64,
 }
 
 /// A page of runs, newest first.
@@ -150,7 +152,8 @@ pub struct Run {
     pub children: Vec<RunSummary>,
     /// There are more children than are listed here; `/v1/runs?parent=` has them all.
     pub children_truncated: bool,
-    /// The tasks that workers executed, execute or will execute, in the order of dispatch.
+    /// The tasks that workers executed, execute or will execute, in the order of dispatch: of many
+    /// the newest 200, and those that are open.
     pub tasks: Vec<Task>,
     /// There are more tasks than are listed here; `/v1/runs/{id}/tasks` has them all.
     pub tasks_truncated: bool,
@@ -202,12 +205,13 @@ pub struct HistoryEntry {
     pub steps: Vec<Value>,
 }
 
-/// A page of history, oldest first.
+/// A page of history, oldest first, or newest first where that was asked for.
 #[derive(Clone, Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct HistoryPage {
     /// The entries.
     pub items: Vec<HistoryEntry>,
-    /// Give it as `after` for the next page; none: this is the last so far.
+    /// Give it as `after`, or as `before` where the newest come first, for the next page; none: this
+    /// is the last so far.
     pub next: Option<i64>,
 }

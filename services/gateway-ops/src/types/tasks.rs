@@ -119,18 +119,25 @@ pub struct Task {
     pub error: Option<RunError>,
     /// What the worker gets; there while the task is open.
     pub input: Option<Value>,
+    /// Bytes of `input`, where it is too large for a list; `/v1/tasks/{task}` has it.
+    pub input_bytes: Option<u64>,
     /// What the worker gave.
     pub output: Option<Value>,
+    /// Bytes of `output`, where it is too large for a list; `/v1/tasks/{task}` has it.
+    pub output_bytes: Option<u64>,
+    /// The run is so long that not all of its history was read for this: attempts, or the latest
+    /// of them, may be missing here.
+    pub partial: bool,
     /// Every attempt, oldest first.
     pub attempts: Vec<Attempt>,
 }
 
-/// A page of tasks, in the order of their numbers.
+/// A page of tasks, the newest first.
 #[derive(Clone, Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub struct TaskPage {
     /// The tasks.
     pub items: Vec<Task>,
-    /// Give it as `after` for the next page; none: this is the last so far.
-    pub next: Option<u64>,
+    /// Cursor of the next page; none: this is the last.
+    pub next: Option<String>,
 }

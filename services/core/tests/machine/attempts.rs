@@ -1,0 +1,136 @@
+//! What a dead letter tells of the attempts before it.
+
+use kintsugi_core::{
+    DefinitionRef, Effect, FailedAttempt, Fault, Input, List, ListId, LossCause, Machine, NodeId,
+    Program, RetryPolicy, RunState, Timestamp, WhenExhausted,
+};
+use serde_json::json;
+
+use crate::{Identity, call, node, run_id};
+
+/// `do: [a]`, parking what is exhausted after `attempts_max` failures.
+fn program(attempts_max: u32) -> Program {
+    let mut kind = call("a", WhenExhausted::Park);
+    if let kintsugi_core::Kind::Call(call) = &mut kind {
+        call.policy.retry =
+            RetryPolicy { maximum_attempts: attempts_max, ..RetryPolicy::default() };
+    }
+    Program {
+        definition: DefinitionRef::parse("test/attempts:1.0.0").unwrap(),
+        document: serde_json::Value::Null,
+        expressions: Vec::new(),
+        schemas: Vec::new(),
+        schema_library: std::collections::BTreeMap::new(),
+        inlined: std::collections::BTreeMap::new(),
+        inlined_definitions: Vec::new(),
+        nodes: vec![node("a", kind)],
+        lists: vec![List(vec![NodeId(0)])],
+        body: ListId(0),
+        input_schema: None,
+        input_from: None,
+        output_schema: None,
+        output_as: None,
+        timeout: None,
+    }
+}
+
+struct Run {
+    program: Program,
+    state: RunState,
+    now: i64,
+    letter: Option<Vec<FailedAttempt>>,
+}
+
+impl Run {
+    fn start(attempts_max: u32) -> Self {
+        let state = RunState::new(json!({}), Timestamp(0));
+        let mut run = Self { program: program(attempts_max), state, now: 0, letter: None };
+        run.tell(0, &Input::Start);
+        run
+    }
+
+    fn tell(&mut self, at: i64, input: &Input) {
+        self.now = at;
+        let (id, now) = (run_id(), Timestamp(at));
+        let out = Machine::advance(&id, &self.program, &Identity, &mut self.state, input, now);
+        for effect in out.effects {
+            if let Effect::DeadLetter { attempts, .. } = effect {
+                self.letter = Some(attempts);
+            }
+        }
+    }
+
+    fn epoch(&self) -> u64 {
+        self.state.tasks().next().unwrap().state.epoch
+    }
+
+    /// The attempt that is out fails a second later, and a day later the next one is given out.
+    fn fail(&mut self, message: &str, started_at: Option<i64>) {
+        let fault = Fault { message: message.to_owned(), ..Fault::default() };
+        let (worker, started_at) = ("w1".to_owned(), started_at.map(Timestamp));
+        let failed =
+            Input::Failed { task: self.task(), epoch: self.epoch(), fault, worker, started_at };
+        self.tell(self.now + 1_000, &failed);
+        if self.letter.is_none() {
+            self.tell(self.now + 86_400_000, &Input::Tick);
+        }
+    }
+
+    fn task(&self) -> u64 {
+        self.state.tasks().next().unwrap().task
+    }
+}
+
+#[test]
+fn a_letter_tells_who_was_at_it_when_and_how_it_ended() {
+    let mut run = Run::start(2);
+    let started =
+        Input::Started { task: run.task(), epoch: 1, worker: "w0".into(), at: Timestamp(5) };
+    run.tell(1_005, &started);
+    let (task, cause, seen_at) = (run.task(), LossCause::WorkerDead, Timestamp(1_900));
+    run.tell(2_000, &Input::Lost { task, epoch: 1, cause, worker: None, seen_at });
+    run.fail("no", Some(2_500));
+    // One that takes up the task and is never heard of again: its time limit passes.
+    let (epoch, begun) = (run.epoch(), run.now);
+    let started = Input::Started { task, epoch, worker: "w2".into(), at: Timestamp(begun) };
+    run.tell(begun, &started);
+    run.tell(begun + 10_000, &Input::Tick);
+    let attempts = run.letter.unwrap();
+    let brief = |attempt: &FailedAttempt| {
+        let worker = attempt.worker.clone().unwrap();
+        let times = (attempt.started_at.unwrap().0, attempt.ended_at.0);
+        (attempt.epoch, worker, times, attempt.lost, attempt.error.as_ref().map(|e| e.status))
+    };
+    assert_eq!(
+        attempts.iter().map(brief).collect::<Vec<_>>(),
+        [
+            (1, "w0".to_owned(), (5, 2_000), Some(LossCause::WorkerDead), None),
+            (2, "w1".to_owned(), (2_500, 3_000), None, Some(500)),
+            (3, "w2".to_owned(), (begun, begun + 10_000), None, Some(408)),
+        ]
+    );
+}
+
+#[test]
+fn after_a_redrive_a_letter_tells_of_what_came_since() {
+    let mut run = Run::start(1);
+    run.fail("first", None);
+    assert_eq!(run.letter.take().unwrap().len(), 1);
+    run.tell(run.now, &Input::Redrive { task: run.task(), epoch: 1, input: None });
+    run.fail("second", None);
+    let attempts = run.letter.unwrap();
+    assert_eq!(attempts.iter().map(|attempt| attempt.epoch).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn what_a_task_remembers_is_bounded() {
+    let mut run = Run::start(30);
+    for _ in 0..30 {
+        run.fail(&"ä".repeat(5_000), None);
+    }
+    let attempts = run.letter.unwrap();
+    let epochs: Vec<u64> = attempts.iter().map(|attempt| attempt.epoch).collect();
+    assert_eq!(epochs, (11..=30).collect::<Vec<_>>());
+    let detail = |attempt: &FailedAttempt| attempt.error.as_ref()?.detail.clone();
+    assert!(attempts.iter().all(|a| detail(a).unwrap().chars().count() == 1_024));
+}

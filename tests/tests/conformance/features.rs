@@ -1,0 +1,71 @@
+//! Features, read and run scenario by scenario.
+//!
+//! `gherkin` reads the features. The runner of the same project, `cucumber`, would bring a test
+//! harness of its own for what is a match over a dozen sentences here.
+
+use std::{fs, path::Path};
+
+use gherkin::{Feature, GherkinEnv, Scenario};
+
+use kintsugi_tests::Client;
+
+use crate::steps::{Stop, World};
+use crate::stub::Stub;
+
+/// How a scenario went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Every step holds.
+    Held,
+    /// It uses what this version refuses by name.
+    Unsupported(String),
+    /// A step does not hold: which, and why.
+    Failed(String),
+}
+
+/// Every feature in a folder, in the order of their names.
+pub(crate) fn features(folder: &Path) -> Vec<Feature> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "feature"))
+        .collect();
+    files.sort();
+    let read = |path: &std::path::PathBuf| {
+        let text = fs::read_to_string(path).unwrap();
+        let feature = Feature::parse(&text, GherkinEnv::default());
+        feature.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    files.iter().map(read).collect()
+}
+
+/// Runs one scenario on an engine, with the hosts that it calls replaced by `stub`.
+pub(crate) async fn run(client: &Client, stub: &Stub, scenario: &Scenario) -> Verdict {
+    let mut world = World::new(client.clone(), stub);
+    for step in &scenario.steps {
+        let text = step.docstring.as_deref().map(docstring);
+        match world.step(&step.value, text.as_deref()).await {
+            Ok(()) => {}
+            Err(Stop::Unsupported(what)) => return Verdict::Unsupported(what),
+            Err(Stop::Failed(why)) => {
+                return Verdict::Failed(format!(
+                    "{} {}\n    {why}",
+                    step.keyword.trim(),
+                    step.value
+                ));
+            }
+        }
+    }
+    Verdict::Held
+}
+
+/// The text of a block without its media type and its indent.
+fn docstring(text: &str) -> String {
+    let text = text.trim_start_matches('\n');
+    let text = text.strip_prefix("yaml").unwrap_or(text);
+    let lines: Vec<&str> = text.lines().skip_while(|line| line.trim().is_empty()).collect();
+    let indent = |line: &&str| line.len() - line.trim_start().len();
+    let filled = lines.iter().filter(|line| !line.trim().is_empty());
+    let least = filled.map(indent).min().unwrap_or(0);
+    lines.iter().map(|line| format!("{}\n", line.get(least..).unwrap_or(""))).collect()
+}

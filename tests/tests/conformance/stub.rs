@@ -1,0 +1,113 @@
+//! Stands in for the hosts that features call: the parts of the pet store and of httpbin that the
+//! official features use, and what our own need.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+
+use kintsugi_tests::{Answer, Peer, Request};
+
+/// A local server.
+pub(crate) struct Stub {
+    peer: Peer,
+    files: Arc<Mutex<BTreeMap<String, String>>>,
+}
+
+impl Stub {
+    /// Starts it on a port of its own.
+    pub(crate) async fn start() -> Self {
+        let files = Arc::<Mutex<BTreeMap<String, String>>>::default();
+        let base = Arc::<OnceLock<String>>::default();
+        let (own, at) = (Arc::clone(&files), Arc::clone(&base));
+        let peer = Peer::start(move |request| {
+            let path = request.path.split('?').next().unwrap_or_default();
+            match own.lock().unwrap().get(path) {
+                Some(content) => Answer::status(200).body(content.as_str()),
+                None => answer(request, path, at.get().map_or("", String::as_str)),
+            }
+        })
+        .await;
+        base.get_or_init(|| peer.url(""));
+        Self { peer, files }
+    }
+
+    /// The same text with the hosts that are replaced, and `{server}`, made this server.
+    pub(crate) fn replaced(&self, text: &str) -> String {
+        let hosts = ["https://petstore.swagger.io", "https://httpbin.org", "{server}"];
+        let base = self.peer.url("");
+        hosts.iter().fold(text.to_owned(), |text, host| text.replace(host, &base))
+    }
+
+    /// Serves `content` at `path` from now on.
+    pub(crate) fn put(&self, path: &str, content: &str) {
+        self.files.lock().unwrap().insert(path.to_owned(), content.to_owned());
+    }
+
+    /// How often a path was asked for.
+    pub(crate) fn asked(&self, path: &str) -> usize {
+        self.peer.seen().iter().filter(|request| request.path == path).count()
+    }
+}
+
+/// What is at a path. `/flaky/<n>/…` fails n times, `/status/<n>` answers so, `/slow/<ms>` waits,
+/// `/echo` says what it was asked.
+fn answer(request: &Request, path: &str, base: &str) -> Answer {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let number = |text: &str| text.parse::<u64>().unwrap_or(0);
+    match parts[..] {
+        ["v2", "swagger.json"] => Answer::json(&swagger(base)),
+        ["v2", "pet", "findByStatus"] => Answer::json(&json!([pet(1), pet(2)])),
+        ["v2", "pet", id] if number(id) > 0 => Answer::json(&pet(number(id))),
+        ["basic-auth", user, password] => basic(request, user, password),
+        ["status", status] => Answer::status(u16::try_from(number(status)).unwrap_or(500)),
+        ["flaky", fails, ..] if (request.before as u64) < number(fails) => Answer::status(503),
+        ["flaky", ..] => Answer::json(&json!({ "before": request.before })),
+        ["slow", millis] => Answer::json(&json!({ "slow": number(millis) }))
+            .after(Duration::from_millis(number(millis))),
+        ["echo"] => {
+            let body = serde_json::from_str(&request.body).unwrap_or(Value::Null);
+            let query = request.path.split_once('?').map_or("", |(_, query)| query);
+            Answer::json(&json!({ "method": request.method, "query": query, "body": body,
+                "headers": request.headers }))
+        }
+        _ => Answer::status(404),
+    }
+}
+
+fn pet(id: u64) -> Value {
+    json!({ "id": id, "name": "Rex", "status": "available", "tags": [], "photoUrls": [] })
+}
+
+fn basic(request: &Request, user: &str, password: &str) -> Answer {
+    let wanted = format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")));
+    if request.headers.get("authorization") == Some(&wanted) {
+        return Answer::json(&json!({ "authenticated": true, "user": user }));
+    }
+    Answer::status(401)
+}
+
+fn swagger(base: &str) -> Value {
+    let answers = json!({ "200": { "description": "found" } });
+    let parameter = |place: &str, name: &str| {
+        json!([{ "name": name, "in": place, "required": true,
+        "type": "string" }])
+    };
+    json!({
+        "swagger": "2.0",
+        "info": { "title": "Pets", "version": "1.0.0" },
+        "host": base.trim_start_matches("http://"),
+        "basePath": "/v2",
+        "schemes": ["http"],
+        "paths": {
+            "/pet/findByStatus": { "get": { "operationId": "findPetsByStatus",
+                "parameters": parameter("query", "status"), "responses": answers } },
+            "/pet/{petId}": { "get": { "operationId": "getPetById",
+                "parameters": parameter("path", "petId"), "responses": answers } },
+        },
+    })
+}
