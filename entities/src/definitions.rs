@@ -4,8 +4,9 @@ use kintsugi_core::DefinitionRef;
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{DerivePartialModel, QueryOrder, QuerySelect};
+use sea_orm::{DerivePartialModel, QueryOrder, QuerySelect, TransactionTrait};
 
+use crate::definitions_schedule::follow;
 use crate::entity::definition::{ActiveModel, Column, Entity};
 use crate::{
     Definition, DefinitionSummary, Error, NewDefinition, Page, Paged, Put, Resolved, Store,
@@ -22,7 +23,8 @@ struct Listed {
 }
 
 impl Store {
-    /// Registers a definition. A version, once registered, stays what it is.
+    /// Registers a definition. A version, once registered, stays what it is. The schedule of the newest
+    /// version takes the place of the one before.
     ///
     /// # Errors
     ///
@@ -36,9 +38,9 @@ impl Store {
         let id = reference.to_string();
         let row = ActiveModel {
             id: Set(id.clone()),
-            namespace: Set(reference.namespace),
-            name: Set(reference.name),
-            version: Set(reference.version),
+            namespace: Set(reference.namespace.clone()),
+            name: Set(reference.name.clone()),
+            version: Set(reference.version.clone()),
             digest: Set(definition.digest.clone()),
             format: Set(definition.format),
             source: Set(definition.source),
@@ -47,11 +49,18 @@ impl Store {
             created_at: Set(definition.created_at),
             retired_at: Set(None),
         };
+        let transaction = self.writer().begin().await.map_err(&because)?;
+        self.lock_name(&transaction, &reference).await?;
         let inserted = Entity::insert(row)
             .on_conflict(OnConflict::column(Column::Id).do_nothing().to_owned())
-            .exec_without_returning(self.writer())
+            .exec_without_returning(&transaction)
             .await
             .map_err(&because)?;
+        if inserted == 1 {
+            let at = definition.created_at;
+            follow(&transaction, &reference, definition.schedule, at).await?;
+        }
+        transaction.commit().await.map_err(&because)?;
         if inserted == 1 {
             return Ok(Put::Created);
         }

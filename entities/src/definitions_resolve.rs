@@ -2,7 +2,7 @@
 
 use kintsugi_core::DefinitionRef;
 use sea_orm::entity::prelude::*;
-use sea_orm::{Condition, DerivePartialModel};
+use sea_orm::{Condition, DerivePartialModel, TransactionTrait};
 use semver::Version;
 
 use crate::entity::definition::{Column, Entity};
@@ -61,8 +61,8 @@ impl Store {
         Ok(resolved)
     }
 
-    /// Retires a definition: it starts no runs any more, and those that are open stay on it. Whether
-    /// there is one; whether it was retired already is not told apart.
+    /// Retires a definition: it starts no runs any more, also none by its schedule, and those that are
+    /// open stay on it. Whether there is one; whether it was retired already is not told apart.
     ///
     /// # Errors
     ///
@@ -74,13 +74,16 @@ impl Store {
     ) -> Result<bool, Error> {
         let because = Error::because("retire a definition");
         let id = reference.to_string();
+        let transaction = self.writer().begin().await.map_err(&because)?;
         let changed = Entity::update_many()
             .col_expr(Column::RetiredAt, Expr::value(at))
             .filter(Column::Id.eq(&id))
             .filter(Column::RetiredAt.is_null())
-            .exec(self.writer())
+            .exec(&transaction)
             .await
             .map_err(&because)?;
+        crate::definitions_schedule::stop(&transaction, &id).await?;
+        transaction.commit().await.map_err(&because)?;
         if changed.rows_affected > 0 {
             return Ok(true);
         }

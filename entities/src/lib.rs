@@ -12,6 +12,7 @@ mod connect;
 mod dead_letters;
 mod definitions;
 mod definitions_resolve;
+mod definitions_schedule;
 mod detector;
 mod entity;
 mod error;
@@ -26,20 +27,22 @@ mod row;
 mod runs;
 mod runs_create;
 mod runs_list;
+mod schedules;
 mod sql;
 mod store;
-#[cfg(feature = "testing")]
-pub mod testing;
 mod url;
 
 pub use definitions_resolve::Resolved;
 pub use error::Error;
+#[cfg(feature = "testing")]
+pub use kintsugi_testing as testing;
 pub use options::{Backend, Options};
 pub use page::{Page, Paged};
 pub use row::{
     Batch, Committed, Counts, Created, DeadLetterFilter, DeadLetterRow, DeadLetterStatus,
     Definition, DefinitionSummary, HistoryRow, ListenerRow, MailBatch, MailLimit, MailRow,
-    MailWaiting, NewDefinition, NewRun, NotificationRow, NotificationStatus, OutboxRow, Overdue,
-    PartitionRow, Posted, Put, RecoveryRow, RequestRow, RunFilter, RunRow, RunSummary, RunWrite,
+    MailWaiting, NewDefinition, NewRun, NewSchedule, NotificationRow, NotificationStatus,
+    OutboxRow, Overdue, PartitionRow, Posted, Put, RecoveryRow, RequestRow, RunFilter, RunRow,
+    RunSummary, RunWrite, ScheduleRow, ScheduleStep,
 };
 pub use store::Store;

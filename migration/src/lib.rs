@@ -11,6 +11,7 @@ mod m20261125_000001_events;
 mod m20261126_000001_mended;
 mod m20261126_000002_requests;
 mod m20261201_000003_retired;
+mod m20261202_000001_schedules;
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000001_mended::Mended),
             Box::new(m20261126_000002_requests::Requests),
             Box::new(m20261201_000003_retired::Retired),
+            Box::new(m20261202_000001_schedules::Schedules),
         ]
     }
 }

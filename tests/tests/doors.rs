@@ -19,6 +19,9 @@ const GREET: &str = "document: {dsl: '1.0.3', namespace: shop, name: greet, vers
 const ORDER: &str = "document: {dsl: '1.0.3', namespace: shop, name: order, version: '1.0.0'}\n\
     do: [{pay: {call: simulate, with: {mode: '${ .mode // \"succeed\" }', times: 1, output: paid}, metadata: {kintsugi: {when_exhausted: park}}}}]";
 
+const NIGHTLY: &str = "document: {dsl: '1.0.3', namespace: shop, name: nightly, version: '1.0.0'}\n\
+    schedule: {cron: '0 3 * * *'}\ndo: [{a: {set: {b: 1}}}]";
+
 /// A process that ends with its test, however that ends.
 struct Killed(Child);
 
@@ -68,6 +71,14 @@ async fn the_plain_nats_cli_does_everything() {
     engine.client.ended("by-cli", SOON).await;
     let late = json!({"run": "by-cli", "type": "com.example.late"}).to_string();
     assert_eq!(nats.ask(&["kintsugi.api.signal", &late])["code"], "run_ended");
+
+    nats.ask(&["kintsugi.api.define", NIGHTLY]);
+    assert_eq!(nats.ask(&["kintsugi.api.schedules", ""])["items"][0]["name"], "nightly");
+    for (what, paused) in [("get", false), ("pause", true), ("resume", false)] {
+        let subject = format!("kintsugi.api.schedule.{what}");
+        assert_eq!(nats.ask(&[&subject, "shop/nightly"])["paused"], paused);
+        assert_eq!(nats.ask(&[&subject, "shop/daily"])["code"], "schedule_not_found");
+    }
 
     let parked = nats.ask(&["kintsugi.api.start.shop.order", "{\"mode\":\"fatal\"}"]);
     let id = parked["id"].as_str().unwrap().to_owned();

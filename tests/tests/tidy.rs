@@ -16,6 +16,8 @@ const HOMES: &[(&str, &[&str])] = &[
     // What the API says is described to poem-openapi where it is made.
     ("poem", &["services/api-gateway", "services/gateway-ops"]),
     ("jaq", &["services/jq"]),
+    ("cronexpr", &["services/schedule"]),
+    ("jiff", &["services/schedule"]),
     ("saphyr", &["services/document"]),
     ("prometheus", &["services/monitoring"]),
 ];

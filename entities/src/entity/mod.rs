@@ -11,4 +11,5 @@ pub(crate) mod outbox;
 pub(crate) mod partition;
 pub(crate) mod recovery;
 pub(crate) mod run;
+pub(crate) mod schedule;
 pub(crate) mod stream;

@@ -2,8 +2,8 @@
 
 use kintsugi_core::DefinitionRef;
 
-use crate::Error;
 use crate::entity::definition::Model;
+use crate::{Error, NewSchedule};
 
 /// A definition to register.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct NewDefinition {
     pub document: Vec<u8>,
     /// What it refers to outside itself, as JSON; none: nothing.
     pub resources: Option<Vec<u8>>,
+    /// When it starts runs by itself; none: it does not.
+    pub schedule: Option<NewSchedule>,
     /// When it was registered.
     pub created_at: i64,
 }

@@ -6,6 +6,7 @@ mod definition;
 mod mail;
 mod notification;
 mod run;
+mod schedule;
 pub(crate) use run::{run_id, status};
 
 pub use batch::{Batch, Committed, Counts, PartitionRow, RecoveryRow, RunWrite};
@@ -16,3 +17,4 @@ pub use mail::{
 };
 pub use notification::{NotificationRow, NotificationStatus};
 pub use run::{Created, HistoryRow, NewRun, RunFilter, RunRow, RunSummary};
+pub use schedule::{NewSchedule, ScheduleRow, ScheduleStep};

@@ -12,6 +12,7 @@ mod outage;
 mod requests;
 mod runs;
 mod safety;
+mod schedules;
 
 use std::future::Future;
 
@@ -49,6 +50,10 @@ cases![
     runs::filters_restrict,
     runs::open_runs_come_by_id,
     runs::payloads_may_hold_anything,
+    schedules::a_schedule_comes_and_goes_with_its_newest_version,
+    schedules::a_due_time_is_started_once,
+    schedules::a_pause_holds_against_whoever_was_about_to_start,
+    schedules::the_next_come_first_and_pages_are_by_id,
     batch::history_is_gapless,
     batch::a_version_conflict_rolls_everything_back,
     batch::a_version_ahead_of_the_stored_one_changes_nothing,

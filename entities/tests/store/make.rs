@@ -17,6 +17,7 @@ pub(crate) fn definition(reference: &str, digest: &str) -> NewDefinition {
         source: b"document: {}".to_vec(),
         document: b"{}".to_vec(),
         resources: Some(b"[]".to_vec()),
+        schedule: None,
         created_at: 1000,
     }
 }

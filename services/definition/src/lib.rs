@@ -9,25 +9,25 @@
 mod compile;
 mod expressions;
 mod names;
-mod resource;
 mod schema;
 mod settings;
 
-use kintsugi_core::Program;
+use kintsugi_core::{Program, Schedule};
 use serde_json::Value;
 
 pub(crate) use kintsugi_document as source;
 
 pub use expressions::{Expression, Expressions, Jq};
-pub use resource::{Need, Resource, ResourceKind, Resources};
 pub use settings::{Limits, Settings};
-pub use source::{Format, Problem, Problems, digest};
+pub use source::{Format, Need, Problem, Problems, Resource, ResourceKind, Resources, digest};
 
 /// A document that was accepted.
 #[derive(Clone, Debug)]
 pub struct Compiled {
     /// What the engine runs.
     pub program: Program,
+    /// When it starts runs by itself; none: it does not.
+    pub schedule: Option<Schedule>,
     /// SHA-256 of the canonical JSON of `document`, in lower-case hex: equal documents, equal
     /// digest, whatever their format, comments and order of keys.
     pub digest: String,
@@ -87,6 +87,7 @@ pub fn compile_with(
         let document = tree.to_value();
         Ok(Step::Done(Box::new(Compiled {
             program: made.program,
+            schedule: made.schedule,
             digest: digest(&document),
             document,
             resources: made.resources,

@@ -40,6 +40,8 @@ const STRICTER: &[(&str, &str)] = &[
     ("ambiguous-schema", "a schema is in `document` or in `resource`"),
     ("invalid-resource", "a document that is referred to must be one"),
     ("invalid-parameters", "an operation takes the parameters that it has"),
+    ("ambiguous-schedule", "a schedule says one thing about when"),
+    ("invalid-cron", "a cron expression must be one"),
     ("secret-here", "a secret stands where it can be kept from the engine"),
 ];
 

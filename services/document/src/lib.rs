@@ -1,10 +1,11 @@
 //! YAML and JSON as trees in which every key and value knows where it stands, and what is wrong with
-//! them. It knows nothing of workflows.
+//! them; and what a document refers to outside itself. It knows nothing of workflows.
 
 mod canonical;
 mod json;
 mod limits;
 mod problem;
+mod resource;
 mod scalar;
 mod tree;
 mod yaml;
@@ -15,6 +16,7 @@ use serde_json::Value;
 pub use canonical::digest;
 pub use limits::Limits;
 pub use problem::{Problem, Problems};
+pub use resource::{Need, Resource, ResourceKind, Resources, unfit};
 pub use tree::{Entry, Mark, Node, Tree, escape};
 
 /// The format of a source text.

@@ -10,6 +10,7 @@ use crate::{
     app::App,
     ask::time,
     problem::Problem,
+    schedules,
     types::{
         Definition, DefinitionPage, DefinitionProblem, DefinitionResource, DefinitionSummary,
         Registered,
@@ -62,6 +63,7 @@ pub async fn define(app: &App, source: Vec<u8>) -> Result<(Registered, bool), Pr
         true => None,
         false => Some(serde_json::to_vec(&compiled.resources).map_err(|_| Problem::internal())?),
     };
+    let now = kintsugi_runtime::now();
     let new = NewDefinition {
         reference: reference.clone(),
         digest: compiled.digest,
@@ -69,12 +71,18 @@ pub async fn define(app: &App, source: Vec<u8>) -> Result<(Registered, bool), Pr
         source,
         document,
         resources,
-        created_at: kintsugi_runtime::now().0,
+        schedule: match &compiled.schedule {
+            Some(schedule) => Some(schedules::new(&reference, schedule, now)?),
+            None => None,
+        },
+        created_at: now.0,
     };
+    let next_at = new.schedule.as_ref().and_then(|schedule| schedule.next_at);
     let put = app.store.definition_put(new).await.map_err(|e| app.store_problem(e))?;
     match put {
         Put::Created => {
             app.definitions.forget(&reference);
+            schedules::hint(app, next_at).await;
             Ok((registered, true))
         }
         Put::Identical => Ok((registered, false)),

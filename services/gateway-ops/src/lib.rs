@@ -24,6 +24,7 @@ mod requests;
 mod resolved;
 pub mod retire;
 pub mod runs;
+pub mod schedules;
 pub mod signals;
 pub mod start;
 mod starts;

@@ -19,6 +19,7 @@ mod publish;
 mod recoveries;
 mod router;
 mod runs;
+mod schedules;
 mod spans;
 mod unsaid;
 
@@ -72,10 +73,16 @@ impl Service for Orchestrator {
         let shares = ownership::watch(self.deps.clone(), shutdown.clone());
         let router = router::run(self.deps.clone(), shares.clone(), shutdown.clone());
         let router = tokio::spawn(router);
+        let part = self.deps.announce.part(NAME, "schedules");
+        let schedules = schedules::run(self.deps.clone(), part, shutdown.clone());
+        let schedules = tokio::spawn(schedules);
         // On the heap: it is the largest part of the future that every role's start carries.
         Box::pin(lane::run(self.config, self.deps, shares, shutdown)).await;
-        if let Err(error) = router.await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the router ended badly");
+        for (what, work) in [("router", router), ("schedules", schedules)] {
+            if let Err(error) = work.await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, what, "a part ended badly");
+            }
         }
         Ok(())
     }

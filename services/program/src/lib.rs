@@ -14,6 +14,7 @@ mod id;
 mod program;
 mod retry;
 mod run_workflow;
+mod schedule;
 mod strategy;
 mod time;
 
@@ -32,6 +33,7 @@ pub use program::{
 };
 pub use retry::{Backoff, RetryPolicy, scramble};
 pub use run_workflow::RunWorkflow;
+pub use schedule::{CatchUp, Overlap, Schedule, Trigger};
 pub use strategy::{
     Correlation, EventFilter, EventTemplate, ForEach, Listen, Matcher, Read, Strategy, Until,
 };

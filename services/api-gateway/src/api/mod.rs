@@ -7,6 +7,7 @@ mod events;
 pub(crate) mod failure;
 mod health;
 mod runs;
+mod schedules;
 mod system;
 mod tasks;
 
@@ -23,6 +24,8 @@ pub(crate) type Shared<'a> = Data<&'a Arc<App>>;
 enum Tag {
     /// Workflows as their users wrote them: immutable by version.
     Definitions,
+    /// Definitions that start runs by themselves.
+    Schedules,
     /// Executions of a definition.
     Runs,
     /// Steps of a run that workers execute.
@@ -39,6 +42,7 @@ enum Tag {
 /// All operations.
 pub(crate) type Operations = (
     definitions::Definitions,
+    schedules::Schedules,
     runs::Runs,
     tasks::Tasks,
     dead_letters::DeadLetters,
@@ -51,6 +55,7 @@ pub(crate) type Operations = (
 pub(crate) fn service() -> OpenApiService<Operations, ()> {
     let operations = (
         definitions::Definitions,
+        schedules::Schedules,
         runs::Runs,
         tasks::Tasks,
         dead_letters::DeadLetters,

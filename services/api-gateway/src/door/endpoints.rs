@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_secs(25);
 const TIMEOUT_HEADER: &str = "Kintsugi-Timeout";
 
 /// Name, subject, concurrency, and what it is for.
-const ENDPOINTS: [(&str, &str, usize, &str); 11] = [
+const ENDPOINTS: [(&str, &str, usize, &str); 13] = [
     ("define", "kintsugi.api.define", 16, "register a definition; payload: YAML or JSON"),
     ("start", "kintsugi.api.start.*.*", STARTS_MAX, "start a run; payload: its input as JSON"),
     ("run", "kintsugi.api.run.*.*", RUNS_MAX, "start a run and wait for its result"),
@@ -37,6 +37,8 @@ const ENDPOINTS: [(&str, &str, usize, &str); 11] = [
     ("list", "kintsugi.api.list", 64, "list runs; payload: nothing, or JSON that restricts it"),
     ("definitions", "kintsugi.api.definitions", 64, "list definitions; payload as for list"),
     ("retire", "kintsugi.api.retire", 16, "retire a definition; payload: namespace/name:version"),
+    ("schedules", "kintsugi.api.schedules", 64, "list schedules; payload as for list"),
+    ("schedule", "kintsugi.api.schedule.*", 16, "get, pause, resume; payload: namespace/name"),
 ];
 
 /// Registers the gateway and its endpoints.
@@ -105,6 +107,8 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
             ops::runs::list(app, &filter, page).await?.to_json_string()
         }
         "definitions" => definitions(app, &bytes).await?,
+        "schedules" => schedules(app, &bytes).await?,
+        "schedule" => schedule(app, &subject, &bytes).await?,
         "retire" => {
             let payload::Named { id } = payload::with_id(&bytes)?;
             ops::retire::retire(app, &DefinitionRef::parse(&id)?).await?.to_json_string()
@@ -146,7 +150,30 @@ async fn signal_to(
     Ok(ops::signals::signal(app, &ops::run_id(run)?, event).await?.to_json_string())
 }
 
-async fn definitions(app: &App, bytes: &[u8]) -> Result<String, Problem> {
+async fn schedules(app: &App, bytes: &[u8]) -> Result<String, Problem> {
+    let list = by_namespace(bytes, "schedules")?;
+    let page = ops::page(list.limit, list.cursor)?;
+    let page = ops::schedules::list(app, list.namespace.as_deref(), page).await?;
+    Ok(page.to_json_string())
+}
+
+async fn schedule(app: &App, subject: &str, bytes: &[u8]) -> Result<String, Problem> {
+    let payload::Named { id } = payload::with_id(bytes)?;
+    let (namespace, name) = id.split_once('/').unwrap_or(("", &id));
+    let shown = match subject.rsplit('.').next() {
+        Some("get") => ops::schedules::get(app, namespace, name).await?,
+        Some("pause") => ops::schedules::pause(app, namespace, name, true).await?,
+        Some("resume") => ops::schedules::pause(app, namespace, name, false).await?,
+        _ => {
+            let title = "the subject must be kintsugi.api.schedule.<get, pause or resume>";
+            return Err(Problem::bad_request("malformed_subject", title));
+        }
+    };
+    Ok(shown.to_json_string())
+}
+
+/// What restricts a list that only a namespace restricts.
+fn by_namespace(bytes: &[u8], of: &str) -> Result<payload::List, Problem> {
     let list = payload::list(bytes)?;
     let others = [
         ("status", &list.status),
@@ -156,10 +183,15 @@ async fn definitions(app: &App, bytes: &[u8]) -> Result<String, Problem> {
     ];
     for (name, given) in others {
         if given.is_some() {
-            let title = format!("a list of definitions has no `{name}`");
+            let title = format!("a list of {of} has no `{name}`");
             return Err(Problem::unprocessable("invalid_body", title));
         }
     }
+    Ok(list)
+}
+
+async fn definitions(app: &App, bytes: &[u8]) -> Result<String, Problem> {
+    let list = by_namespace(bytes, "definitions")?;
     let page = ops::page(list.limit, list.cursor)?;
     let page = ops::definitions::list(app, list.namespace.as_deref(), page).await?;
     Ok(page.to_json_string())

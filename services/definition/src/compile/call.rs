@@ -112,7 +112,7 @@ impl<'a> Compiler<'a> {
         with: Option<Template>,
         deferred: Vec<Deferred>,
     ) -> Kind {
-        let mut own = self.settings(task.at("metadata"), self.defaults.clone());
+        let mut own = self.settings(task.at("metadata"), self.defaults.clone(), &[]);
         if self.retrying > 0 && !own.states_retry {
             own.policy.retry = RetryPolicy::none();
         }

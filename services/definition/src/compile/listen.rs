@@ -35,7 +35,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn read(&mut self, tree: &'a Tree, pointer: &str) -> Option<Read> {
+    pub(super) fn read(&mut self, tree: &'a Tree, pointer: &str) -> Option<Read> {
         match tree.as_str() {
             Some("data") => Some(Read::Data),
             Some("envelope") => Some(Read::Envelope),

@@ -26,16 +26,18 @@ impl Default for Defaults {
 }
 
 impl<'a> Compiler<'a> {
-    /// The settings in `metadata`, on top of `base`.
+    /// The settings in `metadata`, on top of `base`. What is known `elsewhere` is read there.
     pub(super) fn settings(
         &mut self,
         metadata: Option<(&'a Tree, String)>,
         base: Defaults,
+        elsewhere: &[&str],
     ) -> Defaults {
         let mut all = Defaults { states_retry: false, ..base };
         let fields = metadata.and_then(|(tree, at)| self.object(tree, &at, "`metadata`"));
         let own = fields.and_then(|fields| fields.at(OURS));
         let known = ["queue", "retry", "start_to_close", "crashes_max", "when_exhausted"];
+        let known = [&known, elsewhere].concat();
         let own = own.and_then(|(tree, at)| self.fields(tree, &at, "`metadata.kintsugi`", &known));
         let Some(own) = own else { return all };
         let keys: Vec<_> = own.entries.iter().map(|entry| format!("`{}`", entry.key)).collect();

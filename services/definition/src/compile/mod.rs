@@ -21,6 +21,7 @@ mod resource;
 mod retry;
 mod run;
 mod run_workflow;
+mod schedule;
 mod schema;
 mod task;
 mod template;
@@ -30,7 +31,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kintsugi_core::{Expr, Kind, List, ListId, Node, NodeId, Program, Template};
+use kintsugi_core::{Expr, Kind, List, ListId, Node, NodeId, Program, Schedule, Template};
 use kintsugi_jq::Toolbox;
 use kintsugi_lint::Place;
 use serde_json::Value;
@@ -55,6 +56,7 @@ pub(crate) enum Outcome {
 /// A program, and what was learnt on the way.
 pub(crate) struct Made {
     pub(crate) program: Program,
+    pub(crate) schedule: Option<Schedule>,
     pub(crate) warnings: Vec<Problem>,
     pub(crate) portability: Vec<Problem>,
     /// The resources that it was made from.
@@ -80,8 +82,8 @@ pub(crate) fn program(
     let mut warnings = compiler.warnings;
     warnings.extend(kintsugi_lint::check(&program, &compiler.places));
     let (warnings, portability) = (Problems::of(warnings).0, Problems::of(compiler.portability).0);
-    let resources = resources.only(&compiler.resources_used);
-    Ok(Outcome::Made(Box::new(Made { program, warnings, portability, resources })))
+    let (schedule, resources) = (compiler.schedule, resources.only(&compiler.resources_used));
+    Ok(Outcome::Made(Box::new(Made { program, schedule, warnings, portability, resources })))
 }
 
 /// A part of `use` by name.
@@ -132,6 +134,8 @@ struct Compiler<'a> {
     /// Reusable parts that something refers to; the others are checked in the end.
     used: BTreeSet<String>,
     defaults: Defaults,
+    /// When the document starts runs by itself.
+    schedule: Option<Schedule>,
     /// Loop and catch variables that are in scope.
     scope: Vec<String>,
     /// How many bodies of a `try` with `catch.retry` enclose the task.
@@ -182,6 +186,7 @@ impl<'a> Compiler<'a> {
             arguments: None,
             used: BTreeSet::new(),
             defaults: Defaults::default(),
+            schedule: None,
             scope: Vec::new(),
             retrying: 0,
             inlining: Vec::new(),

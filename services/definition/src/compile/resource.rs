@@ -2,9 +2,8 @@
 
 use super::Compiler;
 use super::template::inside;
-use crate::resource::{self, Resource};
-use crate::source::{Mark, Node, Tree};
-use crate::{Need, Problem, ResourceKind};
+use crate::source::{Mark, Node, Tree, unfit};
+use crate::{Need, Problem, Resource, ResourceKind};
 
 impl<'a> Compiler<'a> {
     /// What stands at `uri`; none: it is needed first, or there is a problem with it, which is told.
@@ -15,7 +14,7 @@ impl<'a> Compiler<'a> {
         mark: Mark,
         pointer: &str,
     ) -> Option<&'a Resource> {
-        if let Some(why) = resource::unfit(uri) {
+        if let Some(why) = unfit(uri) {
             self.problem(Problem::new("invalid-uri", mark, why).at(pointer));
             return None;
         }

@@ -7,8 +7,8 @@ use kintsugi_core::Schema;
 use serde_json::{Value, json};
 
 use super::Compiler;
-use crate::resource::unfit;
 use crate::schema::{self, Refusal};
+use crate::source::unfit;
 use crate::source::{self, Mark, Tree};
 use crate::{Problem, ResourceKind};
 

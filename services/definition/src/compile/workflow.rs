@@ -47,10 +47,7 @@ impl<'a> Compiler<'a> {
         let definition = self.document(&fields);
         self.evaluate(&fields);
         self.uses(&fields);
-        if let Some(entry) = fields.entry("schedule") {
-            let hint = "start runs through the API or NATS";
-            self.unsupported(entry.mark, "/schedule", "`schedule`", hint);
-        }
+        self.schedule = self.schedule(&fields);
         let (input_schema, input_from) = self.input(&fields);
         let body = self.required(&fields, "do", "a workflow");
         let body = body.map(|(tree, at)| self.list(tree, &at, "`do`"));
@@ -121,7 +118,7 @@ impl<'a> Compiler<'a> {
         if let Some((tree, at)) = fields.at("tags") {
             self.object(tree, &at, "`tags`");
         }
-        self.defaults = self.settings(fields.at("metadata"), Defaults::default());
+        self.defaults = self.settings(fields.at("metadata"), Defaults::default(), &["schedule"]);
         Some(DefinitionRef { namespace: namespace?, name: name?, version: version? })
     }
 

@@ -7,6 +7,7 @@ mod dead_letters;
 mod definitions;
 mod requests;
 mod runs;
+mod schedules;
 mod signals;
 mod system;
 mod tasks;
@@ -21,6 +22,7 @@ pub use runs::{
     Accepted, HistoryEntry, HistoryPage, ParentRun, Run, RunError, RunPage, RunResult, RunStatus,
     RunSummary, Started,
 };
+pub use schedules::{Schedule, SchedulePage};
 pub use signals::{SignalRequest, Signalled};
 pub use system::{
     Check, Health, LifeEvent, Recovery, RecoveryPage, ServiceInstance, Worker, WorkerLease,

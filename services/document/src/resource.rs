@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::source::Mark;
+use crate::Mark;
 
 /// What a resource is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -106,16 +106,21 @@ impl Resources {
         self.iter().map(|resource| resource.content.len()).sum()
     }
 
-    pub(crate) fn get(&self, uri: &str) -> Option<&Resource> {
+    /// What stands at `uri`.
+    #[must_use]
+    pub fn get(&self, uri: &str) -> Option<&Resource> {
         self.got.get(uri)
     }
 
-    pub(crate) fn failure(&self, uri: &str) -> Option<&str> {
+    /// Why there is nothing from `uri`.
+    #[must_use]
+    pub fn failure(&self, uri: &str) -> Option<&str> {
         self.failed.get(uri).map(String::as_str)
     }
 
     /// Only those of `uris`.
-    pub(crate) fn only<'u>(&self, uris: impl IntoIterator<Item = &'u String>) -> Self {
+    #[must_use]
+    pub fn only<'u>(&self, uris: impl IntoIterator<Item = &'u String>) -> Self {
         let found = uris.into_iter().filter_map(|uri| self.got.get_key_value(uri));
         let got = found.map(|(uri, resource)| (uri.clone(), resource.clone())).collect();
         Self { got, failed: BTreeMap::new() }
@@ -138,14 +143,17 @@ impl<'de> Deserialize<'de> for Resources {
 }
 
 impl Need {
-    pub(crate) fn new(uri: &str, kind: ResourceKind, mark: Mark, pointer: &str) -> Self {
+    /// A need whose first reference is at `mark`.
+    #[must_use]
+    pub fn new(uri: &str, kind: ResourceKind, mark: Mark, pointer: &str) -> Self {
         let Mark { line, column } = mark;
         Self { uri: uri.to_owned(), kind, line, column, pointer: pointer.to_owned() }
     }
 }
 
 /// Why `uri` cannot be a resource's; none: it can.
-pub(crate) fn unfit(uri: &str) -> Option<&'static str> {
+#[must_use]
+pub fn unfit(uri: &str) -> Option<&'static str> {
     let rest = ["https://", "http://", "file:///"].into_iter().find_map(|s| uri.strip_prefix(s));
     match rest {
         None => Some("a resource has an absolute URI: https://…, http://… or file:///…"),

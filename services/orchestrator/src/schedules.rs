@@ -1,0 +1,244 @@
+//! Starts the runs of schedules.
+//!
+//! Every orchestrator looks; whoever moves the row on first has started the run, in the same
+//! transaction. The run has an id that follows from its due time, and its row is due at once: killed
+//! before the start is published, the retry engine finds it like any other.
+
+use std::{collections::HashMap, time::Duration};
+
+use futures::StreamExt;
+use kintsugi_core::{Input, RunId, RunState, Schedule, Status, Timestamp, partition_of};
+use kintsugi_entities::{NewRun, ScheduleRow, ScheduleStep};
+use kintsugi_nats::{RunInput, WakeHint};
+use kintsugi_runtime::{Deps, Part, Shutdown, now};
+use kintsugi_schedule::{Last, Plan, decide, run_id, start_at};
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, error, warn};
+
+use crate::Error;
+
+/// The longest between two looks: a hint of something earlier may be lost.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The shortest between two looks that hints ask for: most are of runs, not of schedules.
+const GAP: Duration = Duration::from_millis(500);
+
+/// How soon a round that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// How soon it is looked at again whether the run before has ended: at first, and at last.
+const WAIT: (Duration, Duration) = (Duration::from_millis(200), LOOK);
+
+/// How long a schedule that cannot be read or started is left alone.
+const ASIDE: Duration = Duration::from_secs(60);
+
+/// Due schedules that one round takes.
+const BATCH: usize = 100;
+
+/// Sleeps until the earliest due time, a hint or the next look, whichever comes first.
+pub(crate) async fn run(deps: Deps, part: Part, shutdown: Shutdown) {
+    let mut schedules = Schedules { deps, waiting: HashMap::new(), soonest: None };
+    let mut hints = schedules.hints().await;
+    let (mut next, mut looked) = (Instant::now(), Instant::now());
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = sleep_until(next) => {
+                looked = Instant::now();
+                let done = schedules.round().await;
+                part.trouble(done.as_ref().err().map(ToString::to_string));
+                next = Instant::now() + match done {
+                    Ok(pause) => pause.min(LOOK),
+                    Err(error) => {
+                        let error = &error as &dyn std::error::Error;
+                        warn!(error, "schedules were not looked at; will try again");
+                        AGAIN
+                    }
+                };
+            }
+            hint = hints.next() => match hint {
+                Some(hint) => {
+                    let pause = Duration::from_millis(Timestamp(hint.at).since(now())).min(LOOK);
+                    next = next.min((Instant::now() + pause).max(looked + GAP));
+                }
+                None => {
+                    tokio::time::sleep(AGAIN).await;
+                    hints = schedules.hints().await;
+                }
+            },
+        }
+    }
+}
+
+/// A due time that waits for the run before, or for better times.
+struct Waiting {
+    due: Option<i64>,
+    since: Instant,
+    look: Instant,
+}
+
+struct Schedules {
+    deps: Deps,
+    waiting: HashMap<String, Waiting>,
+    /// The earliest time that this round moved a schedule on to.
+    soonest: Option<i64>,
+}
+
+impl Schedules {
+    async fn hints(&self) -> futures::stream::BoxStream<'static, WakeHint> {
+        match self.deps.bus.wake_hints().await {
+            Ok(hints) => hints.boxed(),
+            Err(error) => {
+                debug!(error = &error as &dyn std::error::Error, "no hints; looking only");
+                futures::stream::pending().boxed()
+            }
+        }
+    }
+
+    /// Looks at every schedule whose time has come, and gives how long nothing else is due.
+    async fn round(&mut self) -> Result<Duration, Error> {
+        let (time, instant) = (now(), Instant::now());
+        let limit = BATCH + self.waiting.len();
+        let rows = self.deps.store.schedules_next(u32::try_from(limit).unwrap_or(u32::MAX)).await?;
+        let full = rows.len() == limit;
+        let is_due = |row: &ScheduleRow| row.next_at.is_some_and(|at| at <= time.0);
+        let (due, ahead): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_due);
+        let now_due: HashMap<&str, _> = due.iter().map(|row| (&*row.id, row.due_at)).collect();
+        self.waiting.retain(|id, one| now_due.get(&**id) == Some(&one.due));
+        let look = |row: &&ScheduleRow| self.waiting.get(&row.id).is_none_or(|w| w.look <= instant);
+        let due: Vec<ScheduleRow> = due.iter().filter(look).cloned().collect();
+        let runs: Vec<RunId> = due.iter().filter_map(|row| row.last_run.clone()).collect();
+        self.soonest = None;
+        let standing = self.deps.store.runs_standing(&runs).await?;
+        for row in due {
+            let last = row.last_run.as_ref().and_then(|run| standing.get(run)).copied();
+            match self.look(&row, last, now()).await {
+                Ok(()) => {}
+                Err(Error::Store(error)) if !error.is_transient() => {
+                    let error = &error as &dyn std::error::Error;
+                    error!(schedule = row.id, error, "a schedule's run was refused");
+                    self.aside(&row);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if full && ahead.is_empty() {
+            return Ok(Duration::from_millis(1));
+        }
+        let ahead = ahead.first().and_then(|row| row.next_at);
+        let next = ahead.into_iter().chain(self.soonest).min().unwrap_or(i64::MAX);
+        let next = Duration::from_millis(Timestamp(next).since(now()).max(1));
+        let waits = self.waiting.values().map(|one| one.look.duration_since(instant));
+        Ok(waits.fold(next, Duration::min).max(Duration::from_millis(1)))
+    }
+
+    async fn look(
+        &mut self,
+        row: &ScheduleRow,
+        last: Option<(Status, Option<i64>)>,
+        time: Timestamp,
+    ) -> Result<(), Error> {
+        let schedule = match serde_json::from_slice::<Schedule>(&row.schedule) {
+            Ok(schedule) => schedule,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                error!(schedule = row.id, error, "a stored schedule cannot be read");
+                self.aside(row);
+                return Ok(());
+            }
+        };
+        let last = match last {
+            None => Last::None,
+            Some((status, ended_at)) if status.is_terminal() => {
+                Last::Ended(Timestamp(ended_at.unwrap_or(time.0)))
+            }
+            Some(_) => Last::Open,
+        };
+        let due = Timestamp(row.due_at.unwrap_or(time.0));
+        match decide(&schedule, due, last, time) {
+            Plan::Wait { cancel } => {
+                self.wait(row);
+                if let (true, Some(run)) = (cancel, &row.last_run) {
+                    let reason = Some("the next run of its schedule is due".to_owned());
+                    let input = RunInput { run: run.clone(), input: Input::Cancel { reason } };
+                    self.deps.bus.publish_inputs(vec![input], self.deps.partitions).await?;
+                }
+                Ok(())
+            }
+            Plan::Go { starts, skipped, why, next } => {
+                let runs = starts.iter().map(|due| (self.run(row, &schedule, *due, time), due.0));
+                let step = ScheduleStep {
+                    id: row.id.clone(),
+                    revision: row.revision,
+                    due_at: next.map(|at| at.0),
+                    next_at: next.map(|at| start_at(&row.id, &schedule, at).0),
+                    runs: runs.collect(),
+                    skipped: i64::try_from(skipped).unwrap_or(i64::MAX),
+                    skipped_why: why.map(|why| (why.as_str().to_owned(), time.0)),
+                };
+                self.step(row, step).await
+            }
+        }
+    }
+
+    async fn step(&mut self, row: &ScheduleRow, step: ScheduleStep) -> Result<(), Error> {
+        self.waiting.remove(&row.id);
+        if !self.deps.store.schedule_step(&step).await? {
+            debug!(schedule = row.id, "another one moved the schedule on");
+            self.soonest = Some(0);
+            return Ok(());
+        }
+        self.soonest = self.soonest.into_iter().chain(step.next_at).min();
+        let (started, skipped) = (step.runs.len(), step.skipped);
+        debug!(schedule = row.id, definition = row.definition, started, skipped, "a due time came");
+        if step.runs.is_empty() {
+            return Ok(());
+        }
+        let inputs =
+            step.runs.into_iter().map(|(run, _)| RunInput { run: run.id, input: Input::Start });
+        if let Err(error) =
+            self.deps.bus.publish_inputs(inputs.collect(), self.deps.partitions).await
+        {
+            let error = &error as &dyn std::error::Error;
+            warn!(error, "starts were not published; the retry engine will find the runs");
+        }
+        Ok(())
+    }
+
+    fn run(
+        &self,
+        row: &ScheduleRow,
+        schedule: &Schedule,
+        due: Timestamp,
+        time: Timestamp,
+    ) -> NewRun {
+        let id = run_id(&row.id, due);
+        let state = RunState::new(schedule.input.clone(), time);
+        NewRun {
+            definition: row.definition.clone(),
+            partition: partition_of(&id, self.deps.partitions),
+            id,
+            state: serde_json::to_vec(&state).unwrap_or_default(),
+            created_at: time.0,
+            parent: None,
+            start_key: None,
+            request_digest: "schedule".to_owned(),
+            trace_parent: None,
+        }
+    }
+
+    /// Looks again soon at first, and ever less often the longer it takes.
+    fn wait(&mut self, row: &ScheduleRow) {
+        let now = Instant::now();
+        let (first, last) = WAIT;
+        let one = self.waiting.entry(row.id.clone());
+        let one = one.or_insert(Waiting { due: row.due_at, since: now, look: now });
+        one.look = now + (now.duration_since(one.since) / 8).clamp(first, last);
+    }
+
+    fn aside(&mut self, row: &ScheduleRow) {
+        let now = Instant::now();
+        let one = Waiting { due: row.due_at, since: now, look: now + ASIDE };
+        self.waiting.insert(row.id.clone(), one);
+    }
+}

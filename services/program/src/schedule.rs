@@ -1,0 +1,63 @@
+//! When a definition starts runs by itself.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// `schedule`, compiled, with what `document.metadata.kintsugi.schedule` says about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// What starts a run.
+    pub trigger: Trigger,
+    /// IANA name of the time zone in which a cron expression is read.
+    pub time_zone: String,
+    /// What happens at a due time while the run before is open.
+    pub overlap: Overlap,
+    /// What becomes of due times that passed while nobody was there.
+    pub catch_up: CatchUp,
+    /// Up to so many milliseconds are added to a due time, so that not all start at once.
+    pub jitter_ms: u64,
+    /// It begins paused.
+    pub paused: bool,
+    /// The input of each run.
+    pub input: Value,
+}
+
+/// What starts a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// Each interval, in milliseconds.
+    Every(u64),
+    /// Each time that a cron expression of five fields matches.
+    Cron(String),
+    /// At once, and then again so many milliseconds after each run's end.
+    After(u64),
+}
+
+/// What happens at a due time while the run before is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overlap {
+    /// No run is started.
+    #[default]
+    Skip,
+    /// A run is started all the same.
+    Allow,
+    /// One run is started when the other has ended.
+    Buffer,
+    /// The other is cancelled, and one run is started when it has ended.
+    Cancel,
+}
+
+/// What becomes of due times that passed while nobody was there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CatchUp {
+    /// One run, for the last of them.
+    #[default]
+    Once,
+    /// No run.
+    None,
+    /// A run for each, up to a limit.
+    All,
+}
