@@ -14,6 +14,7 @@ use async_nats::{
 use kintsugi_core::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::watch;
+use tokio_util::sync::DropGuard;
 use tracing::{info, warn};
 
 use crate::{Error, Options, incarnation::Connection, reconnect};
@@ -41,6 +42,8 @@ pub struct Bus {
     pub(crate) connections: watch::Receiver<u64>,
     /// When the broker of the latest connection began.
     pub(crate) began: Arc<Mutex<Option<(Connection, Timestamp)>>>,
+    /// Ends what works for the bus beside it when nobody else uses it any more.
+    pub(crate) _used: Option<Arc<DropGuard>>,
     /// Changes when messages were dropped because their reader was too slow.
     pub(crate) dropped: watch::Receiver<u64>,
 }
@@ -84,7 +87,7 @@ impl Bus {
             .timeout(ANSWER_TIMEOUT)
             .max_ack_inflight(UNACKED_MAX)
             .build(client.clone());
-        let bus = Self { client, js, connections, began: Arc::default(), dropped };
+        let bus = Self { client, js, connections, began: Arc::default(), _used: None, dropped };
         if !bus.connected_within(options.wait).await {
             let action = "connect to the broker";
             // The client tells no more of a failed attempt than its kind, so one more is made for the cause.
@@ -95,8 +98,7 @@ impl Bus {
             let reason = reason.unwrap_or_else(|| "it does not answer".to_owned());
             return Err(Error::unavailable(action, reason));
         }
-        bus.look_at_each_connection();
-        Ok(bus)
+        Ok(bus.look_at_each_connection())
     }
 
     /// Whether the connection is up, as far as is known.

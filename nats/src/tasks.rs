@@ -34,19 +34,16 @@ impl TaskConsumer {
     /// late is given by the next call, so dropping the consumer itself is what lets go.
     pub async fn next(&mut self, max: usize) -> Vec<TaskDelivery> {
         let messages = self.0.next(max).await;
-        let (bus, client) = (self.0.bus(), self.0.client());
-        let mut deliveries = Vec::with_capacity(messages.len());
-        for (message, meta) in messages {
-            deliveries.push(TaskDelivery {
-                message: decode_task(&message.payload),
-                delivered: meta.delivered,
-                is_certain: bus.is_younger_than_the_broker(meta.at).await,
-                stream_seq: meta.stream_seq,
-                published_at: meta.at,
-                acker: Acker::new(client.clone(), &message),
-            });
-        }
-        deliveries
+        let (client, began) = (self.0.client(), self.0.bus().broker_began_or_ever().await);
+        let deliveries = messages.into_iter().map(|(message, meta)| TaskDelivery {
+            message: decode_task(&message.payload),
+            delivered: meta.delivered,
+            is_certain: meta.at > began,
+            stream_seq: meta.stream_seq,
+            published_at: meta.at,
+            acker: Acker::new(client.clone(), &message),
+        });
+        deliveries.collect()
     }
 }
 

@@ -5,7 +5,7 @@ use opentelemetry::Value;
 
 use super::{
     Maker,
-    text::{cause_name, last_segment, number, set_error, text, text_of},
+    text::{last_segment, number, set_error, text, text_of},
 };
 use crate::{
     SpanEvent, SpanKind, SpanRecord,
@@ -88,7 +88,7 @@ impl Maker<'_> {
     }
 
     pub(super) fn lost(&mut self, task: u64, at: Timestamp, takeover: Takeover) {
-        let cause = cause_name(takeover.cause);
+        let cause = takeover.cause.as_str();
         if let Some(attempt) = self.index.attempts.get_mut(&task) {
             attempt.worker = takeover.worker.clone().or(attempt.worker.take());
         }
@@ -114,7 +114,7 @@ impl Maker<'_> {
         span.attributes.extend([
             (field::TASK_ID, self.task(task)),
             (field::TASK_EPOCH, number(lost.epoch)),
-            (field::LOSS_CAUSE, text(cause_name(lost.cause))),
+            (field::LOSS_CAUSE, text(lost.cause.as_str())),
         ]);
         if let Some(worker) = &lost.worker {
             span.attributes.push((field::WORKER, text(worker)));

@@ -1,6 +1,6 @@
 //! Values and words of spans.
 
-use kintsugi_core::{Error, LossCause, Timestamp};
+use kintsugi_core::{Error, Timestamp};
 use opentelemetry::Value;
 
 use crate::{SpanEvent, SpanRecord, field};
@@ -26,18 +26,6 @@ pub(super) fn text_of(error: &Error) -> String {
 /// Types of errors are URIs; their last segment is what differs.
 pub(super) fn last_segment(uri: &str) -> &str {
     uri.rsplit('/').next().filter(|segment| !segment.is_empty()).unwrap_or(uri)
-}
-
-pub(super) fn cause_name(cause: LossCause) -> &'static str {
-    match cause {
-        LossCause::WorkerDead => "worker_dead",
-        LossCause::WorkerFrozen => "worker_frozen",
-        LossCause::LeaseDropped => "lease_dropped",
-        LossCause::Redelivered => "redelivered",
-        LossCause::Undeliverable => "undeliverable",
-        LossCause::MessageLost => "message_lost",
-        LossCause::BrokerRestarted => "broker_restarted",
-    }
 }
 
 pub(super) fn short(text: &str) -> String {

@@ -124,6 +124,20 @@ impl LossCause {
     pub fn is_crash(self) -> bool {
         matches!(self, Self::WorkerDead | Self::WorkerFrozen | Self::Redelivered)
     }
+
+    /// As it is written on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WorkerDead => "worker_dead",
+            Self::WorkerFrozen => "worker_frozen",
+            Self::LeaseDropped => "lease_dropped",
+            Self::Redelivered => "redelivered",
+            Self::Undeliverable => "undeliverable",
+            Self::MessageLost => "message_lost",
+            Self::BrokerRestarted => "broker_restarted",
+        }
+    }
 }
 
 /// Why a worker failed at a task.

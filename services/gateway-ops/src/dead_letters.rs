@@ -8,7 +8,6 @@ use serde_json::Value;
 use crate::{
     app::App,
     ask::time,
-    fold::cause_name,
     problem::Problem,
     requests,
     types::{DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven},
@@ -131,6 +130,6 @@ fn attempt(attempt: &FailedAttempt) -> DeadLetterAttempt {
         started_at: attempt.started_at.map(Timestamp::to_rfc3339),
         ended_at: attempt.ended_at.to_rfc3339(),
         error: attempt.error.as_ref().map(Into::into),
-        lost: attempt.lost.map(|cause| cause_name(cause).to_owned()),
+        lost: attempt.lost.map(|cause| cause.as_str().to_owned()),
     }
 }

@@ -11,7 +11,6 @@ use crate::{
 
 mod parts;
 
-pub(crate) use parts::cause_name;
 use parts::{attempt, began, dispatched, ended, held, over, overlay, worker_of};
 
 /// The tasks of a run, as far as its history was folded in.
@@ -102,7 +101,7 @@ impl Tasks {
                 self.with(*task, *epoch, |task, attempt| {
                     held(task, attempt, worker.as_deref(), None);
                     ended(attempt, AttemptStatus::Lost, at);
-                    attempt.cause = Some(cause_name(*cause).to_owned());
+                    attempt.cause = Some(cause.as_str().to_owned());
                     attempt.seen_at = Some(seen_at.to_rfc3339());
                     task.crashes += u32::from(cause.is_crash());
                     over(task, TaskStatus::Failed, at);

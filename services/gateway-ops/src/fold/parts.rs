@@ -1,6 +1,6 @@
 //! What the fold puts together: a task, an attempt, and what becomes of them.
 
-use kintsugi_core::{Input, LossCause, Phase, RunId, TaskState, Timestamp};
+use kintsugi_core::{Input, Phase, RunId, TaskState, Timestamp};
 
 use crate::types::{Attempt, AttemptStatus, Task, TaskStatus};
 
@@ -114,19 +114,6 @@ pub(super) fn began(input: &Input) -> Option<Timestamp> {
         Input::Started { at, .. } => Some(*at),
         Input::Completed { started_at, .. } | Input::Failed { started_at, .. } => *started_at,
         _ => None,
-    }
-}
-
-/// As it is written on the wire.
-pub(crate) fn cause_name(cause: LossCause) -> &'static str {
-    match cause {
-        LossCause::WorkerDead => "worker_dead",
-        LossCause::WorkerFrozen => "worker_frozen",
-        LossCause::LeaseDropped => "lease_dropped",
-        LossCause::Redelivered => "redelivered",
-        LossCause::Undeliverable => "undeliverable",
-        LossCause::MessageLost => "message_lost",
-        LossCause::BrokerRestarted => "broker_restarted",
     }
 }
 
