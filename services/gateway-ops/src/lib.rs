@@ -31,11 +31,11 @@ mod starts;
 mod stretch;
 pub mod system;
 pub mod tasks;
-pub mod types;
 mod watches;
 
 pub use app::App;
 pub use ask::{limit, no_run, page, run_id, wait};
 pub use config::{Config, ResourcesConfig};
 pub use kintsugi_egress::Error as FetcherError;
+pub use kintsugi_gateway_types as types;
 pub use problem::Problem;
