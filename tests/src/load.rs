@@ -255,6 +255,13 @@ impl Shared {
                 return Some(false);
             }
         }
+        // Of those whose answer was lost, too: they are in the database, and happen.
+        for asked in self.store.mail_overdue(i64::MAX, 10_000).await.ok()?.requests {
+            let Some(letter) = asked.strip_prefix("redrive:") else { continue };
+            if self.store.dead_letter_get(letter).await.ok()??.status == DeadLetterStatus::Open {
+                return Some(false);
+            }
+        }
         Some(true)
     }
 
