@@ -109,9 +109,10 @@ impl Peer {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The notifications among it that were taken, with whether `secret` signed them.
+    /// The notifications among it that came to `path`, with whether `secret` signed them. Others may
+    /// ask at a port that was somebody else's a moment ago.
     #[must_use]
-    pub fn told(&self, secret: &str) -> Vec<Told> {
+    pub fn told(&self, path: &str, secret: &str) -> Vec<Told> {
         let header =
             |request: &Request, name: &str| request.headers.get(name).cloned().unwrap_or_default();
         let told = |request: Request| {
@@ -122,7 +123,7 @@ impl Peer {
             let signed = header(&request, "webhook-signature") == format!("v1,{signature}");
             Told { id, signed, body: request.body }
         };
-        self.seen().into_iter().map(told).collect()
+        self.seen().into_iter().filter(|request| request.path == path).map(told).collect()
     }
 }
 

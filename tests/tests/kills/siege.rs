@@ -198,18 +198,22 @@ impl Siege {
         answers.accepted.extend(self.own.iter().cloned());
         let (store, hooks) = (&self.store, &self.hooks);
         let book = Book::read(store, &self.bus).await;
-        eventually("everyone was told", PATIENCE, || async {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
             let mut missing = Breaches::default();
-            Told::check(&hooks.told(SECRET), &book, &mut missing);
-            let pending = store.counts().await.ok()?.notifications_pending;
-            (missing.0.is_empty() && pending == 0).then_some(())
-        })
-        .await;
+            Told::check(&hooks.told("/hook", SECRET), &book, &mut missing);
+            let pending = store.counts().await.unwrap().notifications_pending;
+            if missing.0.is_empty() && pending == 0 {
+                break;
+            }
+            assert!(Instant::now() < deadline, "not told; {pending} pending: {missing:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         let ledger = Ledger::read(&self.ledger);
         let (checked, mut breaches) = check(&book);
         answers.check(&book, &mut breaches);
         ledger.check(&book, &mut breaches);
-        Told::check(&hooks.told(SECRET), &book, &mut breaches);
+        Told::check(&hooks.told("/hook", SECRET), &book, &mut breaches);
         for record in book.runs.values() {
             let name = record.definition.trim_end_matches(":1.0.0");
             let status = record.status.as_str();
