@@ -47,6 +47,9 @@ async fn postgres(url: &str, options: &Options) -> Result<Store, Error> {
         // The hot statements are few and look rows up by key: planning them anew for every batch
         // costs more than executing them.
         ("plan_cache_mode", "force_generic_plan".to_owned()),
+        // A plan that was made while a table was empty reads it from end to end, and is kept until the
+        // table is analyzed, a minute or more of heavy load later. Every hot statement has its index.
+        ("enable_seqscan", "off".to_owned()),
     ];
     connect
         .max_connections(options.pool_max)
