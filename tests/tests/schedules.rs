@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use kintsugi_entities::{Options, Store};
-use kintsugi_tests::{Client, Engine, Shape, check_promises, eventually, streams};
+use kintsugi_tests::{Client, Engine, Shape, check_promises, eventually};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -252,12 +251,9 @@ async fn suite(shape: Shape) {
     suite.after().await;
     suite.paused().await;
     suite.versions().await;
-    let store = Store::connect(&suite.engine.database_url(), &Options::default()).await.unwrap();
-    let bus = streams::bus(&suite.engine.nats_url()).await;
     suite.accepted.sort();
     suite.accepted.dedup();
-    let checked = check_promises(&store, &bus, &suite.accepted).await;
-    println!("{shape:?}: {checked:?}");
+    check_promises(&suite.engine, &suite.accepted).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,10 +19,11 @@ use std::{collections::BTreeMap, fmt};
 pub use answers::Answers;
 pub use book::{Book, Record};
 pub use executions::{Execution, Ledger};
-use kintsugi_entities::Store;
-use kintsugi_nats::Bus;
+use kintsugi_entities::{Options, Store};
 pub use owners::{Holdings, Owners, Unowned, unowned};
 pub use told::{Told, expected};
+
+use crate::{Engine, streams};
 
 /// A promise that was not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,13 +96,15 @@ pub fn check(book: &Book) -> (Checked, Breaches) {
     (checked, breaches)
 }
 
-/// Reads everything, checks it against what was accepted, and panics with every breach.
-pub async fn check_promises(store: &Store, bus: &Bus, accepted: &[String]) -> Checked {
-    let book = Book::read(store, bus).await;
+/// Reads everything that an engine stored, checks it against what was accepted, and panics with every
+/// breach; says what was checked.
+pub async fn check_promises(engine: &Engine, accepted: &[String]) {
+    let store = Store::connect(&engine.database_url(), &Options::default()).await.unwrap();
+    let book = Book::read(&store, &streams::bus(&engine.nats_url()).await).await;
     let (checked, mut breaches) = check(&book);
     let mut answers = Answers::default();
     answers.accepted.extend(accepted.iter().cloned());
     answers.check(&book, &mut breaches);
     breaches.none();
-    checked
+    println!("{:?}: {checked:?}", engine.shape);
 }

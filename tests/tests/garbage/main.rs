@@ -9,7 +9,6 @@ mod results;
 
 use std::time::Duration;
 
-use kintsugi_entities::{Options, Store};
 use kintsugi_nats::{Bus, stream};
 use kintsugi_tests::{
     Answer, Chance, Engine, Peer, Raw, Shape, check_promises, eventually, streams,
@@ -123,8 +122,6 @@ async fn garbage_is_refused_and_stops_nothing() {
     let text = metrics.as_str().unwrap();
     let counted = text.lines().find_map(|found| found.strip_prefix(&line)).unwrap();
     assert!(counted.parse::<usize>().unwrap() >= field.rejected, "{counted} of {}", field.rejected);
-    let url = field.engine.database_url();
-    let store = Store::connect(&url, &Options::default()).await.unwrap();
-    let checked = check_promises(&store, &field.bus, &field.accepted).await;
-    println!("{} messages put aside; {checked:?}", field.rejected);
+    println!("{} messages put aside", field.rejected);
+    check_promises(&field.engine, &field.accepted).await;
 }
