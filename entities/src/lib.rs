@@ -2,7 +2,7 @@
 //!
 //! One [`Store`] speaks to Postgres and to SQLite. Simple queries go through SeaORM's entities; the
 //! hot ones ([`Store::runs_create`], [`Store::runs_load`], [`Store::commit_batch`],
-//! [`Store::runs_due`]) are written by hand, since a statement a row is ten times too slow there.
+//! [`Store::due`]) are written by hand, since a statement a row is ten times too slow there.
 //!
 //! All ids are text, all times milliseconds since the Unix epoch, all payloads JSON bytes. This
 //! crate knows nothing of what the payloads mean.
@@ -14,6 +14,7 @@ mod definitions;
 mod definitions_resolve;
 mod definitions_schedule;
 mod detector;
+mod due;
 mod entity;
 mod error;
 mod mail;
@@ -33,6 +34,7 @@ mod store;
 mod url;
 
 pub use definitions_resolve::Resolved;
+pub use due::Due;
 pub use error::Error;
 #[cfg(feature = "testing")]
 pub use kintsugi_testing as testing;

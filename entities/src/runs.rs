@@ -2,7 +2,7 @@
 
 use kintsugi_core::RunId;
 use sea_orm::entity::prelude::*;
-use sea_orm::{ConnectionTrait, FromQueryResult, QueryOrder, QuerySelect};
+use sea_orm::{FromQueryResult, QueryOrder, QuerySelect};
 
 use crate::entity::run::COLUMNS;
 use crate::entity::{history, run};
@@ -84,62 +84,6 @@ impl Store {
             .await
             .map_err(Error::because("read a run's history"))?;
         Ok(rows.into_iter().map(history_row).collect())
-    }
-
-    /// The runs that must be told the time at `now`, longest due first: id, partition, due time.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not answer.
-    pub async fn runs_due(&self, now: i64, limit: u32) -> Result<Vec<(RunId, u16, i64)>, Error> {
-        #[derive(FromQueryResult)]
-        struct Due {
-            id: String,
-            partition: i32,
-            wake_at: i64,
-        }
-        let sql = match self.backend() {
-            Backend::Postgres => {
-                "SELECT id, partition, wake_at FROM runs WHERE wake_at <= $1
-                ORDER BY wake_at LIMIT $2"
-            }
-            Backend::Sqlite => {
-                "SELECT id, partition, wake_at FROM runs WHERE wake_at <= ?1
-                ORDER BY wake_at LIMIT ?2"
-            }
-        };
-        let statement = self.statement(sql, [now.into(), i64::from(limit).into()]);
-        let rows = Due::find_by_statement(statement)
-            .all(self.reader())
-            .await
-            .map_err(Error::because("find the runs that are due"))?;
-        rows.into_iter()
-            .map(|row| {
-                let partition = u16::try_from(row.partition)
-                    .map_err(|problem| Error::corrupt(format!("run {}", row.id), problem))?;
-                Ok((crate::row::run_id(&row.id)?, partition, row.wake_at))
-            })
-            .collect()
-    }
-
-    /// The earliest time after `after` at which a run must be told the time.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not answer.
-    pub async fn next_wake(&self, after: i64) -> Result<Option<i64>, Error> {
-        let because = Error::because("find the next wake-up");
-        let sql = match self.backend() {
-            Backend::Postgres => {
-                "SELECT wake_at FROM runs WHERE wake_at > $1 ORDER BY wake_at LIMIT 1"
-            }
-            Backend::Sqlite => {
-                "SELECT wake_at FROM runs WHERE wake_at > ?1 ORDER BY wake_at LIMIT 1"
-            }
-        };
-        let statement = self.statement(sql, [after.into()]);
-        let row = self.reader().query_one_raw(statement).await.map_err(&because)?;
-        row.map(|row| row.try_get("", "wake_at").map_err(&because)).transpose()
     }
 
     /// Runs that have not ended, by id, after `after`.

@@ -9,16 +9,13 @@ use tracing::warn;
 
 use crate::{
     Bus, Error,
-    pull::{Lost, Meta, Pull},
+    pull::{Lost, Meta, Pull, Rhythm},
     streams::nanos,
 };
 
-/// How often the broker says that a waiting consumer is still there.
-const HEARTBEAT: Duration = Duration::from_millis(500);
-
-/// How long the broker keeps a request for messages. Short, since a process that was frozen stays
+/// The broker keeps a request for messages a short time, since a process that was frozen stays
 /// connected, and whatever is sent to it is held up until someone notices.
-const EXPIRES: Duration = Duration::from_secs(1);
+const RHYTHM: Rhythm = Rhythm { expires: Duration::from_secs(1), heartbeat: None };
 
 /// A durable consumer. Deleted, or with its stream, it is made again as soon as that is possible.
 pub(crate) struct Durable {
@@ -151,7 +148,7 @@ impl Durable {
         let subject = format!("CONSUMER.CREATE.{stream}.{name}");
         let request = json!({ "stream_name": stream, "config": self.config });
         let _: Value = self.bus.api("make a consumer", stream, subject, &request).await?;
-        Pull::open(&self.bus, stream, name, (HEARTBEAT, EXPIRES)).await
+        Pull::open(&self.bus, stream, name, RHYTHM).await
     }
 }
 

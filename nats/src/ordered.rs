@@ -13,15 +13,13 @@ use tracing::{debug, warn};
 
 use crate::{
     Bus, Error,
-    pull::{Lost, Meta, Pull},
+    pull::{Lost, Meta, Pull, Rhythm},
     streams::nanos,
 };
 
-/// How often the broker says that the consumer is still there; silent for three, it is made anew.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-
-/// How long the broker keeps a request for messages before it has to be made again.
-const EXPIRES: Duration = Duration::from_secs(30);
+/// Requests for messages are kept long, and the broker says meanwhile that the consumer is there.
+const RHYTHM: Rhythm =
+    Rhythm { expires: Duration::from_secs(30), heartbeat: Some(Duration::from_secs(1)) };
 
 /// How many messages are asked for ahead. Enough to hide the way to the broker and back, few
 /// enough that messages of the largest size do not fill the memory.
@@ -196,7 +194,7 @@ impl Ordered {
         let request = json!({ "stream_name": self.stream, "config": config });
         let _: Value = self.bus.api("make a consumer", self.stream, subject, &request).await?;
         self.consumer_seq = 0;
-        self.pull = Some(Pull::open(&self.bus, self.stream, &name, (HEARTBEAT, EXPIRES)).await?);
+        self.pull = Some(Pull::open(&self.bus, self.stream, &name, RHYTHM).await?);
         Ok(())
     }
 }

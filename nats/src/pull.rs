@@ -25,20 +25,33 @@ pub(crate) struct Pull {
     inbox: String,
     messages: Subscriber,
     connections: watch::Receiver<u64>,
-    heartbeat: Duration,
-    expires: Duration,
+    rhythm: Rhythm,
     asked: usize,
     heard: Instant,
 }
 
+/// How often something is heard of an idle consumer that is still there.
+#[derive(Clone, Copy)]
+pub(crate) struct Rhythm {
+    /// How long the broker keeps a request for messages; then it says so, and is asked again.
+    pub(crate) expires: Duration,
+    /// How often it says meanwhile that it is there: at most half of `expires`. None: it need not.
+    pub(crate) heartbeat: Option<Duration>,
+}
+
+impl Rhythm {
+    /// Silent for so long, the consumer is lost.
+    fn silence(self) -> Duration {
+        self.heartbeat.map_or(self.expires * 2, |heartbeat| heartbeat * 3)
+    }
+}
+
 impl Pull {
-    /// A consumer that is silent for three times `heartbeat` is lost. The broker keeps a request
-    /// for messages for `expires` (at least twice `heartbeat`), then it is made again.
     pub(crate) async fn open(
         bus: &Bus,
         stream: &str,
         consumer: &str,
-        (heartbeat, expires): (Duration, Duration),
+        rhythm: Rhythm,
     ) -> Result<Self, Error> {
         let inbox = bus.client.new_inbox();
         let mut connections = bus.connections.clone();
@@ -51,8 +64,7 @@ impl Pull {
             inbox,
             messages,
             connections,
-            heartbeat,
-            expires,
+            rhythm,
             asked: 0,
             heard: Instant::now(),
         })
@@ -62,9 +74,9 @@ impl Pull {
     pub(crate) async fn next(&mut self, want: usize, low: usize) -> Result<Message, Lost> {
         loop {
             if self.asked < low.max(1) {
-                self.ask(want - self.asked.min(want), self.expires).await?;
+                self.ask(want - self.asked.min(want)).await?;
             }
-            let silent_at = self.heard + self.heartbeat * 3;
+            let silent_at = self.heard + self.rhythm.silence();
             tokio::select! {
                 biased;
                 message = self.messages.next() => {
@@ -114,9 +126,11 @@ impl Pull {
         Ok(found)
     }
 
-    async fn ask(&mut self, count: usize, expires: Duration) -> Result<(), Lost> {
-        let (expires, heartbeat) = (nanos(expires), nanos(self.heartbeat));
-        let body = json!({ "batch": count, "expires": expires, "idle_heartbeat": heartbeat });
+    async fn ask(&mut self, count: usize) -> Result<(), Lost> {
+        let mut body = json!({ "batch": count, "expires": nanos(self.rhythm.expires) });
+        if let Some(heartbeat) = self.rhythm.heartbeat {
+            body["idle_heartbeat"] = nanos(heartbeat).into();
+        }
         self.request(&body).await?;
         if self.asked == 0 {
             self.heard = Instant::now();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::{Stream, StreamExt};
 use kintsugi_core::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -151,6 +152,31 @@ impl Bus {
             }
         });
         futures::future::try_join_all(infos).await
+    }
+
+    /// Hints that a stream may be gone: one of them was deleted, or the connection is another one,
+    /// perhaps to another broker. Any may be lost.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub async fn stream_hints(&self) -> Result<impl Stream<Item = ()> + Send + 'static, Error> {
+        let mut connections = self.connections.clone();
+        connections.mark_unchanged();
+        let deleted = self.client.subscribe("$JS.EVENT.ADVISORY.STREAM.DELETED.>").await;
+        let deleted =
+            deleted.map_err(|error| Error::unavailable("listen for advisories", error))?;
+        let ours = deleted.filter(|message| {
+            let is_ours = ALL.iter().any(|name| message.subject.ends_with(&format!(".{name}")));
+            std::future::ready(is_ours)
+        });
+        Ok(futures::stream::unfold((ours, connections), |(mut ours, mut connections)| async {
+            tokio::select! {
+                deleted = ours.next() => deleted.map(|_| ()),
+                changed = connections.changed() => changed.ok(),
+            }
+            .map(|()| ((), (ours, connections)))
+        }))
     }
 
     /// When a stream was made, as [`StreamState::created`] says it; none: it is missing.

@@ -109,11 +109,13 @@ pub(crate) async fn what_waits_for_a_listen_is_parked_and_offered(store: Store) 
     let all: Vec<_> = waiting(&store, "a").await;
     assert_eq!(all.len(), 50);
     assert_eq!(store.mail_overdue(30, 9).await.unwrap().runs, [id("a")]);
+    assert!(store.due(0, 30, 9).await.unwrap().overdue);
     let keys = |keys: &[String]| keys.iter().map(|key| (id("a"), key.clone())).collect::<Vec<_>>();
     let parked = MailBatch { parked: keys(&all), ..MailBatch::default() };
     store.commit_batch(&with(parked)).await.unwrap();
     assert_eq!(waiting(&store, "a").await, [""; 0]);
     assert_eq!(store.mail_overdue(99, 9).await.unwrap().runs, []);
+    assert!(!store.due(0, 99, 9).await.unwrap().overdue);
     // What is taken in the same batch is not offered.
     let offered = MailBatch {
         taken: keys(&all[..1]),
@@ -137,6 +139,8 @@ pub(crate) async fn what_is_published_leaves_the_outbox_when_it_is_on_its_way(st
     let keys = store.mail_overdue(1_001, 9).await.unwrap().sent;
     assert_eq!(keys.len(), 2);
     assert_eq!(store.mail_overdue(1_000, 9).await.unwrap().sent, [""; 0]);
+    let overdue = async |before| store.due(0, before, 9).await.unwrap().overdue;
+    assert!(overdue(1_001).await && !overdue(1_000).await);
     assert_eq!(store.outbox_get(&keys).await.unwrap().len(), 2);
     let routed = [letter("b", "one", 1)];
     let sent = ["one".to_owned()];

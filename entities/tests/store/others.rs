@@ -38,6 +38,7 @@ pub(crate) async fn dead_letters_are_published_and_redriven(store: Store) {
     store.commit_batch(&first).await.unwrap();
     assert_eq!(store.dead_letter_get("a:3:2").await.unwrap().unwrap(), letters[2]);
     assert_eq!(store.dead_letters_unpublished(2).await.unwrap(), letters[..2]);
+    assert!(store.due(0, 0, 9).await.unwrap().overdue);
     let ids: Vec<_> = letters.iter().take(4).map(|it| it.id.clone()).collect();
     store.dead_letters_mark_published(&ids).await.unwrap();
     assert_eq!(store.dead_letters_unpublished(9).await.unwrap(), letters[4..]);

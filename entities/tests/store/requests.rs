@@ -29,6 +29,7 @@ pub(crate) async fn what_is_asked_is_kept_until_it_is_done(store: Store) {
         ..Batch::default()
     };
     store.commit_batch(&faulted).await.unwrap();
+    store.dead_letters_mark_published(std::slice::from_ref(&letter.id)).await.unwrap();
     assert_eq!(store.request_put(&cancel("a", "one"), None).await.unwrap(), None);
     let known = store.request_put(&cancel("a", "two"), None).await.unwrap();
     assert_eq!(known.as_deref(), Some(&b"one"[..]), "the first one stays");
@@ -40,6 +41,8 @@ pub(crate) async fn what_is_asked_is_kept_until_it_is_done(store: Store) {
     store.request_put(&redrive("c", "c:9:9"), None).await.unwrap();
 
     assert_eq!(store.mail_overdue(100, 9).await.unwrap().requests, [""; 0]);
+    let overdue = async |before| store.due(0, before, 9).await.unwrap().overdue;
+    assert!(overdue(101).await && !overdue(100).await);
     let ids = store.mail_overdue(101, 9).await.unwrap().requests;
     assert_eq!(ids.len(), 4, "{ids:?}");
     let mut open = store.requests_settle(&ids, 0).await.unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kintsugi_core::Status;
-use kintsugi_entities::{Created, NewRun, Page, RunFilter, Store};
+use kintsugi_entities::{Created, Due, NewRun, Page, RunFilter, Store};
 
 use crate::make::{batch, end, id, run, write};
 
@@ -38,14 +38,17 @@ pub(crate) async fn a_key_finds_the_run_that_has_it(store: Store) {
 pub(crate) async fn what_is_accepted_is_due_at_once(store: Store) {
     let later = NewRun { created_at: 5000, ..run("b") };
     store.runs_create(&[later, run("a")]).await.unwrap();
-    assert_eq!(store.next_wake(0).await.unwrap(), Some(1000));
-    assert_eq!(store.runs_due(999, 10).await.unwrap(), []);
-    assert_eq!(store.runs_due(1000, 10).await.unwrap(), [(id("a"), 3, 1000)]);
-    let due = store.runs_due(6000, 1).await.unwrap();
-    assert_eq!(due, [(id("a"), 3, 1000)], "the longest due first");
+    let due = |runs: &[&str], next| Due {
+        runs: runs.iter().map(|run| id(run)).collect(),
+        next,
+        overdue: false,
+    };
+    assert_eq!(store.due(999, 0, 10).await.unwrap(), due(&[], Some(1000)));
+    assert_eq!(store.due(1000, 0, 10).await.unwrap(), due(&["a"], Some(5000)));
+    assert_eq!(store.due(6000, 0, 1).await.unwrap(), due(&["a"], None), "the longest due first");
     let ended = end("a", 0, Status::Completed, 2000);
     store.commit_batch(&batch(vec![ended, write("b", 0)])).await.unwrap();
-    assert_eq!(store.next_wake(0).await.unwrap(), Some(9000));
+    assert_eq!(store.due(6000, 0, 9).await.unwrap(), due(&[], Some(9000)));
 }
 
 pub(crate) async fn many_at_once_and_twice_in_one_call(store: Store) {

@@ -88,7 +88,11 @@ pub(crate) async fn a_due_time_is_started_once(store: Store) {
     assert_eq!((moved.last_skipped.as_deref(), moved.last_skipped_at), (Some("missed"), Some(77)));
     let standing = store.runs_standing(&[id("a"), id("b"), id("c")]).await.unwrap();
     assert_eq!((standing.len(), standing[&id("a")]), (2, (Status::Pending, None)));
-    assert_eq!(store.runs_due(5_000, 10).await.unwrap().len(), 2, "pending runs are due at once");
+    assert_eq!(
+        store.due(5_000, 0, 10).await.unwrap().runs.len(),
+        2,
+        "pending runs are due at once"
+    );
 
     // Nothing to start, and no due time any more.
     let last = ScheduleStep { due_at: None, next_at: None, ..step(&moved, &[]) };

@@ -19,7 +19,8 @@ pub struct Config {
     /// How often every open run is compared with who holds what. Default: `30s`.
     #[serde(with = "humantime_serde")]
     pub audit_interval: Duration,
-    /// How often the broker's streams are looked at. Default: `1s`.
+    /// How often the broker's streams are looked at when no advisory of the broker tells of one that
+    /// was deleted. Default: `3s`.
     #[serde(with = "humantime_serde")]
     pub streams_interval: Duration,
 }
@@ -30,7 +31,7 @@ impl Default for Config {
             suspect_after: Duration::from_millis(500),
             ping_timeout: Duration::from_secs(1),
             audit_interval: Duration::from_secs(30),
-            streams_interval: Duration::from_secs(1),
+            streams_interval: Duration::from_secs(3),
         }
     }
 }

@@ -78,6 +78,7 @@ impl Service for FailureDetector {
         work.spawn(reconcile(audit, period, wake, part("audit"), shutdown.clone()));
         let streams = streams::Streams::new(deps.clone(), audit_now);
         let (period, wake) = (config.streams_interval, Waker::default());
+        work.spawn(streams::listen(deps.clone(), wake.clone(), shutdown.clone()));
         work.spawn(reconcile(streams, period, wake, part("streams"), shutdown.clone()));
         work.spawn(verify::run(deps, fleet, shutdown));
         work.join_all().await;

@@ -1,12 +1,16 @@
 //! The broker's streams: there, and the same as before?
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
+use futures::StreamExt;
 use kintsugi_entities::RecoveryRow;
-use kintsugi_runtime::{Deps, Reconciler, Waker, now};
-use tracing::{info, warn};
+use kintsugi_runtime::{Deps, Reconciler, Shutdown, Waker, now};
+use tracing::{debug, info, warn};
 
 use crate::Error;
+
+/// Before the next attempt at a subscription that failed.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Makes streams that are gone anew, and has every open run looked at when one was (promise P8).
 ///
@@ -22,6 +26,25 @@ impl Streams {
     pub(crate) fn new(deps: Deps, audit: Waker) -> Self {
         Self { deps, audit, known: None }
     }
+}
+
+/// Wakes `looker` as soon as a stream may be gone, until `shutdown`. It looks without that as well.
+pub(crate) async fn listen(deps: Deps, looker: Waker, shutdown: Shutdown) {
+    let work = async {
+        loop {
+            match deps.bus.stream_hints().await {
+                Ok(hints) => {
+                    let mut hints = std::pin::pin!(hints);
+                    while hints.next().await.is_some() {
+                        looker.wake();
+                    }
+                }
+                Err(error) => debug!(error = &error as &dyn std::error::Error, "no hints"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    shutdown.run_until_cancelled(work).await;
 }
 
 impl Reconciler for Streams {

@@ -14,7 +14,7 @@ use crate::sign;
 pub struct Config {
     /// Who is told. Default: nobody.
     pub webhooks: Vec<Webhook>,
-    /// How often the database is searched for what no lifecycle event told of. Default: `10s`.
+    /// How often the database is searched for what no lifecycle event told of. Default: `30s`.
     #[serde(with = "humantime_serde")]
     pub sweep_interval: Duration,
     /// How long a receiver may take to answer. Default: `10s`.
@@ -68,7 +68,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             webhooks: Vec::new(),
-            sweep_interval: Duration::from_secs(10),
+            sweep_interval: Duration::from_secs(30),
             timeout: Duration::from_secs(10),
             concurrency: 16,
             retry: Retry::default(),

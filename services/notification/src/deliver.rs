@@ -16,8 +16,8 @@ use crate::{
     target::{Target, Targets},
 };
 
-/// How often due notifications are looked for when nothing wakes the service.
-pub(crate) const PERIOD: Duration = Duration::from_secs(5);
+/// How often due notifications are looked for when nothing wakes the service: those of one that died.
+pub(crate) const PERIOD: Duration = Duration::from_secs(15);
 
 /// Due notifications that one round takes, for each that may be under way at once.
 const ROUNDS: u32 = 4;

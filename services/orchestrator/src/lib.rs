@@ -24,6 +24,8 @@ mod spans;
 mod unsaid;
 
 pub use config::Config;
+use std::time::Duration;
+
 use kintsugi_runtime::{Deps, Service, Shutdown};
 
 /// The name of the service.
@@ -51,6 +53,7 @@ pub struct Orchestrator {
 
 impl Service for Orchestrator {
     const NAME: &'static str = NAME;
+    const BEAT: Duration = Duration::from_millis(500);
     type Deps = Deps;
     type Config = Config;
     type Error = Error;
@@ -74,7 +77,7 @@ impl Service for Orchestrator {
         let router = router::run(self.deps.clone(), shares.clone(), shutdown.clone());
         let router = tokio::spawn(router);
         let part = self.deps.announce.part(NAME, "schedules");
-        let schedules = schedules::run(self.deps.clone(), part, shutdown.clone());
+        let schedules = schedules::run(self.deps.clone(), shares.clone(), part, shutdown.clone());
         let schedules = tokio::spawn(schedules);
         // On the heap: it is the largest part of the future that every role's start carries.
         Box::pin(lane::run(self.config, self.deps, shares, shutdown)).await;

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, collections::BTreeSet, time::Duration};
 use kintsugi_nats::ServiceBeat;
 use tokio::time::Instant;
 
-/// Silence after which an orchestrator is taken for dead: four beats.
+/// Silence after which an orchestrator is taken for dead: four of its beats.
 pub(crate) const SILENCE: Duration = Duration::from_secs(2);
 
 /// The orchestrators that were heard of.

@@ -17,6 +17,10 @@ use crate::{Error, membership::Members};
 /// is alone in its process with the only engine takes all at once.
 const LISTEN_FIRST: Duration = Duration::from_millis(1_200);
 
+/// Whose share has this partition does what one orchestrator is enough for. Two may believe so for a
+/// moment: what they do is fenced by rows, not by this.
+pub(crate) const FIRST: u16 = 0;
+
 /// Keeps the share that falls to this process, as the others come and go. Empty until it listened.
 pub(crate) fn watch(deps: Deps, shutdown: Shutdown) -> watch::Receiver<BTreeSet<u16>> {
     let all: BTreeSet<u16> =

@@ -1,6 +1,6 @@
 //! From published events to the runs that listen.
 //!
-//! One orchestrator at a time brings them. An event is kept in the inbox of each run that may want it,
+//! One orchestrator at a time brings them, so that runs hear of them in the order of the stream. An event is kept in the inbox of each run that may want it,
 //! in one transaction, before it is acknowledged; whether a run really wants it, its machine says.
 
 use std::{
@@ -15,7 +15,7 @@ use kintsugi_runtime::{Deps, Places, Shutdown, now};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use crate::Error;
+use crate::{Error, ownership::FIRST};
 
 /// Events that are brought to their runs at once.
 const BATCH: usize = 256;
@@ -25,10 +25,6 @@ const PAGE: u32 = 2_000;
 
 /// Before what failed is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// Who owns this partition brings the events: one alone, so that runs hear of them in the order of
-/// the stream.
-const ROUTED_BY: u16 = 0;
 
 /// How long what was asked for before the partition went may take to come.
 const LATE: Duration = Duration::from_millis(50);
@@ -41,7 +37,7 @@ pub(crate) async fn run(
 ) {
     let places = Places::default();
     loop {
-        let is_ours = async { shares.wait_for(|share| share.contains(&ROUTED_BY)).await.is_ok() };
+        let is_ours = async { shares.wait_for(|share| share.contains(&FIRST)).await.is_ok() };
         if shutdown.run_until_cancelled(is_ours).await != Some(true) {
             return;
         }
@@ -66,7 +62,7 @@ async fn bring_all(
         let batch = tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
-            Ok(_) = shares.wait_for(|share| !share.contains(&ROUTED_BY)) => break,
+            Ok(_) = shares.wait_for(|share| !share.contains(&FIRST)) => break,
             batch = consumer.next(BATCH) => batch,
         };
         let settled = match route(deps, places, &batch).await {

@@ -1,10 +1,13 @@
 //! Starts the runs of schedules.
 //!
-//! Every orchestrator looks; whoever moves the row on first has started the run, in the same
-//! transaction. The run has an id that follows from its due time, and its row is due at once: killed
+//! The orchestrator with the first partition looks. Whoever moves the row on has started the run, in
+//! the same transaction, so two that look do no harm. The run has an id that follows from its due time, and its row is due at once: killed
 //! before the start is published, the retry engine finds it like any other.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use futures::StreamExt;
 use kintsugi_core::{Input, RunId, RunState, Schedule, Status, Timestamp, partition_of};
@@ -12,10 +15,13 @@ use kintsugi_entities::{NewRun, ScheduleRow, ScheduleStep};
 use kintsugi_nats::{RunInput, WakeHint};
 use kintsugi_runtime::{Deps, Part, Shutdown, now};
 use kintsugi_schedule::{Last, Plan, decide, run_id, start_at};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 use tracing::{debug, error, warn};
 
-use crate::Error;
+use crate::{Error, ownership::FIRST};
 
 /// The longest between two looks: a hint of something earlier may be lost.
 const LOOK: Duration = Duration::from_secs(5);
@@ -35,14 +41,41 @@ const ASIDE: Duration = Duration::from_secs(60);
 /// Due schedules that one round takes.
 const BATCH: usize = 100;
 
+/// Starts what is due until `shutdown`, while `shares` has the first partition.
+pub(crate) async fn run(
+    deps: Deps,
+    mut shares: watch::Receiver<BTreeSet<u16>>,
+    part: Part,
+    shutdown: Shutdown,
+) {
+    loop {
+        let is_ours = async { shares.wait_for(|share| share.contains(&FIRST)).await.is_ok() };
+        if shutdown.run_until_cancelled(is_ours).await != Some(true) {
+            return;
+        }
+        look_after(&deps, &mut shares, &part, &shutdown).await;
+        part.trouble(None);
+    }
+}
+
 /// Sleeps until the earliest due time, a hint or the next look, whichever comes first.
-pub(crate) async fn run(deps: Deps, part: Part, shutdown: Shutdown) {
-    let mut schedules = Schedules { deps, waiting: HashMap::new(), soonest: None };
+async fn look_after(
+    deps: &Deps,
+    shares: &mut watch::Receiver<BTreeSet<u16>>,
+    part: &Part,
+    shutdown: &Shutdown,
+) {
+    let mut schedules = Schedules { deps: deps.clone(), waiting: HashMap::new(), soonest: None };
     let mut hints = schedules.hints().await;
+    let gone = async {
+        let _ = shares.wait_for(|share| !share.contains(&FIRST)).await;
+    };
+    tokio::pin!(gone);
     let (mut next, mut looked) = (Instant::now(), Instant::now());
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
+            () = &mut gone => return,
             () = sleep_until(next) => {
                 looked = Instant::now();
                 let done = schedules.round().await;

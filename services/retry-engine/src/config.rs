@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// How often due runs are looked for when no hint wakes the service. Hints can be lost; this
-    /// cannot, and costs two statements. Default: `5s`.
+    /// cannot, and costs one statement, which finds also what lies where it should not. Default: `5s`.
     #[serde(with = "humantime_serde")]
     pub scan_interval: Duration,
     /// How many due runs one scan takes at most. Default: 500.

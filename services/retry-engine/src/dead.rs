@@ -1,5 +1,7 @@
 //! Dead letters, from the table to the stream.
 
+use std::time::Duration;
+
 use kintsugi_core::{Timestamp, WhenExhausted};
 use kintsugi_entities::DeadLetterRow;
 use kintsugi_nats::{DeadLetterMessage, stream};
@@ -7,6 +9,10 @@ use kintsugi_runtime::{Deps, Reconciler};
 use tracing::{error, info, warn};
 
 use crate::Error;
+
+/// How often it is looked whether the stream is still the same one. Letters that wait are found by the
+/// scan.
+pub(crate) const PERIOD: Duration = Duration::from_secs(15);
 
 /// How many letters one round publishes.
 const BATCH_MAX: u32 = 100;

@@ -9,15 +9,32 @@ use kintsugi_runtime::{Deps, Part, Shutdown, Waker, now};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
-use crate::{Config, Error};
+use crate::{Config, Error, mail::OVERDUE_MS};
 
 /// How long a run that was told the time is left alone: its orchestrator may be busy, and telling
 /// it again would only add to that.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Whom a scan or a hint wakes.
+#[derive(Clone, Default)]
+pub(crate) struct Wakers {
+    /// Publishes dead letters.
+    pub(crate) letters: Waker,
+    /// Sees to what lies where it should not.
+    pub(crate) mail: Waker,
+}
+
 /// Sleeps until the earliest known deadline, a hint or the next scan, whichever comes first.
-pub(crate) async fn run(deps: Deps, config: Config, dead: Waker, part: Part, shutdown: Shutdown) {
-    let mut due = Due { deps, batch_max: config.batch_max, told: HashMap::new() };
+pub(crate) async fn run(
+    deps: Deps,
+    config: Config,
+    wakers: Wakers,
+    part: Part,
+    shutdown: Shutdown,
+) {
+    let letters = wakers.letters.clone();
+    let batch_max = config.batch_max;
+    let mut due = Due { deps, batch_max, told: HashMap::new(), wakers, woken: None };
     let mut hints = due.hints().await;
     let mut next = Instant::now();
     loop {
@@ -38,7 +55,7 @@ pub(crate) async fn run(deps: Deps, config: Config, dead: Waker, part: Part, shu
                 Some(hint) => {
                     let pause = Timestamp(hint.at).since(now());
                     if pause == 0 {
-                        dead.wake();
+                        letters.wake();
                     }
                     let pause = Duration::from_millis(pause).min(config.scan_interval);
                     next = next.min(Instant::now() + pause);
@@ -57,6 +74,8 @@ struct Due {
     deps: Deps,
     batch_max: u32,
     told: HashMap<RunId, Instant>,
+    wakers: Wakers,
+    woken: Option<Instant>,
 }
 
 impl Due {
@@ -76,12 +95,19 @@ impl Due {
         self.told.retain(|_, at| instant.duration_since(*at) < PATIENCE);
         // What was told lately may still be in the answer; ask for that many more.
         let limit = self.batch_max + u32::try_from(self.told.len()).unwrap_or(u32::MAX / 2);
-        let found = self.deps.store.runs_due(time.0, limit).await?;
-        let full = found.len() >= limit as usize;
+        let found = self.deps.store.due(time.0, time.0 - OVERDUE_MS, limit).await?;
+        let full = found.runs.len() >= limit as usize;
+        let is_over = |at: Instant| instant.duration_since(at) >= PATIENCE;
+        if found.overdue && self.woken.is_none_or(is_over) {
+            self.woken = Some(instant);
+            self.wakers.letters.wake();
+            self.wakers.mail.wake();
+        }
         let fresh: Vec<RunInput> = found
+            .runs
             .into_iter()
-            .filter(|(run, ..)| !self.told.contains_key(run))
-            .map(|(run, ..)| RunInput { run, input: Input::Tick })
+            .filter(|run| !self.told.contains_key(run))
+            .map(|run| RunInput { run, input: Input::Tick })
             .collect();
         self.told.extend(fresh.iter().map(|input| (input.run.clone(), instant)));
         if !fresh.is_empty() {
@@ -90,8 +116,7 @@ impl Due {
         if full {
             return Ok(Duration::from_millis(1));
         }
-        let next = self.deps.store.next_wake(time.0).await?;
-        let pause = next.map_or(i64::MAX, |at| at - now().0);
+        let pause = found.next.map_or(i64::MAX, |at| at - now().0);
         Ok(Duration::from_millis(u64::try_from(pause).unwrap_or(1).max(1)))
     }
 }

@@ -49,18 +49,19 @@ impl Service for RetryEngine {
 
     async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
         let Self { config, deps } = self;
-        let dead = Waker::default();
+        let wakers = due::Wakers::default();
         let mut work = JoinSet::new();
         let announce = deps.announce.clone();
         let part = |name| announce.part(Self::NAME, name);
         let letters = dead::Letters::new(deps.clone());
-        let (period, wake) = (config.scan_interval, dead.clone());
+        let (period, wake) = (dead::PERIOD, wakers.letters.clone());
         work.spawn(reconcile(letters, period, wake, part("letters"), shutdown.clone()));
         let old = retention::Old::new(deps.clone(), config.retention);
         let (period, wake) = (retention::PERIOD, Waker::default());
         work.spawn(reconcile(old, period, wake, part("retention"), shutdown.clone()));
         let (mail, period) = (mail::Mail::new(deps.clone()), mail::PERIOD);
-        work.spawn(reconcile(mail, period, Waker::default(), part("mail"), shutdown.clone()));
+        let wake = wakers.mail.clone();
+        work.spawn(reconcile(mail, period, wake, part("mail"), shutdown.clone()));
         let undeliverable = undeliverable::Undeliverable::new(deps.clone());
         work.spawn(reconcile(
             undeliverable,
@@ -69,7 +70,7 @@ impl Service for RetryEngine {
             part("advisories"),
             shutdown.clone(),
         ));
-        work.spawn(due::run(deps, config, dead, part("scan"), shutdown));
+        work.spawn(due::run(deps, config, wakers, part("scan"), shutdown));
         work.join_all().await;
         Ok(())
     }

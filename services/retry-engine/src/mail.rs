@@ -13,10 +13,13 @@ use tracing::{error, info};
 use crate::Error;
 
 /// How old something must be to be looked after: whoever brought it is mostly still at it.
-const OVERDUE_MS: i64 = 5_000;
+pub(crate) const OVERDUE_MS: i64 = 5_000;
 
-/// How often it is looked for.
-pub(crate) const PERIOD: Duration = Duration::from_secs(5);
+/// How often it is looked for when the scan found nothing: the scan looks for the same.
+pub(crate) const PERIOD: Duration = Duration::from_secs(60);
+
+/// Until the same is done for the second time.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The longest until the same is done again: whoever should take it may be away for long.
 const PATIENCE_MAX: Duration = Duration::from_secs(60);
@@ -114,7 +117,7 @@ impl<K: Hash + Eq> Told<K> {
         let mut due = Vec::new();
         for one in found {
             let key = key(&one);
-            let (at, pause) = before.remove(&key).unwrap_or((now, PERIOD));
+            let (at, pause) = before.remove(&key).unwrap_or((now, PATIENCE));
             if at > now {
                 self.0.insert(key, (at, pause));
                 continue;
@@ -136,7 +139,7 @@ mod tests {
         let mut rounds = 0;
         for _ in 0..60 {
             rounds += told.due(vec!["a"], |one| *one).len();
-            tokio::time::advance(PERIOD).await;
+            tokio::time::advance(PATIENCE).await;
         }
         assert!((6..12).contains(&rounds), "{rounds} times in five minutes");
         assert!(told.due(Vec::<&str>::new(), |one| *one).is_empty());

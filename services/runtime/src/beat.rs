@@ -5,24 +5,24 @@ use std::time::Duration;
 use kintsugi_nats::{ServiceBeat, ServiceInfo};
 use tracing::debug;
 
-use crate::{Links, Shutdown};
+use crate::{Links, Service, Shutdown};
 
-/// How often a service says that it is there. Orchestrators take over from one that is silent for
-/// a few of these.
-const PERIOD: Duration = Duration::from_millis(500);
+/// How often it is asked whether it is time to look for the database.
+const LOOK: Duration = Duration::from_secs(1);
 
-/// Sends beats for `name` until `shutdown`, and registers it with the NATS services API unless it
-/// does so itself.
-pub async fn beat(name: &'static str, has_api: bool, deps: impl Links, shutdown: Shutdown) {
-    let registered = if has_api { None } else { register(name, &deps).await };
+/// Sends beats for the service until `shutdown`, and registers it with the NATS services API unless
+/// it does so itself.
+pub async fn beat<S: Service>(deps: S::Deps, shutdown: Shutdown) {
+    let name = S::NAME;
+    let registered = if S::HAS_API { None } else { register(name, &deps).await };
     // Beside the beats: a database that does not answer must not silence them.
     let (looker, ended) = (deps.clone(), shutdown.clone());
     tokio::spawn(async move {
-        while ended.run_until_cancelled(tokio::time::sleep(PERIOD)).await.is_some() {
+        while ended.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
             looker.look().await;
         }
     });
-    let mut ticks = tokio::time::interval(PERIOD);
+    let mut ticks = tokio::time::interval(S::BEAT);
     loop {
         tokio::select! {
             () = shutdown.cancelled() => break,

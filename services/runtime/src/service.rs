@@ -25,6 +25,10 @@ pub trait Service: Sized + Send + 'static {
     /// host registers one that tells their readiness, so that `nats micro ls` shows all seven.
     const HAS_API: bool = false;
 
+    /// How often it says that it is there. Monitoring is content with this; orchestrators take over
+    /// from one that is silent for a few, and so beat faster.
+    const BEAT: Duration = Duration::from_secs(1);
+
     /// The handles that it gets: [`crate::Deps`], or [`crate::WorkerDeps`] for one that must not
     /// reach the store.
     type Deps: Links;
@@ -59,7 +63,7 @@ pub async fn host<S: Service>(
         ready();
         let beating = Shutdown::new();
         let guard = beating.clone().drop_guard();
-        tokio::spawn(beat(S::NAME, S::HAS_API, deps, beating));
+        tokio::spawn(beat::<S>(deps, beating));
         let result = service.run(shutdown).await;
         drop(guard);
         result
