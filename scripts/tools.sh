@@ -8,6 +8,7 @@ NATS_SERVER_MINIMUM=2.12.0
 NATS_SERVER_HASHES=(8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79
   06445f574de7639825014c6c7ad4ca8f170f8c08615d93283f915aacbb47f1eb)
 NATS_CLI_VERSION=0.5.1
+CARGO_FUZZ_VERSION=0.13.2
 # The last Jaeger that is a Go module of its own; its v2 releases carry no module path that Go accepts.
 JAEGER_VERSION=1.76.0
 JAEGER_SUM=h1:sWCOOF1dr+NL0PLil7mFo3BqqQL8k4WiM7aguFbc14g=
@@ -48,6 +49,13 @@ need_rust() {
   fi
   [[ -n $version ]] || missing "the Rust toolchain of rust-toolchain.toml: rustup could not install it" || return
   version_at_least "$version" "$RUST_MINIMUM" || missing "Rust $RUST_MINIMUM or newer (cargo here is $version)"
+}
+# Only ./dev fuzz needs it.
+need_cargo_fuzz() {
+  CARGO_FUZZ_BIN=$TOOLS/cargo-fuzz-$CARGO_FUZZ_VERSION/bin/cargo-fuzz
+  have c++ || apt_install g++ || missing "a C++ compiler (Debian: g++)" || return
+  [[ -x $CARGO_FUZZ_BIN ]] || cargo install --quiet --locked --root "$TOOLS/cargo-fuzz-$CARGO_FUZZ_VERSION" "cargo-fuzz@$CARGO_FUZZ_VERSION" ||
+    missing "cargo-fuzz $CARGO_FUZZ_VERSION: it does not build"
 }
 rustup_from_its_makers() {
   have curl || apt_install curl ca-certificates || return 1

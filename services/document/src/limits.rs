@@ -13,6 +13,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes_max: 1 << 20, depth_max: 64, nodes_max: 10_000 }
+        Self { bytes_max: 1 << 20, depth_max: 64, nodes_max: 100_000 }
     }
 }

@@ -29,6 +29,10 @@ def IN(s): any(s == .; .);
 def IN(src; s): any(src == s; .);
 def INDEX(stream; f): reduce stream as $row ({}; . + {($row | f | tostring): $row});
 def INDEX(f): INDEX(.[]; f);
+def JOIN($index; f): [.[] | [., $index[f]]];
+def JOIN($index; stream; f): stream | [., $index[f]];
+def JOIN($index; stream; f; g): stream | [., $index[f]] | g;
+def nth($n; f): if $n < 0 then error("nth needs a number from 0") else first(skip($n; f)) end;
 def ascii: [.] | implode;
 def toarray: if isarray then . else [.] end;
 def ltrimstr($x): if isstring and ($x | isstring) then __ltrimstr($x) else . end;
@@ -51,6 +55,9 @@ def fromstream(f):
         then . + {e: ($i[0] | length == 0), x: (.x | __set($i[0]; $i[1]))}
         else . + {e: ($i[0] | length == 1)} end;
       if .e then .x else empty end);
+
+def @base64d:
+  tostring | rtrimstr("=") | rtrimstr("=") | . + ["", "", "==", "="][length % 4] | decode_base64;
 
 def __csv:
   if isstring then "\"" + gsub("\""; "\"\"") + "\""

@@ -132,28 +132,89 @@ fn set<'s>(keys: T<'s>, l: T<'s>, op: BinaryOp<&'s str>, r: T<'s>) -> T<'s> {
     sized(Term::BinOp(boxed(r), bind, Box::new(ticked(with(new)))))
 }
 
-fn binary<'s>(l: T<'s>, op: BinaryOp<&'s str>, r: T<'s>) -> T<'s> {
-    let updates = matches!(
+/// Any other update. jaq's own is fast, and refuses what is null, or no longer within an array; then
+/// jq's way follows: each path is set by itself.
+fn update<'s>(l: T<'s>, op: BinaryOp<&'s str>, r: T<'s>) -> T<'s> {
+    let bind = || BinaryOp::Pipe(Some(Pattern::Var("$__x")));
+    let x = || Term::Var("$__x");
+    let changed = |args| Term::Call("__modify", args);
+    let slow = match op {
+        BinaryOp::Update => changed(vec![ticked(term(l.clone())), ticked(term(r.clone()))]),
+        _ => {
+            let path = ticked(term(l.clone()));
+            let new = match op {
+                BinaryOp::UpdateMath(Math::Mul) => Term::Call("__mul", vec![Term::Id, x()]),
+                BinaryOp::UpdateMath(op) => {
+                    Term::BinOp(Box::new(Term::Id), BinaryOp::Math(op), Box::new(x()))
+                }
+                BinaryOp::UpdateAlt => {
+                    Term::BinOp(Box::new(Term::Id), BinaryOp::Alt, Box::new(x()))
+                }
+                _ => x(),
+            };
+            let set = match op {
+                BinaryOp::Assign => Term::Call("__assign", vec![path, new]),
+                _ => changed(vec![path, ticked(new)]),
+            };
+            Term::BinOp(boxed(r.clone()), bind(), Box::new(set))
+        }
+    };
+    let fast = if let BinaryOp::UpdateMath(Math::Mul) = op {
+        times(l, r)
+    } else {
+        sized(Term::BinOp(boxed(l), op, boxed_ticked(r)))
+    };
+    let refused = || Term::Obj(Vec::new());
+    let tried = Term::Arr(Some(Box::new(fast)));
+    let tried = Term::TryCatch(Box::new(tried), Some(Box::new(refused())));
+    let is_refused = Term::BinOp(Box::new(x()), BinaryOp::Cmp(Cmp::Eq), Box::new(refused()));
+    let all = (Part::Range(None, None), Opt::Essential);
+    let outputs = Term::Path(Box::new(x()), Path(vec![all]));
+    let choice = Term::IfThenElse(vec![(is_refused, sized(slow))], Some(Box::new(outputs)));
+    Term::BinOp(Box::new(tried), bind(), Box::new(choice))
+}
+
+/// `l *= r` is `r as $x | l |= . * $x`, so that the product is checked, too.
+fn times<'s>(l: T<'s>, r: T<'s>) -> T<'s> {
+    let product = Term::Call("__mul", vec![Term::Id, Term::Var("$__x")]);
+    let update = Term::BinOp(boxed(l), BinaryOp::Update, Box::new(ticked(product)));
+    let bind = BinaryOp::Pipe(Some(Pattern::Var("$__x")));
+    sized(Term::BinOp(boxed(r), bind, Box::new(update)))
+}
+
+fn is_update(op: &BinaryOp<&str>) -> bool {
+    matches!(
         op,
         BinaryOp::Assign | BinaryOp::Update | BinaryOp::UpdateMath(_) | BinaryOp::UpdateAlt
-    );
-    if updates && let Some(keys) = keys(&l) {
-        return set(keys, l, op, r);
+    )
+}
+
+/// Whether there is an update within a term.
+fn updates(t: &T<'_>) -> bool {
+    matches!(t, Term::BinOp(_, op, _) if is_update(op)) || children(t).into_iter().any(updates)
+}
+
+fn binary<'s>(l: T<'s>, op: BinaryOp<&'s str>, r: T<'s>) -> T<'s> {
+    if is_update(&op) {
+        return match keys(&l) {
+            Some(keys) => set(keys, l, op, r),
+            // Written twice at each level, updates within updates would grow without bound.
+            None if updates(&l) || updates(&r) => {
+                if let BinaryOp::UpdateMath(Math::Mul) = op {
+                    times(l, r)
+                } else {
+                    sized(Term::BinOp(boxed(l), op, boxed_ticked(r)))
+                }
+            }
+            None => update(l, op, r),
+        };
     }
     let op = match op {
         BinaryOp::Math(Math::Mul) => return Term::Call("__mul", vec![term(l), ticked(term(r))]),
-        // `l *= r` is `r as $x | l |= . * $x`, so that the product is checked, too.
-        BinaryOp::UpdateMath(Math::Mul) => {
-            let product = Term::Call("__mul", vec![Term::Id, Term::Var("$__x")]);
-            let update = Term::BinOp(boxed(l), BinaryOp::Update, Box::new(ticked(product)));
-            let bind = BinaryOp::Pipe(Some(Pattern::Var("$__x")));
-            return sized(Term::BinOp(boxed(r), bind, Box::new(update)));
-        }
         BinaryOp::Pipe(with) => BinaryOp::Pipe(with.map(pattern)),
         op => op,
     };
-    let whole = Term::BinOp(boxed(l), op, boxed_ticked(r));
-    if updates { sized(whole) } else { whole }
+    Term::BinOp(boxed(l), op, boxed_ticked(r))
 }
 
 fn part<'s>(part: StrPart<&'s str, T<'s>>) -> StrPart<&'s str, T<'s>> {
