@@ -7,7 +7,7 @@ use super::Compiler;
 use super::fields::Fields;
 use super::template::object;
 use crate::Problem;
-use crate::source::Tree;
+use crate::source::{Node, Tree, escape};
 
 const METHODS: [&str; 7] = [
     "tools/list",
@@ -101,6 +101,13 @@ impl<'a> Compiler<'a> {
         let (command, at) = self.required(&fields, "command", "`stdio`")?;
         self.string(command, &at, "`command`")?;
         let mut parts = vec![("command".to_owned(), self.template(command, &at))];
+        let own = fields.get("environment").map(|tree| &tree.node);
+        if let Some(Node::Object(entries)) = own {
+            for entry in entries {
+                let at = format!("{}/{}", fields.path("environment"), escape(&entry.key));
+                self.string(&entry.value, &at, &format!("`{}` in `environment`", entry.key));
+            }
+        }
         self.given(&fields, &mut parts);
         Some(object(parts))
     }
