@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     Attempt,
     http::{self, invalid},
+    sse::Events,
     web::{Answer, Outgoing},
 };
 
@@ -77,31 +78,13 @@ fn read(answer: &Answer, streams: bool) -> Result<Value, Failure> {
         let result = result(response)?;
         return Ok(if streams { json!([result]) } else { result });
     }
-    let text = std::str::from_utf8(&answer.body)
-        .map_err(|_| Failure::retryable("the agent's events are not UTF-8"))?;
     let mut results = Vec::new();
-    for event in events(text) {
+    for event in Events::all(&answer.body) {
         let response = serde_json::from_str(&event)
             .map_err(|_| Failure::retryable("an event of the agent is not JSON"))?;
         results.push(result(response)?);
     }
     Ok(Value::Array(results))
-}
-
-/// The data of each server-sent event (HTML, 9.2.6).
-fn events(text: &str) -> Vec<String> {
-    let (mut events, mut data) = (Vec::new(), Vec::new());
-    for line in text.lines().chain([""]) {
-        if line.is_empty() {
-            if !data.is_empty() {
-                events.push(data.join("\n"));
-                data.clear();
-            }
-        } else if let Some(rest) = line.strip_prefix("data:") {
-            data.push(rest.strip_prefix(' ').unwrap_or(rest));
-        }
-    }
-    events
 }
 
 /// The result of a JSON-RPC response, or its error.
@@ -120,20 +103,14 @@ fn result(mut response: Value) -> Result<Value, Failure> {
     }
 }
 
-/// The language knows failures of agents as `runtime` errors.
-fn runtime(failure: Failure) -> Failure {
+/// The language knows failures of agents, and of servers of MCP, as `runtime` errors.
+pub(crate) fn runtime(failure: Failure) -> Failure {
     if failure.is_of_kind("communication") { failure.kind("runtime") } else { failure }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn events_are_told_apart() {
-        let text = ": hello\nevent: x\ndata: {\"a\":\ndata: 1}\n\ndata:2\r\n\r\n";
-        assert_eq!(events(text), ["{\"a\":\n1}", "2"]);
-    }
 
     #[test]
     fn a_response_is_a_result_or_an_error() {

@@ -10,15 +10,19 @@ mod asyncapi;
 mod auth;
 mod config;
 mod error;
+mod grpc;
 mod http;
+mod mcp;
 mod openapi;
 mod secrets;
 mod sensitive;
+mod sse;
 mod web;
 
 use std::sync::Arc;
 
 use kintsugi_definition::{Jq, Limits};
+use kintsugi_processes::Processes;
 use kintsugi_worker::{Context, Failure};
 use serde_json::Value;
 
@@ -93,6 +97,17 @@ impl Calls {
         attempt.clean(result)
     }
 
+    /// `call: grpc`.
+    ///
+    /// # Errors
+    ///
+    /// As the service answers, or does not.
+    pub async fn grpc(&self, context: &Context, input: Value) -> Result<Value, Failure> {
+        let attempt = self.attempt(context);
+        let result = grpc::call(&attempt, input).await;
+        attempt.clean(result)
+    }
+
     /// `call: a2a`.
     ///
     /// # Errors
@@ -102,6 +117,22 @@ impl Calls {
         let attempt = self.attempt(context);
         let result = a2a::call(&attempt, input).await;
         attempt.clean(result)
+    }
+
+    /// `call: mcp`; with `processes`, servers may be started.
+    ///
+    /// # Errors
+    ///
+    /// As the server answers, or does not.
+    pub async fn mcp(
+        &self,
+        context: &Context,
+        input: Value,
+        processes: Option<&Processes>,
+    ) -> Result<Value, Failure> {
+        let attempt = self.attempt(context);
+        let result = mcp::call(&attempt, input, processes).await;
+        attempt.clean(result.map_err(a2a::runtime))
     }
 
     /// Something else that takes secrets in its arguments: fills them in, and masks what comes out.

@@ -22,6 +22,8 @@ use crate::{Error, HttpConfig, sensitive::Sensitive};
 /// Sends requests.
 pub(crate) struct Web {
     client: Client,
+    /// Authorities that are trusted besides those of the system (PEM).
+    pub(crate) authorities: Option<Vec<u8>>,
     pub(crate) config: HttpConfig,
 }
 
@@ -68,10 +70,13 @@ impl Web {
     pub(crate) fn new(config: &HttpConfig) -> Result<Self, Error> {
         // The TLS library wants one provider of cryptography per process. Somebody else's is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let read = config.ca.as_deref().map(authorities).transpose()?;
+        let (authorities, certificates) = read.unzip();
+        let certificates = certificates.unwrap_or_default();
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             // Besides those that the system trusts.
-            .tls_certs_merge(config.ca.as_deref().map_or_else(|| Ok(Vec::new()), authorities)?)
+            .tls_certs_merge(certificates)
             .connect_timeout(config.connect_timeout)
             .dns_resolver(Guarded::shared(config.allowed()))
             // A proxy would resolve names itself, past the guard.
@@ -79,7 +84,7 @@ impl Web {
             .user_agent(concat!("kintsugi/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(Error::Http)?;
-        Ok(Self { client, config: config.clone() })
+        Ok(Self { client, authorities, config: config.clone() })
     }
 
     /// Sends a request, and reads the answer whole.
@@ -129,7 +134,7 @@ impl Web {
     }
 
     /// Reads the body, and stops where it gets too long.
-    async fn read(&self, mut answer: reqwest::Response) -> Result<Answer, Failure> {
+    pub(crate) async fn read(&self, mut answer: reqwest::Response) -> Result<Answer, Failure> {
         let max = self.config.body_max;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(failed)? {
@@ -190,8 +195,8 @@ impl Outgoing {
     }
 }
 
-/// The authorities in a file.
-fn authorities(file: &Path) -> Result<Vec<Certificate>, Error> {
+/// The authorities in a file, as they stand there and as certificates.
+fn authorities(file: &Path) -> Result<(Vec<u8>, Vec<Certificate>), Error> {
     let refused = |why: String| Error::Authorities { file: file.to_owned(), why };
     let bytes = std::fs::read(file).map_err(|error| refused(error.to_string()))?;
     let found = Certificate::from_pem_bundle(&bytes).map_err(|_| refused("not PEM".to_owned()))?;
@@ -205,7 +210,7 @@ fn authorities(file: &Path) -> Result<Vec<Certificate>, Error> {
         let added = added.and_then(|der| store.add(der).map_err(|error| error.to_string()));
         added.map_err(|why| refused(format!("certificate {}: {why}", number + 1)))?;
     }
-    Ok(found)
+    Ok((bytes, found))
 }
 
 /// Where a redirect leads; none: the answer is no redirect, or the call does not follow any.

@@ -1,4 +1,5 @@
-//! Documents in which services describe themselves: OpenAPI, `AsyncAPI`, and agents' cards.
+//! Documents in which services describe themselves: OpenAPI, `AsyncAPI`, proto files, and agents'
+//! cards.
 //!
 //! Of such a document, which may be large, one call needs little: the compiler takes it out when a
 //! definition is registered, and a worker gets no more than that. Nothing here does IO.
@@ -6,6 +7,7 @@
 pub mod agent_card;
 pub mod asyncapi;
 pub mod openapi;
+pub mod proto;
 mod reference;
 
 /// Why a document does not give what is wanted of it.

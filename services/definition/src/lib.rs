@@ -7,17 +7,16 @@
 //! can make grow has a limit in [`Limits`].
 
 mod compile;
-mod expressions;
-mod names;
-mod schema;
 mod settings;
 
 use kintsugi_core::{Program, Schedule};
 use serde_json::Value;
 
 pub(crate) use kintsugi_document as source;
+pub(crate) use kintsugi_document::names;
+pub(crate) use kintsugi_expressions::schema;
 
-pub use expressions::{Expression, Expressions, Jq};
+pub use kintsugi_expressions::{Expression, Expressions, Jq};
 pub use settings::{Limits, Settings};
 pub use source::{Format, Need, Problem, Problems, Resource, ResourceKind, Resources, digest};
 

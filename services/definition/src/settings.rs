@@ -38,6 +38,13 @@ impl Default for Limits {
     }
 }
 
+/// What of them counts when a program runs.
+impl From<Limits> for kintsugi_jq::Limits {
+    fn from(limits: Limits) -> Self {
+        limits.evaluation
+    }
+}
+
 /// How [`crate::compile`] treats a document.
 #[derive(Clone, Debug)]
 pub struct Settings {

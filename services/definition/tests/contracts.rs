@@ -21,11 +21,21 @@ channels: {pets: {address: pets.new, servers: [{$ref: '#/servers/bus'}]}, olds: 
 operations: {take: {action: receive, channel: {$ref: '#/channels/pets'}}, old: {action: send, channel: {$ref: '#/channels/olds'}}}
 ";
 
+const SHOP: &str = r#"syntax = "proto3"; package shop.v1; import "shop/v1/item.proto";
+    message Ask { string item_id = 1; } service Shop { rpc Find(Ask) returns (Item); }"#;
+const ITEM: &str = r#"syntax = "proto3"; package shop.v1; message Item { string name = 1; }"#;
+
 fn resources() -> Resources {
     let mut resources = Resources::default();
     resources.put("https://a.test/swagger.json", PETS);
     resources.put("https://a.test/asyncapi.yaml", QUEUE);
     resources.put("https://a.test/card.json", r#"{"name": "x", "url": "https://agent.test/rpc"}"#);
+    resources.put("https://a.test/shop/v1/shop.proto", SHOP);
+    resources.put("https://a.test/shop/v1/item.proto", ITEM);
+    resources.put("https://a.test/flat/shop.proto", SHOP);
+    resources.put("https://a.test/flat/bad.proto", "syntax = 'proto3'; message {");
+    resources.put("https://a.test/x.py", "print('${ .x }')");
+    resources.put("https://a.test/long.py", "#".repeat(300_000));
     resources
         .put("https://a.test/grpc.json", r#"{"url": "https://x", "preferredTransport": "GRPC"}"#);
     resources
@@ -133,6 +143,45 @@ fn a_channel_becomes_where_messages_go() {
 }
 
 #[test]
+fn a_method_becomes_its_messages_and_a_place() {
+    let with = |file: &str, more: &str| {
+        format!(
+            "{{call: grpc, with: {{proto: {{endpoint: 'https://a.test/{file}.proto'}}, method: Find, {more}}}}}"
+        )
+    };
+    let file = "shop/v1/shop";
+    let at = "service: {name: shop.v1.Shop, host: shop.test";
+    let find = call(&with(
+        file,
+        &format!(
+            "{at}, authentication: {{bearer: {{use: key}}}}}}, arguments: {{itemId: '${{ .id }}'}}"
+        ),
+    ));
+    assert_eq!(find.task_type, "grpc");
+    assert_eq!((part(&find, "port"), part(&find, "tls")), (json!(443), json!(true)));
+    assert_eq!(part(&find, "authentication"), json!({"bearer": {"secret": "key"}}));
+    assert!(part(&find, "descriptors").as_str().is_some_and(|text| !text.is_empty()));
+    let clear = call(&with(file, &format!("{at}, port: 5011}}")));
+    assert_eq!(part(&clear, "tls"), json!(false));
+    let own = format!(
+        "{{metadata: {{kintsugi: {{tls: true}}}}, {}",
+        &with(file, &format!("{at}, port: 5011}}"))[1..]
+    );
+    assert_eq!(part(&call(&own), "tls"), json!(true));
+    refused(&with(file, &format!("{at}}}, arguments: {{id: 1}}")), "takes no `id`");
+    refused(&with(file, "service: {name: Shop, host: shop.test}"), "it has shop.v1.Shop");
+    refused(&with(file, &format!("{at}:443}}")), "`host` is a name");
+    refused(&with("flat/bad", &format!("{at}}}")), "not a proto file");
+    // Beside its package's folders, what it imports is looked for below its own folder.
+    let flat = step(&with("flat/shop", &format!("{at}}}")));
+    assert!(
+        matches!(flat, Ok(Step::Needs(needs)) if needs[0].uri == "https://a.test/flat/shop/v1/item.proto")
+    );
+    let elsewhere = "{metadata: {kintsugi: {tls: true}}, call: http, with: {method: get, endpoint: 'https://x.test'}}";
+    refused(elsewhere, "has no key `tls`");
+}
+
+#[test]
 fn an_agent_is_called_where_its_card_says() {
     let card = |name: &str| {
         format!(
@@ -148,4 +197,54 @@ fn an_agent_is_called_where_its_card_says() {
         "{call: a2a, with: {method: tasks/eat, server: 'https://x.test'}}",
         "`method` is one of",
     );
+}
+
+#[test]
+fn a_server_of_tools_is_called_over_http_or_started() {
+    let with = |more: &str| format!("{{call: mcp, with: {{{more}}}}}");
+    let http = call(&with(
+        "method: tools/call, parameters: {name: add, arguments: '${ .x }'}, timeout: PT5S, \
+         protocolVersion: '2025-03-26', client: {name: shop, version: 1.0.0}, transport: {http: \
+         {endpoint: {uri: 'https://m.test/mcp', authentication: {bearer: {use: key}}}, headers: {x: '${ $secrets.key }'}}}",
+    ));
+    assert_eq!(http.task_type, "mcp");
+    assert_eq!(part(&http, "endpoint"), json!("https://m.test/mcp"));
+    assert_eq!(part(&http, "timeout_ms"), json!(5_000));
+    assert_eq!(part(&http, "protocol_version"), json!("2025-03-26"));
+    assert_eq!(part(&http, "authentication"), json!({"bearer": {"secret": "key"}}));
+    assert_eq!(http.deferred[0].at, "/headers/x");
+    let stdio = with("method: tools/list, transport: {stdio: {command: npx, arguments: [x]}}");
+    refused(&stdio, "`call: mcp` with `stdio` is not allowed on this deployment");
+    refused(&stdio, "processes.allow = [\"mcp_stdio\"]");
+    refused(
+        &with("method: tools/eat, transport: {http: {endpoint: 'https://m.test'}}"),
+        "is one of",
+    );
+    refused(&with("method: tools/list"), "needs `transport`");
+    let http = |more: &str| {
+        with(&format!(
+            "method: tools/list, transport: {{http: {{endpoint: 'https://m.test'}}{more}"
+        ))
+    };
+    refused(&http(", options: {a: b}}"), "unsupported");
+    refused(&http(", stdio: {command: x}}"), "either `http` or `stdio`");
+    refused(&http("}, protocolVersion: '1999-01-01'"), "it is one of 2024-11-05");
+}
+
+#[test]
+fn a_script_elsewhere_is_taken_as_it_is() {
+    let allowed = |file: &str| {
+        let source = format!(
+            "{HEAD}do: [{{a: {{run: {{script: {{language: python, source: {{endpoint: 'https://a.test/{file}'}}}}}}}}}}]"
+        );
+        let mut settings = Settings::default();
+        settings.limits.abilities.insert(kintsugi_core::Ability::Script);
+        compile_with(source.as_bytes(), &settings, &resources()).map_err(|p| p.to_string())
+    };
+    let Ok(Step::Done(compiled)) = allowed("x.py") else { panic!("it is there") };
+    let Kind::Call(call) = &compiled.program.nodes[0].kind else { panic!("it is a call") };
+    assert_eq!(part(call, "process")["code"], "print('${ .x }')");
+    assert!(compiled.resources.get("https://a.test/x.py").is_some(), "it is pinned");
+    assert!(matches!(allowed("y.py"), Ok(Step::Needs(_))));
+    assert!(allowed("long.py").is_err_and(|why| why.contains("at most 262144")));
 }

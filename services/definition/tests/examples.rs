@@ -11,6 +11,10 @@ use common::{everything_allowed, official};
 
 use kintsugi_definition::{Resources, Step, compile_with, program_from_document};
 
+/// Documents with a mistake of their own, and the problem that it is told with (the profile says
+/// more).
+const MISTAKEN: [(&str, &str); 1] = [("call-grpc.yaml", "invalid-uri")];
+
 /// Whether it compiles, needs something first, or is refused for what is not supported only.
 fn check(name: &str, source: &[u8], table: &mut String) -> bool {
     match compile_with(source, &everything_allowed(), &Resources::default()) {
@@ -29,7 +33,9 @@ fn check(name: &str, source: &[u8], table: &mut String) -> bool {
         Err(problems) => {
             let what: Vec<_> = problems.0.iter().map(ToString::to_string).collect();
             let _ = writeln!(table, "unsupported {name}: {}", what.join("; "));
-            problems.0.iter().all(|problem| problem.code == "unsupported")
+            let mistake = MISTAKEN.iter().find(|(known, _)| name.ends_with(known));
+            let known = |code: &str| mistake.is_some_and(|(_, mistake)| *mistake == code);
+            problems.0.iter().all(|problem| problem.code == "unsupported" || known(problem.code))
         }
     }
 }

@@ -70,6 +70,7 @@ const STRICTER_KEYS: &[(&str, &str, &str)] = &[
     ("out-of-range", "`factor`", "a back-off must not shrink"),
     ("invalid-duration", "", "years and months have no length; more than 100 years is a slip"),
     ("invalid-value", "is not an HTTP method", "a method is a token"),
+    ("type", "`parameters` must be an object or an expression", "another text is never parameters"),
 ];
 
 /// Where we are looser than the schema: what is taken for it in the schema's eyes, and why.

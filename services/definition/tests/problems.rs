@@ -89,7 +89,7 @@ fn a_bad_body_has_its_code_and_place() {
         ("do: [{a: {raise: {error: {type: x}}}}]", "missing-key 2:26"),
         ("do: [{a: {raise: {error: {type: x, status: 99}}}}]", "out-of-range 2:44"),
         ("do: [{a: {call: Charge}}]", "invalid-name 2:17"),
-        ("do: [{a: {call: grpc, with: {}}}]", "unsupported 2:17"),
+        ("do: [{a: {call: grpc}}]", "missing-key 2:10"),
         ("do: [{a: {call: charge, with: 5}}]", "type 2:31"),
         ("do: [{a: {call: http}}]", "missing-key 2:10"),
         ("do: [{a: {call: http, with: {method: get}}}]", "missing-key 2:29"),

@@ -4,6 +4,7 @@
 mod canonical;
 mod json;
 mod limits;
+pub mod names;
 mod problem;
 mod resource;
 mod scalar;

@@ -107,16 +107,7 @@ impl Launch {
     }
 
     pub(crate) fn start(self, _: &Config) -> Result<Started, Failure> {
-        let refused = |error: std::io::Error| {
-            let name = self.program.display();
-            let message = format!("`{name}` cannot be started: {error}");
-            match error.kind() {
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied => {
-                    Failure::fatal(message).kind("configuration").status(500)
-                }
-                _ => Failure::retryable(message),
-            }
-        };
+        let refused = |error| not_started(&self.program, &error);
         let group = Group::new().map_err(refused)?;
         let stdin = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
         let child = Command::new(&self.program)
@@ -133,6 +124,17 @@ impl Launch {
             .map_err(refused)?;
         let (stdin, watch_memory) = (self.stdin, self.watch_memory);
         Ok(Started { child, group, stdin, watch_memory })
+    }
+}
+
+/// Why a program does not run.
+pub(crate) fn not_started(program: &Path, error: &std::io::Error) -> Failure {
+    let message = format!("`{}` cannot be started: {error}", program.display());
+    match error.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied => {
+            Failure::fatal(message).kind("configuration").status(500)
+        }
+        _ => Failure::retryable(message),
     }
 }
 

@@ -12,10 +12,12 @@ mod launch;
 mod memory;
 mod outcome;
 mod script;
+mod talk;
 
 pub use config::Config;
 pub use group::Group;
 pub use launch::{Launch, environment};
+pub use talk::{Conversation, Program, Talk};
 
 use std::sync::Arc;
 

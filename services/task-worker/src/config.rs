@@ -67,16 +67,27 @@ pub enum TaskType {
     /// `call: asyncapi`.
     #[serde(rename = "asyncapi")]
     AsyncApi,
+    /// `call: grpc`.
+    Grpc,
     /// `call: a2a`.
     A2a,
+    /// `call: mcp`.
+    Mcp,
     /// `call: simulate`.
     Simulate,
 }
 
 impl TaskType {
     /// Every task type.
-    pub const ALL: [Self; 5] =
-        [Self::Http, Self::OpenApi, Self::AsyncApi, Self::A2a, Self::Simulate];
+    pub const ALL: [Self; 7] = [
+        Self::Http,
+        Self::OpenApi,
+        Self::AsyncApi,
+        Self::Grpc,
+        Self::A2a,
+        Self::Mcp,
+        Self::Simulate,
+    ];
 
     /// The name that workflows call it by.
     #[must_use]
@@ -85,7 +96,9 @@ impl TaskType {
             Self::Http => "http",
             Self::OpenApi => "openapi",
             Self::AsyncApi => "asyncapi",
+            Self::Grpc => "grpc",
             Self::A2a => "a2a",
+            Self::Mcp => "mcp",
             Self::Simulate => "simulate",
         }
     }
@@ -133,7 +146,7 @@ mod tests {
         let flags = dev_settings(&Config::default());
         assert!(flags.contains(&(
             "worker.types".into(),
-            "[\"http\",\"openapi\",\"asyncapi\",\"a2a\",\"simulate\"]".into()
+            "[\"http\",\"openapi\",\"asyncapi\",\"grpc\",\"a2a\",\"mcp\",\"simulate\"]".into()
         )));
         assert!(flags.contains(&("worker.grace".into(), "10s".into())));
     }

@@ -82,6 +82,7 @@ impl Service for TaskWorker {
                         async move { simulate.act(&context, input).await }
                     })
                 }
+                TaskType::Mcp => with_mcp(worker, &config, &calls),
                 protocol => {
                     let (calls, protocol) = (calls.clone(), *protocol);
                     worker.task(protocol.name(), move |context: Context, input: Value| {
@@ -114,9 +115,21 @@ async fn call(
     match protocol {
         TaskType::OpenApi => calls.openapi(context, input).await,
         TaskType::AsyncApi => calls.asyncapi(context, input).await,
+        TaskType::Grpc => calls.grpc(context, input).await,
         TaskType::A2a => calls.a2a(context, input).await,
-        TaskType::Http | TaskType::Simulate => calls.http(context, input).await,
+        TaskType::Http | TaskType::Mcp | TaskType::Simulate => calls.http(context, input).await,
     }
+}
+
+/// Serves `mcp`, with servers that are started where that is allowed.
+fn with_mcp(worker: Worker, config: &Config, calls: &Calls) -> Worker {
+    let allowed = config.abilities.contains(&Ability::McpStdio);
+    let processes = allowed.then(|| Processes::new(&config.processes));
+    let calls = calls.clone();
+    worker.task(TaskType::Mcp.name(), move |context: Context, input: Value| {
+        let (calls, processes) = (calls.clone(), processes.clone());
+        async move { calls.mcp(&context, input, processes.as_ref()).await }
+    })
 }
 
 /// Serves what workflows may start here, and nothing else of it.

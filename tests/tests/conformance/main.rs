@@ -3,8 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic")]
 
 mod features;
+#[path = "../../../services/task-worker/tests/service/greeter.rs"]
+mod greeter;
 mod steps;
 mod stub;
+#[path = "../../../services/task-worker/tests/service/tools.rs"]
+#[allow(dead_code, reason = "only what is served over HTTP is needed here")]
+mod tools;
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +21,7 @@ use crate::stub::Stub;
 
 /// Runs every scenario; gives how many held, and those that the engine refuses by name.
 async fn hold(folder: &Path) -> Option<(usize, Vec<String>)> {
-    let engine = Engine::start(Shape::Dev, &[]).await?;
+    let engine = Engine::start(Shape::Dev, &["--set", "processes.allow=[\"script\"]"]).await?;
     let stub = Stub::start().await;
     let (mut held, mut unsupported, mut failed) = (0, Vec::new(), Vec::new());
     for Feature { name: feature, scenarios, .. } in features(folder) {

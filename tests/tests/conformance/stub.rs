@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
@@ -12,10 +13,19 @@ use serde_json::{Value, json};
 
 use kintsugi_tests::{Answer, Peer, Request};
 
+use crate::{
+    greeter::{FILES, Greeter},
+    tools::Tools,
+};
+
 /// A local server.
 pub(crate) struct Stub {
     peer: Peer,
     files: Arc<Mutex<BTreeMap<String, String>>>,
+    /// A service of gRPC, whose proto files are at their paths here.
+    grpc: SocketAddr,
+    /// A server of MCP.
+    mcp: SocketAddr,
 }
 
 impl Stub {
@@ -33,14 +43,20 @@ impl Stub {
         })
         .await;
         base.get_or_init(|| peer.url(""));
-        Self { peer, files }
+        for (path, text) in FILES {
+            files.lock().unwrap().insert(format!("/{path}"), text.to_owned());
+        }
+        Self { peer, files, grpc: Greeter::start(None).await, mcp: Tools::start(true).await }
     }
 
-    /// The same text with the hosts that are replaced, and `{server}`, made this server.
+    /// The same text with the hosts that are replaced, and `{server}`, made this server, `{mcp}` the
+    /// server of MCP, and `{grpc}` the port of the service of gRPC.
     pub(crate) fn replaced(&self, text: &str) -> String {
         let hosts = ["https://petstore.swagger.io", "https://httpbin.org", "{server}"];
         let base = self.peer.url("");
-        hosts.iter().fold(text.to_owned(), |text, host| text.replace(host, &base))
+        let text = hosts.iter().fold(text.to_owned(), |text, host| text.replace(host, &base));
+        let text = text.replace("{mcp}", &format!("http://{}/mcp", self.mcp));
+        text.replace("{grpc}", &self.grpc.port().to_string())
     }
 
     /// Serves `content` at `path` from now on.

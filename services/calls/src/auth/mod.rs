@@ -108,12 +108,12 @@ impl Policy {
     async fn again(
         &self,
         request: &Outgoing,
-        answer: &Answer,
+        answer: &HeaderMap,
         session: &Session<'_>,
     ) -> Result<Option<String>, Failure> {
         match self {
             Self::Digest(login) => {
-                let challenges = answer.headers.get_all(WWW_AUTHENTICATE);
+                let challenges = answer.get_all(WWW_AUTHENTICATE);
                 let challenges = challenges.iter().filter_map(|value| value.to_str().ok());
                 let target = path_and_query(request);
                 let (name, password) = (login.username.as_str(), login.password.as_str());
@@ -124,11 +124,35 @@ impl Policy {
             }
             Self::Oauth2(config) | Self::Oidc(config) => {
                 let sent = request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-                let stale = sent.and_then(|text| text.strip_prefix("Bearer "));
-                let token = session.tokens.get(config, self.is_oidc(), stale, session).await?;
-                Ok((stale != Some(token.as_str())).then(|| format!("Bearer {token}")))
+                self.renewed(config, sent, session).await
             }
             Self::Basic(_) | Self::Bearer(_) => Ok(None),
+        }
+    }
+
+    /// A new token in place of the one in `sent`, which was not taken.
+    async fn renewed(
+        &self,
+        config: &token::OAuth,
+        sent: Option<&str>,
+        session: &Session<'_>,
+    ) -> Result<Option<String>, Failure> {
+        let stale = sent.and_then(|text| text.strip_prefix("Bearer "));
+        let token = session.tokens.get(config, self.is_oidc(), stale, session).await?;
+        Ok((stale != Some(token.as_str())).then(|| format!("Bearer {token}")))
+    }
+
+    /// Another `authorization` after a service of gRPC did not take the one that was `sent`.
+    pub(crate) async fn again_as_metadata(
+        &self,
+        sent: &str,
+        session: &Session<'_>,
+    ) -> Result<Option<String>, Failure> {
+        match self {
+            Self::Oauth2(config) | Self::Oidc(config) => {
+                self.renewed(config, Some(sent), session).await
+            }
+            Self::Basic(_) | Self::Bearer(_) | Self::Digest(_) => Ok(None),
         }
     }
 }
@@ -146,20 +170,32 @@ impl Session<'_> {
     /// knows another answer.
     pub(crate) async fn send(
         &self,
-        mut request: Outgoing,
+        request: Outgoing,
         policy: Option<&Policy>,
     ) -> Result<Answer, Failure> {
-        let Some(policy) = policy else { return self.web.send(&request, self.sensitive).await };
+        let answer = self.open(request, policy).await?;
+        self.web.read(answer).await
+    }
+
+    /// The same; the answer's body is still to be read.
+    pub(crate) async fn open(
+        &self,
+        mut request: Outgoing,
+        policy: Option<&Policy>,
+    ) -> Result<reqwest::Response, Failure> {
+        let Some(policy) = policy else { return self.web.open(&request, self.sensitive).await };
         if let Some(text) = policy.authorization(self).await? {
             authorize(&mut request.headers, &text)?;
         }
-        let answer = self.web.send(&request, self.sensitive).await?;
-        if answer.status.as_u16() != 401 {
+        let answer = self.web.open(&request, self.sensitive).await?;
+        if answer.status().as_u16() != 401 {
             return Ok(answer);
         }
-        let Some(text) = policy.again(&request, &answer, self).await? else { return Ok(answer) };
+        let Some(text) = policy.again(&request, answer.headers(), self).await? else {
+            return Ok(answer);
+        };
         authorize(&mut request.headers, &text)?;
-        self.web.send(&request, self.sensitive).await
+        self.web.open(&request, self.sensitive).await
     }
 }
 

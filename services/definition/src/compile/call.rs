@@ -24,11 +24,6 @@ const PROCESSES: [&str; 3] = ["run-shell", "run-script", "run-container"];
 impl<'a> Compiler<'a> {
     pub(super) fn call(&mut self, task: &Fields<'a>, tree: &'a Tree, pointer: &str) -> Kind {
         let Some(name) = self.string(tree, pointer, "`call`") else { return nothing() };
-        if matches!(name, "grpc" | "mcp") {
-            let hint = "use `call: http`, or a worker of your own";
-            self.unsupported(tree.mark, pointer, &format!("`call: {name}`"), hint);
-            return nothing();
-        }
         if name == "http" || RESERVED.contains(&name) {
             return self.protocol(task, name);
         }
@@ -65,6 +60,8 @@ impl<'a> Compiler<'a> {
             "http" => c.http(tree, &at),
             "openapi" => c.openapi(tree, &at),
             "asyncapi" => c.asyncapi(tree, &at),
+            "grpc" => c.grpc(task, tree, &at),
+            "mcp" => c.mcp(tree, &at),
             _ => c.a2a(tree, &at),
         })
     }
@@ -112,7 +109,9 @@ impl<'a> Compiler<'a> {
         with: Option<Template>,
         deferred: Vec<Deferred>,
     ) -> Kind {
-        let mut own = self.settings(task.at("metadata"), self.defaults.clone(), &[]);
+        // Whether TLS is spoken is looked up where the arguments are compiled.
+        let elsewhere: &[&str] = if task_type == "grpc" { &["tls"] } else { &[] };
+        let mut own = self.settings(task.at("metadata"), self.defaults.clone(), elsewhere);
         if self.retrying > 0 && !own.states_retry {
             own.policy.retry = RetryPolicy::none();
         }

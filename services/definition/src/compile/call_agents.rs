@@ -55,7 +55,7 @@ impl<'a> Compiler<'a> {
         Some(object(parts))
     }
 
-    fn method_of(
+    pub(super) fn method_of(
         &mut self,
         fields: &Fields<'a>,
         what: &str,
@@ -68,7 +68,11 @@ impl<'a> Compiler<'a> {
     }
 
     /// An object, or an expression that gives one.
-    fn parameters_of(&mut self, fields: &Fields<'a>, parts: &mut Vec<(String, Template)>) {
+    pub(super) fn parameters_of(
+        &mut self,
+        fields: &Fields<'a>,
+        parts: &mut Vec<(String, Template)>,
+    ) {
         let Some((tree, at)) = fields.at("parameters") else { return };
         match &tree.node {
             Node::Object(_) => {}

@@ -7,10 +7,13 @@ use serde_json::json;
 use super::fields::Fields;
 use super::template::{inside, object};
 use super::{Compiler, nothing};
-use crate::Problem;
 use crate::source::{Node, Tree};
+use crate::{Problem, ResourceKind};
 
 const RETURNS: [&str; 5] = ["stdout", "stderr", "code", "all", "none"];
+
+/// Bytes of a script that stands elsewhere. It goes into every task that runs it.
+const SCRIPT_MAX: usize = 256 << 10;
 
 /// The languages of scripts, by their names in documents and the name of their task.
 const LANGUAGES: [(&str, &str); 3] =
@@ -131,11 +134,17 @@ impl<'a> Compiler<'a> {
         found.map(|(_, language)| *language)
     }
 
-    /// The text of a script elsewhere.
+    /// The text of a script elsewhere, as it is now. `${` in it is the script's own.
     fn script_source(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
-        let hint = "write the script into `code`";
-        self.unsupported(tree.mark, pointer, "a script in an external `source`", hint);
-        None
+        let (uri, mark, at) = self.external_uri(tree, pointer, "`source`")?;
+        let found = self.resource(&uri, ResourceKind::Script, mark, &at)?;
+        let size = found.content.len();
+        if size > SCRIPT_MAX {
+            let message = format!("`{uri}` has {size} bytes; a script has at most {SCRIPT_MAX}");
+            self.problem(Problem::new("invalid-resource", mark, message).at(at));
+            return None;
+        }
+        Some(Template::Literal(json!(found.content)))
     }
 
     fn container(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
@@ -213,7 +222,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// `stdin`, `arguments` and `environment`.
-    fn given(&mut self, fields: &Fields<'a>, parts: &mut Vec<(String, Template)>) {
+    pub(super) fn given(&mut self, fields: &Fields<'a>, parts: &mut Vec<(String, Template)>) {
         if let Some((tree, at)) = fields.at("stdin") {
             self.string(tree, &at, "`stdin`");
             parts.push(("stdin".to_owned(), self.template(tree, &at)));

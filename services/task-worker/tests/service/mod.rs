@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 
 pub(crate) mod authority;
+pub(crate) mod greeter;
+pub(crate) mod tools;
 
 use std::{
     collections::BTreeMap,
@@ -13,11 +15,12 @@ use std::{
     },
 };
 
+use kintsugi_core::Input;
 use kintsugi_nats::{Bus, Options};
 use kintsugi_observability::{TraceOptions, Tracer};
 use kintsugi_runtime::{Secret, Service as _, Shutdown, WorkerDeps};
 use kintsugi_task_worker::{Config, TaskWorker};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -28,6 +31,15 @@ use crate::harness::{Engine, within};
 
 /// Where the worker process finds its broker.
 const URL: &str = "KINTSUGI_BIN_TEST_NATS";
+
+/// Gives a task out and waits for its end, however long it runs.
+pub(crate) async fn end(engine: &mut Engine, task_type: &str, input: Value) -> Input {
+    let mut said = engine.ask(task_type, input).await;
+    while matches!(said, Input::Started { .. }) {
+        said = engine.said().await.input;
+    }
+    said
+}
 
 pub(crate) struct Service {
     shutdown: Shutdown,

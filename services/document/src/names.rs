@@ -1,7 +1,7 @@
 //! What names may look like, and what somebody may have meant.
 
 /// DNS label (RFC 1123) in lower case: 1 to 63 of `a-z 0-9 -`, no `-` at either end.
-pub(crate) fn is_dns_label(text: &str) -> bool {
+pub fn is_dns_label(text: &str) -> bool {
     (1..=63).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !text.starts_with('-')
@@ -9,20 +9,20 @@ pub(crate) fn is_dns_label(text: &str) -> bool {
 }
 
 /// A task type or queue: `[a-z0-9_-]{1,64}`.
-pub(crate) fn is_task_type(text: &str) -> bool {
+pub fn is_task_type(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
 }
 
 /// A variable's name without `$`: `[A-Za-z_][A-Za-z0-9_]*`, at most 64 characters.
-pub(crate) fn is_identifier(text: &str) -> bool {
+pub fn is_identifier(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
         && !text.as_bytes()[0].is_ascii_digit()
 }
 
 /// Semantic Versioning 2.0.0, at most 64 characters.
-pub(crate) fn is_semver(text: &str) -> bool {
+pub fn is_semver(text: &str) -> bool {
     if text.len() > 64 {
         return false;
     }
@@ -45,7 +45,7 @@ pub(crate) fn is_semver(text: &str) -> bool {
 }
 
 /// What `name` is probably a slip of, as a hint.
-pub(crate) fn did_you_mean<'a>(
+pub fn did_you_mean<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
@@ -53,7 +53,7 @@ pub(crate) fn did_you_mean<'a>(
 }
 
 /// The candidate that `name` is probably a slip of, and how many slips there are.
-pub(crate) fn nearest<'a>(
+pub fn nearest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<(&'a str, usize)> {

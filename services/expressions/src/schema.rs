@@ -11,10 +11,11 @@ use serde_json::Value;
 const VIOLATIONS_MAX: usize = 5;
 
 /// Schemas by URI, without fragment.
-pub(crate) type Library = BTreeMap<String, Value>;
+pub type Library = BTreeMap<String, Value>;
 
 /// Why there is no checker.
-pub(crate) enum Refusal {
+#[derive(Debug)]
+pub enum Refusal {
     /// What it is, for people.
     Invalid(String),
     /// These are not in the library.
@@ -40,7 +41,11 @@ impl Retrieve for Shelf {
 }
 
 /// A checker for `schema` (2020-12 unless it names another draft).
-pub(crate) fn build(schema: &Value, library: &Arc<Library>) -> Result<Validator, Refusal> {
+///
+/// # Errors
+///
+/// When it is no schema, or refers to what is not in the library.
+pub fn build(schema: &Value, library: &Arc<Library>) -> Result<Validator, Refusal> {
     if !matches!(schema, Value::Object(_) | Value::Bool(_)) {
         return Err(Refusal::Invalid("a JSON Schema is an object or a boolean".to_owned()));
     }
@@ -62,7 +67,11 @@ pub(crate) fn build(schema: &Value, library: &Arc<Library>) -> Result<Validator,
 }
 
 /// Checks `value`; the detail has pointers, and no data.
-pub(crate) fn validate(validator: &Validator, value: &Value) -> Result<(), String> {
+///
+/// # Errors
+///
+/// When it does not match.
+pub fn validate(validator: &Validator, value: &Value) -> Result<(), String> {
     if validator.is_valid(value) {
         return Ok(());
     }

@@ -1,15 +1,17 @@
-//! The expressions and schemas of one program, compiled once.
+//! The expressions and schemas of one program, compiled once. What they mean is decided by whoever
+//! compiles documents; here they are evaluated, within limits, and without IO.
+
+pub mod schema;
 
 use std::sync::Arc;
 
 use jsonschema::Validator;
 use kintsugi_core::{Evaluate, EvaluateError, Expr, Program, Schema, Variables};
-use kintsugi_jq::{Filter, Simple, Toolbox, walk};
+use kintsugi_document::{Mark, Problem, Problems};
+use kintsugi_jq::{Filter, Limits, Simple, Toolbox, walk};
 use serde_json::Value;
 
 use crate::schema::Refusal;
-use crate::source::Mark;
-use crate::{Limits, Problem, Problems, schema};
 
 /// How much of an expression's source an error shows.
 const SHOWN_MAX: usize = 120;
@@ -41,8 +43,9 @@ impl Expressions {
     ///
     /// # Errors
     ///
-    /// When one does not compile, which [`crate::compile`] would have told.
-    pub fn new(program: &Program, limits: Limits) -> Result<Self, Problems> {
+    /// When one does not compile, which compiling the document would have told.
+    pub fn new(program: &Program, limits: impl Into<Limits>) -> Result<Self, Problems> {
+        let limits = limits.into();
         kintsugi_jq::on_big_stack(|| {
             let toolbox = Toolbox::default();
             let mut problems = Vec::new();
@@ -104,7 +107,7 @@ impl Code {
             Self::Filter(filter) => {
                 let values: Vec<_> =
                     filter.variables().iter().map(get).collect::<Result<_, _>>()?;
-                filter.run(input, &values, &limits.evaluation)
+                filter.run(input, &values, limits)
             }
         }
     }
@@ -153,8 +156,8 @@ impl std::fmt::Debug for Jq {
 impl Jq {
     /// Expressions under `limits`.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
-        Self(Arc::new((kintsugi_jq::on_big_stack(Toolbox::default), limits)))
+    pub fn new(limits: impl Into<Limits>) -> Self {
+        Self(Arc::new((kintsugi_jq::on_big_stack(Toolbox::default), limits.into())))
     }
 
     /// Compiles an expression, without `${ }`.
