@@ -7,7 +7,7 @@ pub struct Limits {
     pub bytes_max: usize,
     /// How deep a document may nest. Default: 64.
     pub depth_max: usize,
-    /// How many values a document may have, keys not counted. Default: 10,000.
+    /// How many values a document may have, keys not counted. Default: 100,000.
     pub nodes_max: usize,
 }
 
