@@ -120,7 +120,7 @@ run_check() {
 
 # Feeds target $1 of tests/fuzz with inputs for $2 seconds. What it learned, and what it found, stays in .cache/fuzz.
 run_fuzz() {
-  local target=${1:-} seconds=${2:-3600} folder options=()
+  local target=${1:-} seconds=${2:-3600} folder seeds options=()
   [[ -f $ROOT/tests/fuzz/targets/$target.rs ]] || die "./dev fuzz document|definition|expression [SECONDS]"
   [[ $seconds =~ ^[1-9][0-9]*$ ]] || die "how many seconds? '$seconds' is no number"
   need_rust
@@ -128,11 +128,14 @@ run_fuzz() {
   die_if_missing
   folder="$CACHE/fuzz/$target"
   mkdir -p "$folder/corpus" "$folder/found"
-  [[ $target == expression ]] || options=("-dict=$ROOT/tests/fuzz/words.dict")
-  [[ $target == expression ]] && options+=("$ROOT/tests/fuzz/seeds/expression") || options+=("$ROOT/tests/fuzz/seeds/definition")
+  if [[ $target == expression ]]; then
+    seeds="$ROOT/tests/fuzz/seeds/expression"
+  else
+    seeds="$ROOT/tests/fuzz/seeds/definition" options=("-dict=$ROOT/tests/fuzz/words.dict")
+  fi
   # Coverage counters are unstable options of the compiler. Without a sanitizer: the workspace forbids unsafe code.
   cd "$ROOT/tests/fuzz" && RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$CACHE/fuzz/target" exec "$CARGO_FUZZ_BIN" fuzz run --fuzz-dir . -s none "$target" \
-    "$folder/corpus" -- -artifact_prefix="$folder/found/" -max_total_time="$seconds" -max_len=16384 -timeout=60 -rss_limit_mb=3000 "${options[@]}"
+    "$folder/corpus" "$seeds" -- -artifact_prefix="$folder/found/" -max_total_time="$seconds" -max_len=16384 -timeout=60 -rss_limit_mb=3000 "${options[@]}"
 }
 
 run_bench() {
