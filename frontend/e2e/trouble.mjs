@@ -92,7 +92,7 @@ export async function trouble(browser) {
     for (const [name, path] of [['runs', '/'], ['start', '/start'], ['definitions', '/definitions'], ['dead-letters', '/dead-letters?status=all'], ['recoveries', '/recoveries'], ['workers', '/workers'], ['system', '/system']]) {
       await page.goto(path)
       await page.getByRole('heading', { level: 1 }).waitFor()
-      await page.getByText(/^Loading/).waitFor({ state: 'detached' })
+      await page.getByText(/^Loading/).first().waitFor({ state: 'detached' })
       await browser.shot(`dark-${name}`)
       await browser.accessible(`${name} in the dark`)
     }
@@ -108,7 +108,7 @@ export async function trouble(browser) {
     for (const path of ['/', '/start', run(), `${run()}?section=tasks`, `${run()}?section=history`, `${run()}?section=data`, '/definitions', '/dead-letters?status=all', '/recoveries', '/workers', '/system']) {
       await page.goto(path)
       await page.getByRole('heading', { level: 1 }).waitFor()
-      await page.getByText(/^Loading/).waitFor({ state: 'detached' })
+      await page.getByText(/^Loading/).first().waitFor({ state: 'detached' })
       const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
       assert(over <= 0, `${path} is ${over} px too wide`)
     }
