@@ -32,6 +32,13 @@ pub(crate) fn watch(deps: Deps, shutdown: Shutdown) -> watch::Receiver<BTreeSet<
     receiver
 }
 
+/// Ends once the first partition is another's. Who is alone has no other: `shares` never changes then.
+pub(crate) async fn left_first(shares: &mut watch::Receiver<BTreeSet<u16>>) {
+    if shares.wait_for(|share| !share.contains(&FIRST)).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 async fn follow(deps: Deps, shares: watch::Sender<BTreeSet<u16>>, shutdown: Shutdown) {
     let mut members = Members::new(deps.instance.clone());
     let mut looks = tokio::time::interval(Duration::from_millis(250));

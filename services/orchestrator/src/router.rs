@@ -15,7 +15,10 @@ use kintsugi_runtime::{Deps, Places, Shutdown, now};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use crate::{Error, ownership::FIRST};
+use crate::{
+    Error,
+    ownership::{FIRST, left_first},
+};
 
 /// Events that are brought to their runs at once.
 const BATCH: usize = 256;
@@ -62,7 +65,7 @@ async fn bring_all(
         let batch = tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
-            Ok(_) = shares.wait_for(|share| !share.contains(&FIRST)) => break,
+            () = left_first(shares) => break,
             batch = consumer.next(BATCH) => batch,
         };
         let settled = match route(deps, places, &batch).await {

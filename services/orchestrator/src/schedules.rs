@@ -21,7 +21,10 @@ use tokio::{
 };
 use tracing::{debug, error, warn};
 
-use crate::{Error, ownership::FIRST};
+use crate::{
+    Error,
+    ownership::{FIRST, left_first},
+};
 
 /// The longest between two looks: a hint of something earlier may be lost.
 const LOOK: Duration = Duration::from_secs(5);
@@ -67,9 +70,7 @@ async fn look_after(
 ) {
     let mut schedules = Schedules { deps: deps.clone(), waiting: HashMap::new(), soonest: None };
     let mut hints = schedules.hints().await;
-    let gone = async {
-        let _ = shares.wait_for(|share| !share.contains(&FIRST)).await;
-    };
+    let gone = left_first(shares);
     tokio::pin!(gone);
     let (mut next, mut looked) = (Instant::now(), Instant::now());
     loop {
