@@ -4,10 +4,9 @@ use kintsugi_core::Template;
 use serde_json::{Value, json};
 
 use super::Compiler;
-use super::fields::Fields;
 use super::template::{inside, object};
 use crate::Problem;
-use crate::source::{Node, Tree};
+use crate::source::{Checks, Fields, Node, Tree};
 
 const SCHEMES: [&str; 5] = ["basic", "bearer", "digest", "oauth2", "oidc"];
 

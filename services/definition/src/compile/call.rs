@@ -3,11 +3,10 @@
 use kintsugi_core::{Call, Deferred, Kind, RetryPolicy, Template};
 
 use super::deferred::Arguments;
-use super::fields::Fields;
 use super::function::Callee;
 use super::{Compiler, nothing};
 use crate::Problem;
-use crate::source::{self, Node, Tree};
+use crate::source::{self, Checks, Fields, Node, Tree};
 
 /// Protocols of the specification, besides `http`.
 pub(super) const RESERVED: [&str; 5] = ["grpc", "openapi", "asyncapi", "a2a", "mcp"];

@@ -5,9 +5,8 @@ use kintsugi_core::Template;
 use serde_json::json;
 
 use super::Compiler;
-use super::fields::Fields;
 use super::template::{inside, object};
-use crate::source::{Node, Tree};
+use crate::source::{Checks, Fields, Node, Tree};
 use crate::{Problem, ResourceKind};
 
 const A2A_METHODS: [&str; 11] = [

@@ -5,9 +5,8 @@ use kintsugi_core::Template;
 use serde_json::{Value, json};
 
 use super::Compiler;
-use super::fields::Fields;
 use super::template::{inside, object};
-use crate::source::{Mark, Tree};
+use crate::source::{Checks, Fields, Mark, Tree};
 use crate::{Problem, ResourceKind};
 
 const WHAT: &str = "`call: asyncapi`";

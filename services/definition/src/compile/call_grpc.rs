@@ -8,10 +8,9 @@ use kintsugi_core::Template;
 use serde_json::{Value, json};
 
 use super::Compiler;
-use super::fields::Fields;
 use super::template::object;
 use crate::names::did_you_mean;
-use crate::source::{Mark, Node, Tree, escape};
+use crate::source::{Checks, Fields, Mark, Node, Tree, escape};
 use crate::{Problem, ResourceKind};
 
 const WHAT: &str = "`call: grpc`";

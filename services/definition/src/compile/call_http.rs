@@ -4,10 +4,9 @@ use kintsugi_core::Template;
 use serde_json::Value;
 
 use super::Compiler;
-use super::fields::Fields;
 use super::template::{inside, object};
 use crate::Problem;
-use crate::source::{Node, Tree, escape};
+use crate::source::{Checks, Fields, Node, Tree, escape};
 
 const OUTPUTS: [&str; 3] = ["raw", "content", "response"];
 

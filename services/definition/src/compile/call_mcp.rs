@@ -4,10 +4,9 @@ use kintsugi_core::{Ability, Template};
 use serde_json::json;
 
 use super::Compiler;
-use super::fields::Fields;
 use super::template::object;
 use crate::Problem;
-use crate::source::{Node, Tree, escape};
+use crate::source::{Checks, Fields, Node, Tree, escape};
 
 const METHODS: [&str; 7] = [
     "tools/list",

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Compiler;
 use super::template::object;
-use crate::source::{self, Mark, Tree};
+use crate::source::{self, Checks, Mark, Tree};
 use crate::{Problem, ResourceKind};
 
 const WHAT: &str = "`call: openapi`";

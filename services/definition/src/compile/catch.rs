@@ -2,11 +2,10 @@
 
 use kintsugi_core::{Catch, ErrorFilter, Kind, TryRetry};
 
-use super::fields::Fields;
 use super::task::Targets;
 use super::{Compiler, nothing};
 use crate::Problem;
-use crate::source::Tree;
+use crate::source::{Checks, Fields, Tree};
 
 impl<'a> Compiler<'a> {
     pub(super) fn try_catch(

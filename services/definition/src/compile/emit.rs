@@ -3,11 +3,10 @@
 use kintsugi_core::{CloudEvent, EventTemplate, Kind, Template, is_event_attribute, is_event_time};
 use serde_json::{Value, json};
 
-use super::fields::Fields;
 use super::template::inside;
 use super::{Compiler, nothing};
 use crate::Problem;
-use crate::source::{Entry, Node, Tree};
+use crate::source::{Checks, Entry, Fields, Node, Tree};
 
 impl<'a> Compiler<'a> {
     pub(super) fn emit(&mut self, tree: &'a Tree, pointer: &str) -> Kind {

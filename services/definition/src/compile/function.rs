@@ -7,11 +7,10 @@
 use kintsugi_core::Kind;
 
 use super::call::RESERVED;
-use super::fields::Fields;
 use super::task::Targets;
 use super::{Compiler, Foreign, nothing};
 use crate::names::{did_you_mean, is_semver, is_task_type, nearest};
-use crate::source::{Tree, escape};
+use crate::source::{Checks, Fields, Tree, content_of, escape};
 use crate::{Problem, ResourceKind};
 
 /// Functions that may call each other in a row.
@@ -163,7 +162,7 @@ impl<'a> Compiler<'a> {
 
     /// The function at a URI.
     fn remote(&mut self, tree: &Tree, uri: &str, name: &str, at: &str) -> Option<Function<'a>> {
-        let uri = raw(uri);
+        let uri = content_of(uri);
         let resource = self.resource(&uri, ResourceKind::Function, tree.mark, at)?;
         let cell = self.trees.get(resource.uri.as_str())?;
         let limits = &self.limits.document;
@@ -268,57 +267,4 @@ impl<'a> Compiler<'a> {
 /// A function in a message.
 fn shown(id: &str) -> String {
     id.strip_prefix("/use/functions/").unwrap_or(id).to_owned()
-}
-
-/// Where a page of GitHub or GitLab has its content: the specification wants catalogs named by the
-/// page that people look at.
-fn raw(uri: &str) -> String {
-    if let Some(rest) = uri.strip_prefix("https://github.com/") {
-        let mut parts = rest.splitn(5, '/');
-        let (owner, repository) = (parts.next(), parts.next());
-        if let (Some(owner), Some(repository)) = (owner, repository) {
-            let path = match (parts.next(), parts.next(), parts.next()) {
-                (Some("tree" | "blob"), Some(branch), Some(path)) => {
-                    Some(format!("{branch}/{path}"))
-                }
-                (Some("functions"), Some(name), Some(rest)) => {
-                    Some(format!("HEAD/functions/{name}/{rest}"))
-                }
-                _ => None,
-            };
-            if let Some(path) = path {
-                return format!("https://raw.githubusercontent.com/{owner}/{repository}/{path}");
-            }
-        }
-    }
-    if uri.starts_with("https://gitlab.com/") {
-        return uri.replacen("/-/tree/", "/-/raw/", 1).replacen("/-/blob/", "/-/raw/", 1);
-    }
-    uri.to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::raw;
-
-    #[test]
-    fn pages_of_repositories_lead_to_their_content() {
-        for (page, content) in [
-            (
-                "https://github.com/o/catalog/tree/main/functions/log/1.0.0/function.yaml",
-                "https://raw.githubusercontent.com/o/catalog/main/functions/log/1.0.0/function.yaml",
-            ),
-            (
-                "https://github.com/o/catalog/functions/log/1.0.0/function.yaml",
-                "https://raw.githubusercontent.com/o/catalog/HEAD/functions/log/1.0.0/function.yaml",
-            ),
-            (
-                "https://gitlab.com/o/c/-/tree/main/functions/log/1.0.0/function.yaml",
-                "https://gitlab.com/o/c/-/raw/main/functions/log/1.0.0/function.yaml",
-            ),
-            ("https://a.test/functions/x", "https://a.test/functions/x"),
-        ] {
-            assert_eq!(raw(page), content);
-        }
-    }
 }

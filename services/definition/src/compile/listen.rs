@@ -7,12 +7,11 @@ use kintsugi_core::{
 };
 use serde_json::Value;
 
-use super::fields::Fields;
 use super::template::inside;
 use super::{Compiler, nothing};
 use crate::Problem;
 use crate::names::is_identifier;
-use crate::source::{Entry, Node, Tree, escape};
+use crate::source::{Checks, Entry, Fields, Node, Tree, escape};
 
 /// Attributes that are texts in every event.
 const TEXTS: [&str; 7] =

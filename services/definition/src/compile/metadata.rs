@@ -5,7 +5,7 @@ use kintsugi_core::{Backoff, RetryPolicy, TaskPolicy, WhenExhausted};
 use super::Compiler;
 use crate::Problem;
 use crate::names::is_task_type;
-use crate::source::{Node, Tree};
+use crate::source::{Checks, Node, Tree};
 
 /// The key under `metadata` that is ours.
 const OURS: &str = "kintsugi";

@@ -13,7 +13,6 @@ mod catch;
 mod deferred;
 mod duration;
 mod emit;
-mod fields;
 mod function;
 mod listen;
 mod loops;
@@ -42,7 +41,7 @@ use self::deferred::Arguments;
 use self::metadata::Defaults;
 pub(crate) use self::workflow::complete;
 use crate::schema::Library;
-use crate::source::{Mark, Tree};
+use crate::source::{Checks, Mark, Tree};
 use crate::{Limits, Need, Problem, Problems, Resources};
 
 /// Variables of the specification.
@@ -165,6 +164,13 @@ struct Foreign {
     pointer: String,
 }
 
+impl Checks for Compiler<'_> {
+    fn problem(&mut self, problem: Problem) {
+        let placed = self.placed(problem);
+        self.problems.push(placed);
+    }
+}
+
 impl<'a> Compiler<'a> {
     fn new(limits: &'a Limits, resources: &'a Resources, trees: &'a Trees<'a>) -> Self {
         Self {
@@ -199,11 +205,6 @@ impl<'a> Compiler<'a> {
             inlined_ids: BTreeMap::new(),
             is_full: false,
         }
-    }
-
-    fn problem(&mut self, problem: Problem) {
-        let placed = self.placed(problem);
-        self.problems.push(placed);
     }
 
     fn warn(&mut self, problem: Problem) {
@@ -254,26 +255,6 @@ impl<'a> Compiler<'a> {
             self.problem(Problem::new("document-too-large", mark, message).at(pointer));
         }
         false
-    }
-
-    /// Tells that `tree` is not `wanted`.
-    fn wrong_type(&mut self, tree: &Tree, pointer: &str, what: &str, wanted: &str) {
-        let message = format!("{what} must be {wanted}, not {}", tree.node.kind());
-        self.problem(Problem::new("type", tree.mark, message).at(pointer));
-    }
-
-    /// Tells that the engine cannot do this yet.
-    fn unsupported(&mut self, mark: Mark, pointer: &str, what: &str, hint: &str) {
-        let message = format!("{what} is not supported yet");
-        self.problem(Problem::new("unsupported", mark, message).at(pointer).hint(hint));
-    }
-
-    fn string(&mut self, tree: &'a Tree, pointer: &str, what: &str) -> Option<&'a str> {
-        let text = tree.as_str();
-        if text.is_none() {
-            self.wrong_type(tree, pointer, what, "a string");
-        }
-        text
     }
 
     /// Compiles `inner` with `names` in scope.

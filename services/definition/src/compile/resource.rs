@@ -2,7 +2,7 @@
 
 use super::Compiler;
 use super::template::inside;
-use crate::source::{Mark, Node, Tree, unfit};
+use crate::source::{Checks, Mark, Node, Tree, unfit};
 use crate::{Need, Problem, Resource, ResourceKind};
 
 impl<'a> Compiler<'a> {

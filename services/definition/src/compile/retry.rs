@@ -3,9 +3,8 @@
 use kintsugi_core::{Backoff, RetryPolicy, TryRetry};
 
 use super::Compiler;
-use super::fields::Fields;
 use crate::Problem;
-use crate::source::Tree;
+use crate::source::{Checks, Fields, Tree};
 
 /// Attempts when a policy states no limit at all: what never ends never reaches a person.
 const UNLIMITED_ATTEMPTS: u32 = 10;

@@ -4,10 +4,9 @@
 use kintsugi_core::{Ability, Kind, Template};
 use serde_json::json;
 
-use super::fields::Fields;
 use super::template::{inside, object};
 use super::{Compiler, nothing};
-use crate::source::{Node, Tree};
+use crate::source::{Checks, Fields, Node, Tree};
 use crate::{Problem, ResourceKind};
 
 const RETURNS: [&str; 5] = ["stdout", "stderr", "code", "all", "none"];

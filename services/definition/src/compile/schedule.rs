@@ -6,9 +6,8 @@ use kintsugi_schedule::check_cron;
 use serde_json::Value;
 
 use super::Compiler;
-use super::fields::Fields;
 use crate::Problem;
-use crate::source::Node;
+use crate::source::{Checks, Fields, Node};
 
 /// What starts runs; a schedule has one.
 const TRIGGERS: [&str; 4] = ["after", "cron", "every", "on"];

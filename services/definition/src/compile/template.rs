@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Compiler;
 use crate::Problem;
-use crate::source::{Mark, Node, Tree, escape};
+use crate::source::{Checks, Mark, Node, Tree, escape};
 
 /// What stands in `${ … }` when that is the whole string.
 pub(super) fn inside(text: &str) -> Option<&str> {

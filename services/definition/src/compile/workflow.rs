@@ -4,10 +4,9 @@ use kintsugi_core::{DefinitionRef, Program};
 
 use super::call::RESERVED;
 use super::deferred::Arguments;
-use super::fields::Fields;
 use super::{Compiler, Defaults, Named};
 use crate::names::{is_dns_label, is_semver};
-use crate::source::{Entry, Mark, Node, Tree};
+use crate::source::{Checks, Entry, Fields, Mark, Node, Tree};
 use crate::{Problem, Settings, digest};
 
 const TOP: [&str; 8] =
