@@ -23,6 +23,7 @@ pub use io::{Event, Fault, Input, LossCause, Step};
 pub use kintsugi_program::*;
 pub use machine::{Machine, Outcome, ReplayError, Taking, replay};
 pub use state::{
-    Body, Frame, Leaving, Phase, RunState, TaskFrame, TaskState, TaskView, TryPhase, Work,
+    Body, Extending, Frame, Leaving, Phase, RunState, Stage, TaskFrame, TaskState, TaskView,
+    TryPhase, Work,
 };
 pub use status::Status;

@@ -115,6 +115,8 @@ pub enum Body {
         /// Position in the fork's declaration.
         index: u32,
     },
+    /// Between extensions; its open child is the task that they are around.
+    Core,
     /// A task that is open.
     Task(Box<TaskFrame>),
 }
@@ -171,6 +173,8 @@ pub enum Work {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attempt_deadline: Option<Timestamp>,
     },
+    /// A task with extensions.
+    Extended(Box<Extending>),
     /// `wait`.
     Wait {
         /// When it is over.
@@ -185,6 +189,42 @@ pub enum Work {
     Listen(Box<Hearing>),
     /// `run: workflow`.
     Child(Box<ChildTask>),
+}
+
+/// Progress of a task with extensions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Extending {
+    /// Extensions whose `before` is over and that apply, the outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub around: Vec<u32>,
+    /// What is open.
+    pub stage: Stage,
+    /// Raw output of the task, once it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    /// Where the task goes, where that is not as its `then` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<crate::Flow>,
+}
+
+/// What is open of a task with extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The `before` of an extension.
+    Before(u32),
+    /// Its `before` ended with `exit`: what that gave stands in for the task.
+    Exited(u32),
+    /// The task.
+    Core,
+    /// The `after` of an extension.
+    After(u32),
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::Before(0)
+    }
 }
 
 /// What a `try` is doing.
@@ -322,7 +362,7 @@ impl RunState {
                 Work::Child(child) => Some(&**child),
                 _ => None,
             },
-            Body::List { .. } | Body::Branch { .. } => None,
+            Body::List { .. } | Body::Branch { .. } | Body::Core => None,
         })
     }
 
@@ -333,7 +373,7 @@ impl RunState {
                 Work::Call(state) => Some(TaskView { task: *task, node: open.node, state }),
                 _ => None,
             },
-            Body::List { .. } | Body::Branch { .. } => None,
+            Body::List { .. } | Body::Branch { .. } | Body::Core => None,
         })
     }
 
@@ -344,7 +384,7 @@ impl RunState {
                 Work::Listen(hearing) => Some((*number, &**hearing)),
                 _ => None,
             },
-            Body::List { .. } | Body::Branch { .. } => None,
+            Body::List { .. } | Body::Branch { .. } | Body::Core => None,
         })
     }
 

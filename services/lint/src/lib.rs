@@ -93,6 +93,10 @@ impl<'p> Lint<'p> {
                 all
             }
             Kind::Fork { branches, .. } => branches.clone(),
+            Kind::Extended { task, extensions } => {
+                let layers = extensions.iter().flat_map(|one| one.before.iter().chain(&one.after));
+                std::iter::once(*task).chain(layers.flat_map(list)).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -110,6 +114,7 @@ impl<'p> Lint<'p> {
                 | Kind::Raise(_)
                 | Kind::Wait(_)
                 | Kind::Function { .. }
+                | Kind::Extended { .. }
         )
     }
 }

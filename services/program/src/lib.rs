@@ -28,8 +28,9 @@ pub use error::{Error, ErrorKind};
 pub use evaluate::{Evaluate, EvaluateError, Variables};
 pub use id::{DefinitionRef, IdError, RunId, TaskKey, is_dns_label, partition_of};
 pub use program::{
-    Call, Case, Catch, Deferred, ErrorFilter, ErrorTemplate, Export, Expr, Flow, Jump, Kind, List,
-    ListId, Node, NodeId, Program, Schema, Span, TaskPolicy, Template, TryRetry, WhenExhausted,
+    Call, Case, Catch, Deferred, ErrorFilter, ErrorTemplate, Export, Expr, Extension, Flow, Jump,
+    Kind, List, ListId, Node, NodeId, Program, RetrySpans, Schema, Span, TaskPolicy, Template,
+    TryRetry, WhenExhausted,
 };
 pub use retry::{Backoff, RetryPolicy, scramble};
 pub use run_workflow::RunWorkflow;

@@ -80,6 +80,8 @@ pub enum Template {
     Array(Vec<Template>),
     /// An object with an expression somewhere inside, in the document's order.
     Object(Vec<(String, Template)>),
+    /// A text that is an expression where it has a value, and else itself: `evaluate.mode: loose`.
+    Loose(Expr, String),
     /// RFC 6570 level 1 URI template: literal parts and top-level property names in turn. An
     /// absent property is the empty string; one that is not a scalar is an expression error.
     Uri(Vec<(String, Option<String>)>),
@@ -200,12 +202,31 @@ pub enum Kind {
         /// The task, alone.
         body: ListId,
     },
+    /// Runs a task between those of extensions.
+    Extended {
+        /// The task: what it does, its reference and its time limit; input, output, `if` and
+        /// `then` are those of the node around it.
+        task: NodeId,
+        /// What is around it, the outermost first.
+        extensions: Vec<Extension>,
+    },
     /// Publishes an event.
     Emit(Box<EventTemplate>),
     /// Waits for events.
     Listen(Box<Listen>),
     /// Runs another workflow.
     RunWorkflow(Box<crate::RunWorkflow>),
+}
+
+/// An extension of `use.extensions`, as it is around one task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Extension {
+    /// Only when it holds; asked before `before`.
+    pub when: Option<Expr>,
+    /// Runs before the task, and in its place when it exits.
+    pub before: Option<ListId>,
+    /// Runs after the task, on its raw output.
+    pub after: Option<ListId>,
 }
 
 /// One case of a switch.
@@ -239,14 +260,44 @@ pub struct Catch {
 /// `catch.retry`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TryRetry {
-    /// Delays and limits.
+    /// Delays and limits, as far as they are known when compiled.
     pub policy: RetryPolicy,
+    /// Delays and limits that are expressions.
+    #[serde(default, skip_serializing_if = "RetrySpans::is_none")]
+    pub spans: RetrySpans,
     /// Only when it holds.
     pub when: Option<Expr>,
     /// Not when it holds.
     pub except_when: Option<Expr>,
-    /// `limit.attempt.duration`: the longest that one attempt may take, in milliseconds.
-    pub attempt_ms: Option<u64>,
+    /// `limit.attempt.duration`: the longest that one attempt may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<Span>,
+}
+
+/// Durations of a retry policy that are expressions: each takes the place of its number in the
+/// policy, and is evaluated after each failed attempt.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RetrySpans {
+    /// `delay`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<Expr>,
+    /// `maxDelay`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<Expr>,
+    /// `limit.duration`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<Expr>,
+    /// `jitter`: `from` and `to`, both when one is an expression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<(Span, Span)>,
+}
+
+impl RetrySpans {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// `catch.errors.with`: what is given must be equal.

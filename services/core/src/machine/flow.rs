@@ -63,6 +63,7 @@ impl Machine<'_> {
                 return self.open_leaf(parent, id, node, raw, own);
             }
             Kind::Listen(_) => return self.open_listen(parent, id, node, raw, own),
+            Kind::Extended { .. } => return self.open_extended(parent, id, node, raw, own),
         };
         self.note(Event::TaskLeft { pointer: node.pointer.clone() });
         let ended = Ended { parent, frame: None, node: id, raw_input: raw, input, output, flow };
@@ -222,12 +223,7 @@ impl Machine<'_> {
             match self.holds(*condition, &input, &place) {
                 Ok(true) => {}
                 Ok(false) => return self.end_scope(number, input, None),
-                Err(error) => {
-                    let parent = self.state.frames.get(&number).and_then(|frame| frame.parent);
-                    self.close(number);
-                    self.queue.push_back(Op::Raise { parent, error });
-                    return;
-                }
+                Err(error) => return self.broken(number, error),
             }
         }
         let variables = own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -253,6 +249,7 @@ impl Machine<'_> {
                 self.end_scope(number, output, then);
             }
             Work::Listen(_) => self.item_done(number, output),
+            Work::Extended(_) => self.extension_done(number, output),
             _ => self.end_scope(number, output, None),
         }
     }

@@ -10,6 +10,7 @@ mod child;
 mod data;
 mod emit;
 mod errors;
+mod extend;
 mod filter;
 mod flow;
 mod fork;

@@ -204,7 +204,7 @@ impl<'a> Compiler<'a> {
             return nothing();
         }
         let reference = format!("{}/call", self.reference(&task.pointer));
-        self.remember(&reference, &function);
+        self.remember(&reference, &function.id, function.tree);
         self.inlining.push(function.id.clone());
         let node = self.body(&function, reference, call, &pointer);
         self.inlining.pop();
@@ -239,12 +239,12 @@ impl<'a> Compiler<'a> {
         node
     }
 
-    /// Notes what `$task.definition` is for the tasks of an inlined function.
-    fn remember(&mut self, reference: &str, function: &Function<'a>) {
+    /// Notes what `$task.definition` is for the tasks of an inlined function or extension.
+    pub(super) fn remember(&mut self, reference: &str, id: &str, tree: &Tree) {
         let next = u32::try_from(self.inlined_definitions.len()).unwrap_or(u32::MAX);
-        let index = *self.inlined_ids.entry(function.id.clone()).or_insert(next);
+        let index = *self.inlined_ids.entry(id.to_owned()).or_insert(next);
         if index == next {
-            self.inlined_definitions.push(function.tree.to_value());
+            self.inlined_definitions.push(tree.to_value());
         }
         self.inlined.insert(reference.to_owned(), index);
     }

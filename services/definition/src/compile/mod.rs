@@ -13,6 +13,7 @@ mod catch;
 mod deferred;
 mod duration;
 mod emit;
+mod extension;
 mod function;
 mod listen;
 mod loops;
@@ -38,6 +39,7 @@ use kintsugi_lint::Place;
 use serde_json::Value;
 
 use self::deferred::Arguments;
+use self::extension::Extender;
 use self::metadata::Defaults;
 pub(crate) use self::workflow::complete;
 use crate::schema::Library;
@@ -99,6 +101,10 @@ struct Uses<'a> {
     functions: Named<'a>,
     catalogs: Named<'a>,
     authentications: Named<'a>,
+    /// The outermost first.
+    extensions: Vec<Extender<'a>>,
+    /// `evaluate.mode: loose`.
+    is_loose: bool,
     /// Names in `secrets`.
     secrets: BTreeSet<&'a str>,
 }
@@ -141,6 +147,8 @@ struct Compiler<'a> {
     scope: Vec<String>,
     /// How many bodies of a `try` with `catch.retry` enclose the task.
     retrying: u32,
+    /// The task belongs to an extension.
+    extending: bool,
     /// Functions that are being inlined, the outermost first.
     inlining: Vec<String>,
     /// Where tasks of the function that is being inlined are: pointers that begin with the first
@@ -197,6 +205,7 @@ impl<'a> Compiler<'a> {
             schedule: None,
             scope: Vec::new(),
             retrying: 0,
+            extending: false,
             inlining: Vec::new(),
             rebase: None,
             foreign: None,

@@ -93,6 +93,7 @@ impl<'a> Compiler<'a> {
             then: then.unwrap_or(Flow::Continue),
             kind,
         };
+        let node = self.extended(keyword, node, tree.mark, &pointer);
         Some(self.add_node(node, tree.mark, &pointer))
     }
 
@@ -148,7 +149,8 @@ impl<'a> Compiler<'a> {
                 let message = "`set` needs at least one key";
                 self.problem(Problem::new("missing-key", tree.mark, message).at(pointer));
             }
-            source::Node::String(text) if super::template::inside(text).is_some() => {}
+            source::Node::String(text)
+                if self.uses.is_loose || super::template::inside(text).is_some() => {}
             source::Node::String(_) => {
                 let message = "`set` as a string must be one expression";
                 let problem = Problem::new("type", tree.mark, message).at(pointer);
