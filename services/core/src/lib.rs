@@ -4,26 +4,7 @@
 //! evaluated through [`Evaluate`], and the same inputs at the same times always give the same
 //! events, effects and state. That is what makes history replayable (promise P7).
 
-mod attempts;
-mod child;
-mod effect;
-mod hearing;
-mod io;
 mod machine;
-mod state;
-mod status;
 
-pub use attempts::FailedAttempt;
-pub use child::{
-    Check, ChildEffect, ChildEvent, ChildInput, ChildOutcome, ChildPhase, ChildTask, Parent,
-};
-pub use effect::Effect;
-pub use hearing::Hearing;
-pub use io::{Event, Fault, Input, LossCause, Step};
-pub use kintsugi_program::*;
+pub use kintsugi_state::*;
 pub use machine::{Machine, Outcome, ReplayError, Taking, replay};
-pub use state::{
-    Body, Extending, Frame, Leaving, Phase, RunState, Stage, TaskFrame, TaskState, TaskView,
-    TryPhase, Work,
-};
-pub use status::Status;

@@ -93,6 +93,7 @@ impl<'p> Lint<'p> {
                 all
             }
             Kind::Fork { branches, .. } => branches.clone(),
+            Kind::Map(map) => vec![map.task],
             Kind::Extended { task, extensions } => {
                 let layers = extensions.iter().flat_map(|one| one.before.iter().chain(&one.after));
                 std::iter::once(*task).chain(layers.flat_map(list)).collect()
@@ -114,6 +115,7 @@ impl<'p> Lint<'p> {
                 | Kind::Raise(_)
                 | Kind::Wait(_)
                 | Kind::Function { .. }
+                | Kind::Map(_)
                 | Kind::Extended { .. }
         )
     }

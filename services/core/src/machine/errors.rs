@@ -332,6 +332,6 @@ impl Machine<'_> {
     }
 }
 
-fn error_value(error: &Error) -> Value {
+pub(super) fn error_value(error: &Error) -> Value {
     serde_json::to_value(error).unwrap_or_default()
 }

@@ -63,6 +63,7 @@ impl Machine<'_> {
                 return self.open_leaf(parent, id, node, raw, own);
             }
             Kind::Listen(_) => return self.open_listen(parent, id, node, raw, own),
+            Kind::Map(map) => return self.open_map(parent, id, node, map, raw, own),
             Kind::Extended { .. } => return self.open_extended(parent, id, node, raw, own),
         };
         self.note(Event::TaskLeft { pointer: node.pointer.clone() });
@@ -275,7 +276,7 @@ impl Machine<'_> {
     }
 }
 
-fn loop_items(value: Value, pointer: &str) -> Result<Vec<Value>, Error> {
+pub(super) fn loop_items(value: Value, pointer: &str) -> Result<Vec<Value>, Error> {
     let refused = |detail: String| Err(Error::new(ErrorKind::Expression, pointer, detail));
     match value {
         Value::Array(items) if items.len() <= LOOP_ITEMS_MAX => Ok(items),
@@ -283,6 +284,6 @@ fn loop_items(value: Value, pointer: &str) -> Result<Vec<Value>, Error> {
             refused(format!("a loop takes at most {LOOP_ITEMS_MAX} items, not {}", items.len()))
         }
         Value::Null => Ok(Vec::new()),
-        _ => refused("`for.in` must give an array".to_owned()),
+        _ => refused("`in` must give an array".to_owned()),
     }
 }

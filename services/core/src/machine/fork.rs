@@ -29,6 +29,9 @@ impl Machine<'_> {
         self.state.frames.remove(&branch);
         let program = self.program;
         let Some(open) = self.task_frame(fork) else { return };
+        if matches!(open.work, Work::Map(_)) {
+            return self.item_ended(fork, index, Ok(output));
+        }
         let Some(node) = program.node(open.node) else { return };
         let Kind::Fork { branches, compete } = &node.kind else { return };
         if *compete {
@@ -63,6 +66,13 @@ impl Machine<'_> {
         let program = self.program;
         let open = self.task_frame(fork)?;
         let node = program.node(open.node)?;
+        if let Kind::Map(map) = &node.kind {
+            if !map.collect {
+                return Some(error);
+            }
+            self.item_ended(fork, index, Err(error));
+            return None;
+        }
         let Kind::Fork { branches, compete } = &node.kind else { return None };
         if !*compete {
             return Some(error);
@@ -80,6 +90,7 @@ impl Machine<'_> {
             (Kind::Fork { branches, compete: true }, Work::Fork { failed, .. }) => {
                 failed.len() + 1 < branches.len()
             }
+            (Kind::Map(map), _) => map.collect,
             _ => false,
         }
     }

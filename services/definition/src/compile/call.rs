@@ -5,7 +5,6 @@ use kintsugi_core::{Call, Deferred, Kind, RetryPolicy, Template};
 use super::deferred::Arguments;
 use super::function::Callee;
 use super::{Compiler, nothing};
-use crate::Problem;
 use crate::source::{self, Checks, Fields, Node, Tree};
 
 /// Protocols of the specification, besides `http`.
@@ -17,14 +16,14 @@ const LISTEN_MS: u64 = 86_400_000;
 /// What connecting and handing over may take besides.
 const LISTEN_MARGIN_MS: u64 = 60_000;
 
-/// Task types of `run`, whose arguments only the compiler writes.
-const PROCESSES: [&str; 3] = ["run-shell", "run-script", "run-container"];
-
 impl<'a> Compiler<'a> {
     pub(super) fn call(&mut self, task: &Fields<'a>, tree: &'a Tree, pointer: &str) -> Kind {
         let Some(name) = self.string(tree, pointer, "`call`") else { return nothing() };
         if name == "http" || RESERVED.contains(&name) {
             return self.protocol(task, name);
+        }
+        if name == "map" && !self.uses.functions.contains_key(name) {
+            return self.map(task, tree, pointer);
         }
         if let Some((with, at)) = task.at("with")
             && !matches!(with.node, Node::Object(_))
@@ -36,12 +35,6 @@ impl<'a> Compiler<'a> {
             Some(Callee::Function(function)) => return self.inline(task, tree, function),
             None => return nothing(),
         };
-        if PROCESSES.contains(&name.as_str()) {
-            let message = format!("`{name}` is the engine's own task type");
-            let problem = Problem::new("invalid-name", tree.mark, message).at(pointer);
-            self.problem(problem.hint("write `run`, or give the task type another name"));
-            return nothing();
-        }
         let with = match task.at("with") {
             Some((tree, at)) => Some(self.template(tree, &at)),
             // Without arguments, the worker gets the task's own input.
@@ -101,7 +94,8 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn given_out(
+    /// The call of a task type of workers.
+    pub(super) fn given_out(
         &mut self,
         task: &Fields<'a>,
         task_type: &str,

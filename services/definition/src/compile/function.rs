@@ -4,7 +4,7 @@
 //! caller's variables, and its references begin with the call's (`/do/0/greet/call/…`), so that no
 //! two tasks of a program share one. A function from elsewhere sees nothing of `use` either.
 
-use kintsugi_core::Kind;
+use kintsugi_core::{Kind, NodeId};
 
 use super::call::RESERVED;
 use super::task::Targets;
@@ -18,6 +18,9 @@ const DEPTH_MAX: usize = 16;
 
 /// The catalog whose functions are the task types that workers offer.
 const DEFAULT: &str = "default";
+
+/// Task types of `run`, whose arguments only the compiler writes.
+const PROCESSES: [&str; 3] = ["run-shell", "run-script", "run-container"];
 
 /// Task types of the built-in worker.
 const BUILT_IN: [&str; 2] = ["http", "simulate"];
@@ -70,6 +73,12 @@ impl<'a> Compiler<'a> {
                 .unwrap_or_else(|| "a task type is 1 to 64 of `a-z 0-9 _ -`".to_owned());
             let problem = Problem::new("invalid-name", tree.mark, message).at(pointer);
             self.problem(problem.hint(hint));
+            return None;
+        }
+        if PROCESSES.contains(&name) {
+            let message = format!("`{name}` is the engine's own task type");
+            let problem = Problem::new("invalid-name", tree.mark, message).at(pointer);
+            self.problem(problem.hint("write `run`, or give the task type another name"));
             return None;
         }
         self.looks_like(tree, name, pointer);
@@ -187,6 +196,23 @@ impl<'a> Compiler<'a> {
     ) -> Kind {
         let pointer = task.path("call");
         let with = task.at("with").map(|(tree, at)| self.template(tree, &at));
+        let reference = format!("{}/call", self.reference(&task.pointer));
+        match self.task_of(task, call, function, reference, &pointer) {
+            Some(node) => Kind::Function { with, body: self.add_list(vec![node]) },
+            None => nothing(),
+        }
+    }
+
+    /// The function's task, for a call that `call` and `pointer` say the place of. Its reference
+    /// begins with `reference`.
+    pub(super) fn task_of(
+        &mut self,
+        task: &Fields<'a>,
+        call: &Tree,
+        function: Function<'a>,
+        reference: String,
+        pointer: &str,
+    ) -> Option<NodeId> {
         if let Some((metadata, at)) = task.at("metadata") {
             self.metadata_of_no_call(metadata, &at);
         }
@@ -196,22 +222,18 @@ impl<'a> Compiler<'a> {
             let message = format!("a function must not call itself: {}", chain.join(" → "));
             let problem = Problem::new("recursive-function", call.mark, message).at(pointer);
             self.problem(problem.hint("use `for`, or a `then` that goes back"));
-            return nothing();
+            return None;
         }
         if self.inlining.len() >= DEPTH_MAX {
             let message = format!("more than {DEPTH_MAX} functions call each other");
             self.problem(Problem::new("document-too-large", call.mark, message).at(pointer));
-            return nothing();
+            return None;
         }
-        let reference = format!("{}/call", self.reference(&task.pointer));
         self.remember(&reference, &function.id, function.tree);
         self.inlining.push(function.id.clone());
-        let node = self.body(&function, reference, call, &pointer);
+        let node = self.body(&function, reference, call, pointer);
         self.inlining.pop();
-        match node {
-            Some(node) => Kind::Function { with, body: self.add_list(vec![node]) },
-            None => nothing(),
-        }
+        node
     }
 
     /// Compiles the function's task as it is where it stands, with nothing of the caller in scope.
@@ -221,7 +243,7 @@ impl<'a> Compiler<'a> {
         reference: String,
         call: &Tree,
         pointer: &str,
-    ) -> Option<kintsugi_core::NodeId> {
+    ) -> Option<NodeId> {
         let place = if function.is_foreign { String::new() } else { function.id.clone() };
         let rebase = self.rebase.replace((place.clone(), reference));
         let scope = std::mem::take(&mut self.scope);

@@ -17,6 +17,7 @@ mod extension;
 mod function;
 mod listen;
 mod loops;
+mod map;
 mod metadata;
 mod raise;
 mod resource;
