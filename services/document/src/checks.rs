@@ -205,4 +205,31 @@ pub trait Checks {
         }
         text
     }
+
+    /// One of these words, as it stands.
+    fn one_of<'a>(
+        &mut self,
+        tree: &'a Tree,
+        pointer: &str,
+        what: &str,
+        words: &[&str],
+    ) -> Option<&'a str> {
+        let text = self.string(tree, pointer, what)?;
+        if words.contains(&text) {
+            return Some(text);
+        }
+        let message = format!("{what} is one of {}", words.join(", "));
+        self.problem(Problem::new("invalid-value", tree.mark, message).at(pointer));
+        None
+    }
+
+    /// An array of texts.
+    fn text_list(&mut self, tree: &Tree, pointer: &str, what: &str) {
+        let Node::Array(items) = &tree.node else {
+            return self.wrong_type(tree, pointer, what, "an array of strings");
+        };
+        for (index, item) in items.iter().enumerate() {
+            self.string(item, &format!("{pointer}/{index}"), &format!("an item of {what}"));
+        }
+    }
 }

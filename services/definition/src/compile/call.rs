@@ -48,14 +48,7 @@ impl<'a> Compiler<'a> {
         let Some((tree, at)) = self.required(task, "with", &format!("`call: {name}`")) else {
             return nothing();
         };
-        self.built_in(task, name, &at, |c| match name {
-            "http" => c.http(tree, &at),
-            "openapi" => c.openapi(tree, &at),
-            "asyncapi" => c.asyncapi(tree, &at),
-            "grpc" => c.grpc(task, tree, &at),
-            "mcp" => c.mcp(tree, &at),
-            _ => c.a2a(tree, &at),
-        })
+        self.built_in(task, name, &at, |c| kintsugi_arguments::call(c, name, task, tree, &at))
     }
 
     /// A task that the engine's own worker carries out, with the arguments at `pointer`.

@@ -1,9 +1,9 @@
 //! Lengths of time: objects and ISO 8601 strings of the language, and short forms in metadata.
 
+use kintsugi_arguments::inside;
 use kintsugi_core::{Span, iso_millis, short_millis};
 
 use super::Compiler;
-use super::template::inside;
 use crate::Problem;
 use crate::source::{Checks, Node, Tree};
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use kintsugi_arguments::inside;
 use kintsugi_core::{
     Correlation, EventFilter, ForEach, Kind, Listen, Matcher, Read, Strategy, Template, Until,
 };
 use serde_json::Value;
 
-use super::template::inside;
 use super::{Compiler, nothing};
 use crate::Problem;
 use crate::names::is_identifier;
@@ -180,7 +180,8 @@ impl<'a> Compiler<'a> {
                     && regex(text).is_none()
                     && text.contains('{') =>
             {
-                let template = self.uri(tree, &at, &format!("`{}`", entry.key));
+                let template =
+                    kintsugi_arguments::uri(self, tree, &at, &format!("`{}`", entry.key));
                 template.map_or(Matcher::Equal(Value::Null), Matcher::Uri)
             }
             _ => self.matcher(tree, &at),

@@ -1,20 +1,14 @@
 //! From a tree to a program. Everything is looked at even when something is wrong, so that all
 //! problems are told at once; a program that has one is thrown away.
 
-mod auth;
 mod call;
-mod call_agents;
-mod call_asyncapi;
-mod call_grpc;
-mod call_http;
-mod call_mcp;
-mod call_openapi;
 mod catch;
 mod deferred;
 mod duration;
 mod emit;
 mod extension;
 mod function;
+mod host;
 mod listen;
 mod loops;
 mod map;

@@ -1,9 +1,9 @@
 //! `raise`.
 
+use kintsugi_arguments::inside;
 use kintsugi_core::{ErrorTemplate, Kind, Template};
 use serde_json::Value;
 
-use super::template::inside;
 use super::{Compiler, nothing};
 use crate::Problem;
 use crate::source::{Checks, Node, Tree};

@@ -1,8 +1,8 @@
 //! `run: workflow`: another definition as a task.
 
+use kintsugi_arguments::inside;
 use kintsugi_core::{DefinitionRef, Kind, RunWorkflow, Template};
 
-use super::template::inside;
 use super::{Compiler, nothing};
 use crate::Problem;
 use crate::names::{is_dns_label, is_semver};

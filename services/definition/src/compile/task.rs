@@ -150,7 +150,7 @@ impl<'a> Compiler<'a> {
                 self.problem(Problem::new("missing-key", tree.mark, message).at(pointer));
             }
             source::Node::String(text)
-                if self.uses.is_loose || super::template::inside(text).is_some() => {}
+                if self.uses.is_loose || kintsugi_arguments::inside(text).is_some() => {}
             source::Node::String(_) => {
                 let message = "`set` as a string must be one expression";
                 let problem = Problem::new("type", tree.mark, message).at(pointer);

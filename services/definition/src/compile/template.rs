@@ -1,16 +1,12 @@
 //! Expressions, templates and schemas.
 
+use kintsugi_arguments::{inside, object};
 use kintsugi_core::{Expr, Template};
 use serde_json::Value;
 
 use super::{Compiler, VARIABLES};
 use crate::Problem;
 use crate::source::{Checks, Mark, Node, Tree, escape};
-
-/// What stands in `${ … }` when that is the whole string.
-pub(super) fn inside(text: &str) -> Option<&str> {
-    text.trim().strip_prefix("${")?.strip_suffix('}').map(str::trim)
-}
 
 impl<'a> Compiler<'a> {
     /// A value in which strings may be `${ … }`.
@@ -174,16 +170,4 @@ fn array(parts: Vec<Template>) -> Template {
         _ => Value::Null,
     };
     Template::Literal(parts.into_iter().map(literal).collect())
-}
-
-/// An object that is a literal when all of it is.
-pub(super) fn object(parts: Vec<(String, Template)>) -> Template {
-    if !parts.iter().all(|(_, part)| matches!(part, Template::Literal(_))) {
-        return Template::Object(parts);
-    }
-    let literal = |(key, part)| match part {
-        Template::Literal(value) => (key, value),
-        _ => (key, Value::Null),
-    };
-    Template::Literal(Value::Object(parts.into_iter().map(literal).collect()))
 }

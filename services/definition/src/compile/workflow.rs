@@ -234,7 +234,7 @@ impl<'a> Compiler<'a> {
                     "errors" => drop(c.error(tree, &at)),
                     "retries" => drop(c.retry(tree, &at)),
                     "catalogs" => drop(c.catalog(tree, &at)),
-                    "authentications" => drop(c.policy(tree, &at)),
+                    "authentications" => drop(kintsugi_arguments::policy(c, tree, &at)),
                     _ if tree.as_str().is_some() => {
                         c.wrong_type(tree, &at, "a timeout", "an object")
                     }

@@ -1,13 +1,10 @@
 //! `call: asyncapi`: the channel is taken out of its document now.
 
+use crate::{Authentication, Host, OpenApi, inside, object};
 use kintsugi_contracts::asyncapi::{self, Protocol, Wanted};
 use kintsugi_core::Template;
+use kintsugi_document::{Fields, Mark, Problem, ResourceKind, Tree};
 use serde_json::{Value, json};
-
-use super::Compiler;
-use super::template::{inside, object};
-use crate::source::{Checks, Fields, Mark, Tree};
-use crate::{Problem, ResourceKind};
 
 const WHAT: &str = "`call: asyncapi`";
 
@@ -34,8 +31,9 @@ const PROTOCOLS: [&str; 19] = [
     "ws",
 ];
 
-impl<'a> Compiler<'a> {
-    pub(super) fn asyncapi(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
+/// Arguments of `call: asyncapi`.
+pub(crate) trait AsyncApi<'a>: Host<'a> {
+    fn asyncapi(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
         let known = [
             "document",
             "channel",
@@ -187,3 +185,5 @@ impl<'a> Compiler<'a> {
         self.argument(pointer, &at, |c| c.leave(code, tree.mark, pointer, false));
     }
 }
+
+impl<'a, H: Host<'a>> AsyncApi<'a> for H {}
