@@ -31,6 +31,7 @@ pub fn check(program: &Program, places: &[Place]) -> Vec<Problem> {
         lint.conditions(node, place);
         lint.handler(node, place);
     }
+    lint.compensation();
     let limit = lint.millis(program.timeout);
     lint.limits(program.list(program.body), limit);
     lint.warnings
@@ -116,6 +117,7 @@ impl<'p> Lint<'p> {
                 | Kind::Wait(_)
                 | Kind::Function { .. }
                 | Kind::Map(_)
+                | Kind::Compensate
                 | Kind::Extended { .. }
         )
     }

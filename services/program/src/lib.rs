@@ -31,7 +31,7 @@ pub use handling::{Catch, ErrorFilter, ErrorTemplate, RetrySpans, TryRetry};
 pub use id::{DefinitionRef, IdError, RunId, TaskKey, is_dns_label, partition_of};
 pub use program::{
     Call, Case, Deferred, Export, Expr, Extension, Flow, Jump, Kind, List, ListId, Map, Node,
-    NodeId, Program, Schema, Span, TaskPolicy, Template, WhenExhausted,
+    NodeId, Program, Schema, Span, TaskPolicy, Template, Undo, WhenExhausted,
 };
 pub use retry::{Backoff, RetryPolicy, scramble};
 pub use run_workflow::RunWorkflow;

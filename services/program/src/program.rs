@@ -121,8 +121,20 @@ pub struct Node {
     pub timeout: Option<Span>,
     /// Where to go after it.
     pub then: Flow,
+    /// What undoes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Box<Undo>>,
     /// What it does.
     pub kind: Kind,
+}
+
+/// `metadata.kintsugi.compensate`: what undoes a task that has completed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Undo {
+    /// What it gets, evaluated when the task has completed; none: the task's output.
+    pub with: Option<Template>,
+    /// The task that does it, alone.
+    pub task: NodeId,
 }
 
 /// What becomes `$context` after a task.
@@ -212,6 +224,8 @@ pub enum Kind {
     },
     /// Runs a task for each item, several side by side.
     Map(Box<Map>),
+    /// Undoes what was completed, the last first.
+    Compensate,
     /// Publishes an event.
     Emit(Box<EventTemplate>),
     /// Waits for events.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     ChildPhase, ChildTask, Error, Flow, Hearing, ListId, NodeId, Phase, TaskState, Timestamp,
+    Undone,
 };
 
 /// An open scope, task or timer.
@@ -108,6 +109,8 @@ pub enum Work {
     Extended(Box<Extending>),
     /// `call: map`.
     Map(Box<Mapping>),
+    /// `call: compensate`.
+    Compensate(Box<Compensating>),
     /// `wait`.
     Wait {
         /// When it is over.
@@ -133,6 +136,19 @@ pub struct Mapping {
     pub next: u32,
     /// Results, by item.
     pub done: BTreeMap<u32, Value>,
+}
+
+/// Progress of `call: compensate`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Compensating {
+    /// Only what completed in this `try`; none: in the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<u64>,
+    /// What is being undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<(u64, Undone)>,
+    /// What was undone.
+    pub done: Vec<Value>,
 }
 
 /// Progress of a task with extensions.

@@ -18,11 +18,11 @@ pub use child::{
     Check, ChildEffect, ChildEvent, ChildInput, ChildOutcome, ChildPhase, ChildTask, Parent,
 };
 pub use effect::Effect;
-pub use frame::{Body, Extending, Frame, Mapping, Stage, TaskFrame, TryPhase, Work};
+pub use frame::{Body, Compensating, Extending, Frame, Mapping, Stage, TaskFrame, TryPhase, Work};
 pub use hearing::Hearing;
 pub use io::{Event, Fault, Input, LossCause, Step};
 pub use kintsugi_program::*;
 pub use op::Op;
-pub use run::{Leaving, RunState, TaskView};
+pub use run::{Leaving, RunState, TaskView, Undone};
 pub use status::Status;
 pub use task::{Phase, TaskState};

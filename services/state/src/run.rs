@@ -46,6 +46,9 @@ pub struct RunState {
     /// Marks of the events that were taken, the newest last, so that a repeat is known. Bounded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heard: Vec<u64>,
+    /// Completed tasks that something undoes, in the order of their completion.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub undo: BTreeMap<u64, Undone>,
     /// Events that were made so far.
     #[serde(default)]
     pub emitted: u64,
@@ -67,6 +70,18 @@ pub struct RunState {
     /// Children that are no longer wanted and whose end was not heard yet, by the task.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub leaving: BTreeMap<u64, Leaving>,
+}
+
+/// A completed task that something undoes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Undone {
+    /// The task.
+    pub of: NodeId,
+    /// What the task that undoes it gets.
+    pub input: Value,
+    /// Frames of every `try` that it completed in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<u64>,
 }
 
 /// A child that is no longer wanted.
@@ -107,6 +122,7 @@ impl RunState {
             pending: Vec::new(),
             settled: BTreeMap::new(),
             heard: Vec::new(),
+            undo: BTreeMap::new(),
             emitted: 0,
             steps: 0,
             parent: None,

@@ -63,6 +63,7 @@ impl Machine<'_> {
                 return self.open_leaf(parent, id, node, raw, own);
             }
             Kind::Listen(_) => return self.open_listen(parent, id, node, raw, own),
+            Kind::Compensate => return self.open_compensate(parent, id, node, raw, own),
             Kind::Map(map) => return self.open_map(parent, id, node, map, raw, own),
             Kind::Extended { .. } => return self.open_extended(parent, id, node, raw, own),
         };

@@ -29,8 +29,10 @@ impl Machine<'_> {
         self.state.frames.remove(&branch);
         let program = self.program;
         let Some(open) = self.task_frame(fork) else { return };
-        if matches!(open.work, Work::Map(_)) {
-            return self.item_ended(fork, index, Ok(output));
+        match open.work {
+            Work::Map(_) => return self.item_ended(fork, index, Ok(output)),
+            Work::Compensate(_) => return self.undone(fork, output),
+            _ => {}
         }
         let Some(node) = program.node(open.node) else { return };
         let Kind::Fork { branches, compete } = &node.kind else { return };
@@ -73,7 +75,7 @@ impl Machine<'_> {
             self.item_ended(fork, index, Err(error));
             return None;
         }
-        let Kind::Fork { branches, compete } = &node.kind else { return None };
+        let Kind::Fork { branches, compete } = &node.kind else { return Some(error) };
         if !*compete {
             return Some(error);
         }

@@ -109,6 +109,7 @@ impl Machine<'_> {
                 return self.listened(number, open.node, hearing.count);
             }
             Work::Child(child) => return self.child_closed(number, *child),
+            Work::Compensate(open) => return self.not_undone(*open),
             _ => return,
         };
         if call::is_out(&task) {

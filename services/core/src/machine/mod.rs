@@ -7,6 +7,7 @@
 
 mod call;
 mod child;
+mod compensate;
 mod data;
 mod emit;
 mod errors;

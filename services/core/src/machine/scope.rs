@@ -101,7 +101,13 @@ impl Scope<'_, '_> {
                         return Some(self.with_keys(node, &open.raw_input, output, frame.at));
                     }
                     // A function knows nothing of where it is called.
-                    _ if matches!(node.kind, Kind::Function { .. } | Kind::Map(_)) => return None,
+                    _ if matches!(
+                        node.kind,
+                        Kind::Function { .. } | Kind::Map(_) | Kind::Compensate
+                    ) =>
+                    {
+                        return None;
+                    }
                     _ => {}
                 }
             }

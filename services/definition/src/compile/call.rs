@@ -10,6 +10,9 @@ use crate::source::{self, Checks, Fields, Node, Tree};
 /// Protocols of the specification, besides `http`.
 pub(super) const RESERVED: [&str; 5] = ["grpc", "openapi", "asyncapi", "a2a", "mcp"];
 
+/// Functions of the default catalog that the engine carries out itself.
+pub(super) const NATIVE: [&str; 2] = ["map", "compensate"];
+
 /// How long a subscription may take that has no time of its own: a day.
 const LISTEN_MS: u64 = 86_400_000;
 
@@ -22,8 +25,11 @@ impl<'a> Compiler<'a> {
         if name == "http" || RESERVED.contains(&name) {
             return self.protocol(task, name);
         }
-        if name == "map" && !self.uses.functions.contains_key(name) {
-            return self.map(task, tree, pointer);
+        if NATIVE.contains(&name) && !self.uses.functions.contains_key(name) {
+            return match name {
+                "map" => self.map(task, tree, pointer),
+                _ => self.compensate(task, tree, pointer),
+            };
         }
         if let Some((with, at)) = task.at("with")
             && !matches!(with.node, Node::Object(_))
@@ -41,6 +47,19 @@ impl<'a> Compiler<'a> {
             None => self.expression(".", tree.mark, pointer).map(Template::Expr),
         };
         self.given_out(task, &name, with, Vec::new())
+    }
+
+    /// `call: compensate`.
+    fn compensate(&mut self, task: &Fields<'a>, call: &'a Tree, pointer: &str) -> Kind {
+        let message = "another runtime needs a function `compensate`".to_owned();
+        self.not_portable(call.mark, pointer, message);
+        if let Some((with, at)) = task.at("with") {
+            self.fields(with, &at, "`with` of `call: compensate`", &[]);
+        }
+        if let Some((metadata, at)) = task.at("metadata") {
+            self.metadata_of_no_call(metadata, &at);
+        }
+        Kind::Compensate
     }
 
     /// A call that the language has a protocol for.
@@ -96,7 +115,8 @@ impl<'a> Compiler<'a> {
         deferred: Vec<Deferred>,
     ) -> Kind {
         // Whether TLS is spoken is looked up where the arguments are compiled.
-        let elsewhere: &[&str] = if task_type == "grpc" { &["tls"] } else { &[] };
+        let elsewhere: &[&str] =
+            if task_type == "grpc" { &["compensate", "tls"] } else { &["compensate"] };
         let mut own = self.settings(task.at("metadata"), self.defaults.clone(), elsewhere);
         if self.retrying > 0 && !own.states_retry {
             own.policy.retry = RetryPolicy::none();

@@ -89,6 +89,7 @@ impl<'a> Compiler<'a> {
             export: None,
             timeout: node.timeout,
             then: node.then,
+            undo: None,
             kind: node.kind,
         };
         let task = self.add_node(core, mark, at);

@@ -6,7 +6,7 @@
 
 use kintsugi_core::{Kind, NodeId};
 
-use super::call::RESERVED;
+use super::call::{NATIVE, RESERVED};
 use super::task::Targets;
 use super::{Compiler, Foreign, nothing};
 use crate::names::{did_you_mean, is_semver, is_task_type, nearest};
@@ -101,7 +101,7 @@ impl<'a> Compiler<'a> {
         if BUILT_IN.contains(&name) || name.len() < 3 {
             return;
         }
-        let known = BUILT_IN.into_iter().chain(RESERVED);
+        let known = BUILT_IN.into_iter().chain(RESERVED).chain(NATIVE);
         let known = known.chain(self.uses.functions.keys().copied());
         if let Some((near, 1)) = nearest(name, known) {
             let message = format!("`{name}` is a task type for workers of your own");

@@ -1,9 +1,7 @@
 //! `call: map`, of the default catalog: a task for each item, several side by side.
 
-use kintsugi_core::{Flow, Kind, Map, Node, NodeId, Template};
+use kintsugi_core::{Kind, Map, Template};
 
-use super::call::RESERVED;
-use super::function::Callee;
 use super::{Compiler, nothing};
 use crate::Problem;
 use crate::source::{self, Checks, Fields, Tree};
@@ -41,7 +39,10 @@ impl<'a> Compiler<'a> {
             .at("onError")
             .and_then(|(tree, at)| self.one_of(tree, &at, "`onError`", &["fail", "collect"]));
         let callee = self.required(&own, "do", what);
-        let node = callee.and_then(|(tree, at)| self.mapped(task, tree, &at));
+        let node = callee.and_then(|(tree, at)| {
+            let reference = self.reference(&at);
+            self.task_for(task, tree, &at, (reference.clone(), reference))
+        });
         let (Some(items), Some(task)) = (items, node) else { return nothing() };
         Kind::Map(Box::new(Map {
             items,
@@ -62,40 +63,6 @@ impl<'a> Compiler<'a> {
             _ => {
                 self.wrong_type(tree, pointer, "`in`", "an array or an expression");
                 None
-            }
-        }
-    }
-
-    /// The task of each item: that of a function, or one for workers. Its input is the item's.
-    fn mapped(&mut self, task: &Fields<'a>, tree: &'a Tree, pointer: &str) -> Option<NodeId> {
-        let name = self.string(tree, pointer, "`do`")?;
-        let is_own = self.uses.functions.contains_key(name);
-        if !is_own && (name == "http" || name == "map" || RESERVED.contains(&name)) {
-            let message = format!("`do` takes a function or a task type, not `{name}`");
-            let problem = Problem::new("invalid-name", tree.mark, message).at(pointer);
-            self.problem(problem.hint("make it a function in `use.functions`"));
-            return None;
-        }
-        let reference = self.reference(pointer);
-        match self.callee(tree, name, pointer)? {
-            Callee::Function(function) => self.task_of(task, tree, function, reference, pointer),
-            Callee::TaskType(task_type) => {
-                let input = self.expression(".", tree.mark, pointer).map(Template::Expr);
-                let kind = self.given_out(task, &task_type, input, Vec::new());
-                let node = Node {
-                    name: name.to_owned(),
-                    pointer: reference,
-                    condition: None,
-                    input_schema: None,
-                    input_from: None,
-                    output_as: None,
-                    output_schema: None,
-                    export: None,
-                    timeout: None,
-                    then: Flow::Continue,
-                    kind,
-                };
-                Some(self.add_node(node, tree.mark, pointer))
             }
         }
     }

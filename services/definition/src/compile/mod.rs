@@ -22,6 +22,7 @@ mod schedule;
 mod schema;
 mod task;
 mod template;
+mod undo;
 mod workflow;
 
 use std::cell::OnceCell;

@@ -75,6 +75,7 @@ impl<'a> Compiler<'a> {
         let export = fields.at("export").and_then(|(tree, at)| self.export(tree, &at));
         let timeout = fields.at("timeout").and_then(|(tree, at)| self.timeout(tree, &at));
         let then = fields.at("then").and_then(|(tree, at)| self.flow(tree, &at, targets));
+        let undo = self.undo(&fields);
         if !matches!(keyword, "call" | "run")
             && let Some((metadata, at)) = fields.at("metadata")
         {
@@ -91,6 +92,7 @@ impl<'a> Compiler<'a> {
             export,
             timeout,
             then: then.unwrap_or(Flow::Continue),
+            undo,
             kind,
         };
         let node = self.extended(keyword, node, tree.mark, &pointer);
