@@ -22,7 +22,7 @@ pub struct Frame {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
     /// `$context` of a branch of a fork: exported there, merged when it joins.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::present")]
     pub context: Option<Value>,
     /// Variables that its children see: loop variables, a caught error.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -61,7 +61,7 @@ pub struct TaskFrame {
     /// `$task.input`: before `input.from`.
     pub raw_input: Value,
     /// `$input`: after `input.from`; none: the same as the raw one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::present")]
     pub input: Option<Value>,
     /// Its progress.
     pub work: Work,
@@ -83,8 +83,8 @@ pub enum Work {
     Do,
     /// `fork`: results of the branches that are done, in the order of declaration.
     Fork {
-        /// Output and exported context of each branch.
-        done: BTreeMap<u32, (Value, Option<Value>)>,
+        /// What each branch gave.
+        done: BTreeMap<u32, Joined>,
         /// Error of each branch that failed (only where branches compete).
         failed: BTreeMap<u32, Error>,
     },
@@ -160,7 +160,7 @@ pub struct Extending {
     /// What is open.
     pub stage: Stage,
     /// Raw output of the task, once it is over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::present")]
     pub output: Option<Value>,
     /// Where the task goes, where that is not as its `then` says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -185,6 +185,16 @@ impl Default for Stage {
     fn default() -> Self {
         Self::Before(0)
     }
+}
+
+/// What a branch of a fork gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Joined {
+    /// Its output.
+    pub output: Value,
+    /// `$context` as it left it; none: the branch had none of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::present")]
+    pub context: Option<Value>,
 }
 
 /// What a `try` is doing.

@@ -9,6 +9,7 @@ mod frame;
 mod hearing;
 mod io;
 mod op;
+mod present;
 mod run;
 mod status;
 mod task;
@@ -18,7 +19,9 @@ pub use child::{
     Check, ChildEffect, ChildEvent, ChildInput, ChildOutcome, ChildPhase, ChildTask, Parent,
 };
 pub use effect::Effect;
-pub use frame::{Body, Compensating, Extending, Frame, Mapping, Stage, TaskFrame, TryPhase, Work};
+pub use frame::{
+    Body, Compensating, Extending, Frame, Joined, Mapping, Stage, TaskFrame, TryPhase, Work,
+};
 pub use hearing::Hearing;
 pub use io::{Event, Fault, Input, LossCause, Step};
 pub use kintsugi_program::*;
@@ -26,3 +29,5 @@ pub use op::Op;
 pub use run::{Leaving, RunState, TaskView, Undone};
 pub use status::Status;
 pub use task::{Phase, TaskState};
+
+pub(crate) use present::present;

@@ -24,7 +24,7 @@ pub struct RunState {
     /// `$context`.
     pub context: Value,
     /// Its output, once completed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::present")]
     pub output: Option<Value>,
     /// Its error, once faulted.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Machine, Op, scope::context_of};
-use crate::{Body, Error, Kind, NodeId, Work};
+use crate::{Body, Error, Joined, Kind, NodeId, Work};
 
 impl Machine<'_> {
     /// Opens each branch with a copy of the context of its own.
@@ -43,14 +43,14 @@ impl Machine<'_> {
             return self.end_scope(fork, output, None);
         }
         let Work::Fork { done, .. } = &mut open.work else { return };
-        done.insert(index, (output, context));
+        done.insert(index, Joined { output, context });
         if done.len() < branches.len() {
             return;
         }
         let results = std::mem::take(done);
         let before = context_of(self.state, Some(fork)).clone();
         let (mut outputs, mut joined) = (Vec::with_capacity(results.len()), before.clone());
-        for (output, context) in results.into_values() {
+        for Joined { output, context } in results.into_values() {
             outputs.push(output);
             // Only what a branch exported is merged, in the order of declaration (RFC 7396).
             if let Some(context) = context.filter(|context| *context != before) {
