@@ -141,10 +141,6 @@ pub(crate) trait AsyncApi<'a>: Host<'a> {
     fn subscription(&mut self, tree: &'a Tree, pointer: &str) -> Option<Value> {
         let known = ["filter", "consume", "foreach"];
         let fields = self.fields(tree, pointer, "`subscription`", &known)?;
-        if let Some(entry) = fields.entry("foreach") {
-            let hint = "take the messages, and go through them with a `for` after it";
-            self.unsupported(entry.mark, &fields.path("foreach"), "`foreach`", hint);
-        }
         if let Some((tree, at)) = fields.at("filter") {
             self.for_each_message(tree, &at, "filter");
         }

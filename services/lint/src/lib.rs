@@ -95,6 +95,9 @@ impl<'p> Lint<'p> {
             }
             Kind::Fork { branches, .. } => branches.clone(),
             Kind::Map(map) => vec![map.task],
+            Kind::Messages(of) => {
+                std::iter::once(of.call).chain(of.foreach.body.iter().flat_map(list)).collect()
+            }
             Kind::Extended { task, extensions } => {
                 let layers = extensions.iter().flat_map(|one| one.before.iter().chain(&one.after));
                 std::iter::once(*task).chain(layers.flat_map(list)).collect()
@@ -118,6 +121,7 @@ impl<'p> Lint<'p> {
                 | Kind::Function { .. }
                 | Kind::Map(_)
                 | Kind::Compensate
+                | Kind::Messages(_)
                 | Kind::Extended { .. }
         )
     }

@@ -30,8 +30,8 @@ pub use evaluate::{Evaluate, EvaluateError, Variables};
 pub use handling::{Catch, ErrorFilter, ErrorTemplate, RetrySpans, TryRetry};
 pub use id::{DefinitionRef, IdError, RunId, TaskKey, is_dns_label, partition_of};
 pub use program::{
-    Call, Case, Deferred, Export, Expr, Extension, Flow, Jump, Kind, List, ListId, Map, Node,
-    NodeId, Program, Schema, Span, TaskPolicy, Template, Undo, WhenExhausted,
+    Call, Case, Deferred, Export, Expr, Extension, Flow, Jump, Kind, List, ListId, Map, Messages,
+    Node, NodeId, Program, Schema, Span, TaskPolicy, Template, Undo, WhenExhausted,
 };
 pub use retry::{Backoff, RetryPolicy, scramble};
 pub use run_workflow::RunWorkflow;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Catch, DefinitionRef, ErrorTemplate, EventTemplate, Listen, RetryPolicy};
+use crate::{Catch, DefinitionRef, ErrorTemplate, EventTemplate, ForEach, Listen, RetryPolicy};
 
 /// Index into [`Program::expressions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,6 +226,8 @@ pub enum Kind {
     Map(Box<Map>),
     /// Undoes what was completed, the last first.
     Compensate,
+    /// Has a worker take messages, then does something with each.
+    Messages(Box<Messages>),
     /// Publishes an event.
     Emit(Box<EventTemplate>),
     /// Waits for events.
@@ -251,6 +253,15 @@ pub struct Map {
     pub bound: u32,
     /// An item that fails is part of the result; else it ends the others.
     pub collect: bool,
+}
+
+/// `call: asyncapi` with `subscription.foreach`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Messages {
+    /// The call that takes them: its output is an array.
+    pub call: NodeId,
+    /// What is done with each, one after the other.
+    pub foreach: ForEach,
 }
 
 /// An extension of `use.extensions`, as it is around one task.

@@ -111,6 +111,8 @@ pub enum Work {
     Map(Box<Mapping>),
     /// `call: compensate`.
     Compensate(Box<Compensating>),
+    /// Messages, once they were taken.
+    Messages(Box<Iterating>),
     /// `wait`.
     Wait {
         /// When it is over.
@@ -136,6 +138,16 @@ pub struct Mapping {
     pub next: u32,
     /// Results, by item.
     pub done: BTreeMap<u32, Value>,
+}
+
+/// Messages that something is done with, one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Iterating {
+    /// The messages; none before they were taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Vec<Value>>,
+    /// What came of those that are done with.
+    pub outputs: Vec<Value>,
 }
 
 /// Progress of `call: compensate`.

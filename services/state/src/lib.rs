@@ -20,7 +20,8 @@ pub use child::{
 };
 pub use effect::Effect;
 pub use frame::{
-    Body, Compensating, Extending, Frame, Joined, Mapping, Stage, TaskFrame, TryPhase, Work,
+    Body, Compensating, Extending, Frame, Iterating, Joined, Mapping, Stage, TaskFrame, TryPhase,
+    Work,
 };
 pub use hearing::Hearing;
 pub use io::{Event, Fault, Input, LossCause, Step};

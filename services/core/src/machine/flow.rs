@@ -63,6 +63,7 @@ impl Machine<'_> {
                 return self.open_leaf(parent, id, node, raw, own);
             }
             Kind::Listen(_) => return self.open_listen(parent, id, node, raw, own),
+            Kind::Messages(of) => return self.open_messages(parent, id, node, of, raw, own),
             Kind::Compensate => return self.open_compensate(parent, id, node, raw, own),
             Kind::Map(map) => return self.open_map(parent, id, node, map, raw, own),
             Kind::Extended { .. } => return self.open_extended(parent, id, node, raw, own),
@@ -252,6 +253,7 @@ impl Machine<'_> {
             }
             Work::Listen(_) => self.item_done(number, output),
             Work::Extended(_) => self.extension_done(number, output),
+            Work::Messages(_) => self.message_done(number, output),
             _ => self.end_scope(number, output, None),
         }
     }

@@ -32,6 +32,7 @@ impl Machine<'_> {
         match open.work {
             Work::Map(_) => return self.item_ended(fork, index, Ok(output)),
             Work::Compensate(_) => return self.undone(fork, output),
+            Work::Messages(_) => return self.messages_taken(fork, output),
             _ => {}
         }
         let Some(node) = program.node(open.node) else { return };

@@ -19,6 +19,7 @@ mod inputs;
 mod listen;
 mod lists;
 mod map;
+mod messages;
 mod replay;
 mod scope;
 

@@ -1,6 +1,6 @@
 //! `call`: what a worker executes.
 
-use kintsugi_core::{Call, Deferred, Kind, RetryPolicy, Template};
+use kintsugi_core::{Call, Deferred, Flow, Kind, Messages, RetryPolicy, Template};
 
 use super::deferred::Arguments;
 use super::function::Callee;
@@ -67,7 +67,45 @@ impl<'a> Compiler<'a> {
         let Some((tree, at)) = self.required(task, "with", &format!("`call: {name}`")) else {
             return nothing();
         };
-        self.built_in(task, name, &at, |c| kintsugi_arguments::call(c, name, task, tree, &at))
+        let kind =
+            self.built_in(task, name, &at, |c| kintsugi_arguments::call(c, name, task, tree, &at));
+        match self.foreach_of(tree, &at) {
+            Some((tree, at)) if name == "asyncapi" => self.messages(task, tree, &at, kind),
+            _ => kind,
+        }
+    }
+
+    /// `subscription.foreach` of a call's arguments; what is wrong with them was told.
+    fn foreach_of(&self, with: &'a Tree, pointer: &str) -> Option<(&'a Tree, String)> {
+        let (mut tree, mut at) = (with, pointer.to_owned());
+        for key in ["subscription", "foreach"] {
+            let Node::Object(entries) = &tree.node else { return None };
+            let fields = Fields { entries, mark: tree.mark, pointer: at };
+            (tree, at) = fields.at(key)?;
+        }
+        Some((tree, at))
+    }
+
+    /// A call that takes messages, and what is done with each.
+    fn messages(&mut self, task: &Fields<'a>, tree: &'a Tree, pointer: &str, call: Kind) -> Kind {
+        let Some(foreach) = self.foreach(tree, pointer) else { return nothing() };
+        let name = task.pointer.rsplit('/').next().unwrap_or_default();
+        let node = kintsugi_core::Node {
+            name: name.replace("~1", "/").replace("~0", "~"),
+            pointer: self.reference(&task.pointer),
+            condition: None,
+            input_schema: None,
+            input_from: None,
+            output_as: None,
+            output_schema: None,
+            export: None,
+            timeout: None,
+            then: Flow::Continue,
+            undo: None,
+            kind: call,
+        };
+        let call = self.add_node(node, task.mark, &task.pointer);
+        Kind::Messages(Box::new(Messages { call, foreach }))
     }
 
     /// A task that the engine's own worker carries out, with the arguments at `pointer`.

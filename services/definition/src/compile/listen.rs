@@ -277,7 +277,8 @@ impl<'a> Compiler<'a> {
         all
     }
 
-    fn foreach(&mut self, tree: &'a Tree, pointer: &str) -> Option<ForEach> {
+    /// What is done with each event or message.
+    pub(super) fn foreach(&mut self, tree: &'a Tree, pointer: &str) -> Option<ForEach> {
         let known = ["item", "at", "do", "output", "export"];
         let fields = self.fields(tree, pointer, "`foreach`", &known)?;
         let item = self.variable(&fields, "item", "item");
