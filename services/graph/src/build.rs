@@ -28,7 +28,7 @@ impl End {
     }
 
     /// The same for another reason, unless it has a reason of its own.
-    fn as_kind(self, kind: WayKind) -> Self {
+    fn because(self, kind: WayKind) -> Self {
         let kind = if self.kind == WayKind::Next { kind } else { self.kind };
         Self { kind, ..self }
     }
@@ -78,6 +78,27 @@ pub(crate) fn graph(program: &Program) -> Result<Graph, Error> {
     }
     builder.graph.blocks = blocks;
     Ok(builder.graph)
+}
+
+/// Whether something is drawn within a task. Exhaustive on purpose, as the labels are.
+fn is_group(kind: &Kind) -> bool {
+    match kind {
+        Kind::Do(_) | Kind::Fork { .. } | Kind::Try { .. } | Kind::Function { .. } => true,
+        Kind::Map(_) | Kind::Extended { .. } => true,
+        Kind::For { .. } | Kind::Listen(_) | Kind::Messages(_) => rounds(kind).is_some(),
+        Kind::Set(_) | Kind::Switch(_) | Kind::Raise(_) | Kind::Wait(_) => false,
+        Kind::Call(_) | Kind::Emit(_) | Kind::RunWorkflow(_) | Kind::Compensate => false,
+    }
+}
+
+/// What a task does over and over.
+fn rounds(kind: &Kind) -> Option<ListId> {
+    match kind {
+        Kind::For { body, .. } => Some(*body),
+        Kind::Listen(listen) => listen.foreach.as_ref().and_then(|each| each.body),
+        Kind::Messages(of) => of.foreach.body,
+        _ => None,
+    }
 }
 
 impl<'p> Builder<'p> {
@@ -164,34 +185,39 @@ impl<'p> Builder<'p> {
             open.push((Flow::Continue, End::new(asked, WayKind::Skip, "no")));
             from = vec![End::new(asked, WayKind::Next, "yes")];
         }
+        if let Kind::Extended { task, extensions } = &node.kind {
+            open.extend(self.around(node, *task, extensions, Entry { from, list }, blocks));
+            return open;
+        }
         let (role, does) = label::of(self.program, node);
         let (name, reference) = (label::name(node), node.pointer.clone());
-        let group = match &node.kind {
-            Kind::Do(_) | Kind::For { .. } | Kind::Try { .. } | Kind::Function { .. } => true,
-            Kind::Fork { .. } => true,
-            Kind::Listen(listen) => listen.foreach.as_ref().is_some_and(|each| each.body.is_some()),
-            Kind::Set(_) | Kind::Switch(_) | Kind::Raise(_) | Kind::Wait(_) => false,
-            Kind::Call(_) | Kind::Emit(_) | Kind::RunWorkflow(_) | Kind::Compensate => false,
-            Kind::Map(_) => true,
-            Kind::Messages(of) => of.foreach.body.is_some(),
-            Kind::Extended { task, extensions } => {
-                let around = self.around(node, *task, extensions, Entry { from, list }, blocks);
-                open.extend(around);
-                return open;
-            }
-        };
-        let opened = group.then(|| self.open(role, name.clone(), reference.clone()));
+        let opened = is_group(&node.kind).then(|| self.open(role, name.clone(), reference.clone()));
         let head = self.node(role, name, does, Some(reference));
         self.connect(from, head);
         let mut columns = Vec::new();
-        let mut tail = None;
+        let (ends, tail) = self.inside(node, head, list, &mut columns, &mut open);
+        match opened {
+            Some((group, parent)) => {
+                self.group = parent;
+                blocks.push(Block::Group { group, head, columns, tail });
+            }
+            None => blocks.push(Block::Node(head)),
+        }
+        open.extend(ends.into_iter().map(|end| self.after(node.then, list, end)));
+        open
+    }
+
+    /// What lies within a task; gives what leads out of it, and the node at its bottom. What leads
+    /// elsewhere than its `then` says goes to `open`.
+    fn inside(
+        &mut self,
+        node: &'p kintsugi_core::Node,
+        head: usize,
+        list: &'p [NodeId],
+        columns: &mut Vec<Vec<Block>>,
+        open: &mut Open,
+    ) -> (Vec<End>, Option<usize>) {
         let ends = match &node.kind {
-            Kind::Set(_)
-            | Kind::Wait(_)
-            | Kind::Call(_)
-            | Kind::Emit(_)
-            | Kind::RunWorkflow(_)
-            | Kind::Compensate => vec![End::next(head)],
             Kind::Raise(_) => {
                 self.raised(head);
                 Vec::new()
@@ -207,41 +233,25 @@ impl<'p> Builder<'p> {
                 falls.into_iter().collect()
             }
             Kind::Do(body) | Kind::Function { body, .. } => {
-                self.column(*body, vec![End::next(head)], &mut columns)
+                self.column(*body, vec![End::next(head)], columns)
             }
-            Kind::For { body, .. } => self.rounds(head, *body, &mut columns),
-            Kind::Listen(listen) => match listen.foreach.as_ref().and_then(|each| each.body) {
-                Some(body) => self.rounds(head, body, &mut columns),
-                None => vec![End::next(head)],
-            },
-            Kind::Messages(of) => match of.foreach.body {
-                Some(body) => self.rounds(head, body, &mut columns),
-                None => vec![End::next(head)],
-            },
-            Kind::Map(map) => self.mapped(head, map.task, &mut columns),
-            // It has returned already.
-            Kind::Extended { .. } => Vec::new(),
+            Kind::Map(map) => self.mapped(head, map.task, columns),
             Kind::Fork { branches, compete } => {
-                let joined = self.fork(head, branches, *compete, &mut columns);
-                tail = Some(joined);
-                vec![End::next(joined)]
+                let joined = self.fork(head, branches, *compete, columns);
+                return (vec![End::next(joined)], Some(joined));
             }
             Kind::Try { body, catch } => {
-                let (ends, caught) = self.tried(head, *body, catch, &mut columns);
+                let (ends, caught) = self.tried(head, *body, catch, columns);
                 let flow = catch.then.unwrap_or(node.then);
                 open.extend(caught.into_iter().map(|end| self.after(flow, list, end)));
                 ends
             }
+            other => match rounds(other) {
+                Some(body) => self.rounds(head, body, columns),
+                None => vec![End::next(head)],
+            },
         };
-        match opened {
-            Some((group, parent)) => {
-                self.group = parent;
-                blocks.push(Block::Group { group, head, columns, tail });
-            }
-            None => blocks.push(Block::Node(head)),
-        }
-        open.extend(ends.into_iter().map(|end| self.after(node.then, list, end)));
-        open
+        (ends, None)
     }
 
     fn asked(&mut self, condition: Expr, from: Vec<End>, blocks: &mut Vec<Block>) -> usize {
@@ -268,7 +278,7 @@ impl<'p> Builder<'p> {
             Some(label) => format!("{label}, {leads}"),
             None => leads,
         };
-        (flow, End { label: Some(label), ..end.as_kind(WayKind::Then) })
+        (flow, End { label: Some(label), ..end.because(WayKind::Then) })
     }
 
     fn column(&mut self, body: ListId, from: Vec<End>, columns: &mut Vec<Vec<Block>>) -> Vec<End> {
@@ -306,7 +316,7 @@ impl<'p> Builder<'p> {
                     Flow::End => self.to_end.push(end),
                     // A branch is a list of its own: to leave it is to be done with it.
                     Flow::Continue | Flow::Exit | Flow::Goto(_) => {
-                        joins.push(end.as_kind(WayKind::Join));
+                        joins.push(end.because(WayKind::Join));
                     }
                 }
             }
