@@ -10,7 +10,7 @@ mod settings;
 mod tools;
 mod wire;
 
-use std::{error::Error, io::Write, process::ExitCode};
+use std::{error::Error, io::Write, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use cli::{Cli, Command, WorkerCommand};
@@ -88,7 +88,17 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Health { url } => return Ok(tools::health(&url).await),
         _ => wire::logs(&settings)?,
     }
-    let ok = match cli.command {
+    let ok = Box::pin(serve(cli.command, settings, file)).await?;
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Is what the command says until it is told to stop; whether that went well.
+async fn serve(
+    command: Command,
+    settings: Settings,
+    file: Option<PathBuf>,
+) -> Result<bool, Failure> {
+    Ok(match command {
         Command::Dev(dev) => dev::run(dev, settings, file).await?,
         Command::All { .. } => roles::all(settings, file).await?,
         Command::Gateway { .. } => {
@@ -137,8 +147,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         | Command::Validate { .. }
         | Command::Graph { .. }
         | Command::Health { .. } => true,
-    };
-    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    })
 }
 
 /// The name under which a service is known to scripts.
