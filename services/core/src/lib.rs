@@ -7,9 +7,11 @@
 mod attempts;
 mod child;
 mod effect;
+mod fit;
 mod hearing;
 mod io;
 mod machine;
+mod occasion;
 mod state;
 mod status;
 
@@ -22,6 +24,7 @@ pub use hearing::Hearing;
 pub use io::{Event, Fault, Input, LossCause, Step};
 pub use kintsugi_program::*;
 pub use machine::{Machine, Outcome, ReplayError, Taking, replay};
+pub use occasion::{Heard, OPEN_BYTES_MAX, OPEN_SETS_MAX, Occasion, Occasions};
 pub use state::{
     Body, Frame, Leaving, Phase, RunState, TaskFrame, TaskState, TaskView, TryPhase, Work,
 };
