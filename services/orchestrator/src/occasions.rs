@@ -148,6 +148,7 @@ impl Occasions {
         let stale: Vec<String> = found.keys().filter(stale).cloned().collect();
         for ids in stale.chunks(PAGE) {
             self.read(ids).await?;
+            self.shrink();
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::Compiler;
 use super::fields::Fields;
 use super::listen::Expected;
 use crate::Problem;
-use crate::source::Node;
+use crate::source::{Node, Tree};
 
 /// What starts runs; a schedule has one.
 const TRIGGERS: [&str; 4] = ["after", "cron", "every", "on"];
