@@ -45,7 +45,7 @@ pub use row::{
     Batch, Committed, Counts, Created, DeadLetterFilter, DeadLetterRow, DeadLetterStatus,
     Definition, DefinitionSummary, HistoryRow, ListenerRow, MailBatch, MailLimit, MailRow,
     MailWaiting, NewDefinition, NewRun, NewSchedule, NotificationRow, NotificationStatus,
-    OccasionStep, OutboxRow, Overdue, PartitionRow, Posted, Put, RecoveryRow, RequestRow, RunFilter, RunRow,
-    RunSummary, RunWrite, ScheduleRow, ScheduleStep,
+    OccasionStep, OutboxRow, Overdue, PartitionRow, Posted, Put, RecoveryRow, RequestRow,
+    RunFilter, RunRow, RunSummary, RunWrite, ScheduleRow, ScheduleStep,
 };
 pub use store::Store;

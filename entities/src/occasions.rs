@@ -134,8 +134,14 @@ impl Store {
                     at.into(),
                     sql::json(moved.iter().map(|one| {
                         let (step, _) = one;
-                        serde_json::json!([step.id, step.revision, count(one), step.open_sets,
-                            step.given_up, last(one)])
+                        serde_json::json!([
+                            step.id,
+                            step.revision,
+                            count(one),
+                            step.open_sets,
+                            step.given_up,
+                            last(one)
+                        ])
                     })),
                 ],
             ),
@@ -144,19 +150,14 @@ impl Store {
             "UPDATE schedules SET revision = schedules.revision + 1,
                 started = schedules.started + new.runs, open_sets = new.open_sets,
                 skipped = schedules.skipped + new.given_up,
-                last_skipped = CASE WHEN new.given_up > 0 THEN 'given_up'
-                    ELSE schedules.last_skipped END,
-                last_skipped_at = CASE WHEN new.given_up > 0 THEN $1
-                    ELSE schedules.last_skipped_at END,
-                last_run = CASE WHEN new.runs > 0 THEN new.run ELSE schedules.last_run END,
-                last_due_at = CASE WHEN new.runs > 0 THEN $1 ELSE schedules.last_due_at END
+                last_skipped = CASE WHEN new.given_up > 0 THEN 'given_up' ELSE last_skipped END,
+                last_skipped_at = CASE WHEN new.given_up > 0 THEN $1 ELSE last_skipped_at END,
+                last_run = CASE WHEN new.runs > 0 THEN new.run ELSE last_run END,
+                last_due_at = CASE WHEN new.runs > 0 THEN $1 ELSE last_due_at END
             FROM {from} WHERE schedules.id = new.id AND schedules.revision = new.revision
                 AND schedules.paused = 0"
         );
-        let text = match self.backend() {
-            Backend::Postgres => text,
-            Backend::Sqlite => text.replace('$', "?"),
-        };
-        self.statement(&text, values)
+        let sign = if self.backend() == Backend::Sqlite { "?" } else { "$" };
+        self.statement(&text.replace('$', sign), values)
     }
 }

@@ -57,7 +57,10 @@ pub(crate) async fn events_start_runs_once_and_leave_what_is_open(store: Store) 
     let stale = OccasionStep { revision: b.revision + 1, ..step(&b, &["r2"], None) };
     let both = [step(&a, &["r1"], Some("sets")), stale];
     assert_eq!(store.occasions_step(&both, 50).await.unwrap(), None);
-    assert_eq!((get(&store, "shop/a").await, get(&store, "shop/b").await.0), ((a.clone(), None), b.clone()));
+    assert_eq!(
+        (get(&store, "shop/a").await, get(&store, "shop/b").await.0),
+        ((a.clone(), None), b.clone())
+    );
     assert_eq!(store.run_get(&id("r1")).await.unwrap(), None);
 
     let mut both = [step(&a, &["r1", "r2"], Some("sets")), step(&b, &["r3"], None)];

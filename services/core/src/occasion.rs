@@ -116,7 +116,12 @@ impl Occasions {
                     return Heard::default();
                 }
                 let value = fit::read(event, on.read);
-                self.take(&fits, known, filters.len(), Kept { filter: 0, key: key.to_owned(), value })
+                self.take(
+                    &fits,
+                    known,
+                    filters.len(),
+                    Kept { filter: 0, key: key.to_owned(), value },
+                )
             }
             Strategy::Any { filters, .. } if filters.is_empty() => alone(on, key, event),
             Strategy::One(_) | Strategy::Any { .. } => match fits.next() {

@@ -18,9 +18,12 @@ impl Lint<'_> {
             Strategy::All(filters) => matches!(&filters[..], [only] if fits(event, only)),
         };
         if starts {
-            let message =
-                format!("the event of the task `{}` starts a run of this definition again", node.name);
-            let hint = "no limit ends this: emit another type, or see that the task is skipped in the end";
+            let message = format!(
+                "the event of the task `{}` starts a run of this definition again",
+                node.name
+            );
+            let hint =
+                "no limit ends this: emit another type, or see that the task is skipped in the end";
             self.warn("starts-itself", place, message, hint);
         }
     }

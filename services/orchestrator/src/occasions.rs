@@ -137,10 +137,12 @@ impl Occasions {
     async fn look(&mut self) -> Result<(), Error> {
         let found: BTreeMap<String, i64> =
             self.deps.store.occasions_known().await?.into_iter().collect();
-        self.known.retain(|id, known| found.get(id) == Some(&known.revision) || {
-            // What it compiled to may still be right.
-            known.sets = None;
-            found.contains_key(id)
+        self.known.retain(|id, known| {
+            found.get(id) == Some(&known.revision) || {
+                // What it compiled to may still be right.
+                known.sets = None;
+                found.contains_key(id)
+            }
         });
         let stale = |id: &&String| {
             self.known.get(*id).is_none_or(|known| found.get(*id) != Some(&known.revision))

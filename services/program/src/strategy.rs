@@ -138,7 +138,8 @@ impl Strategy {
             Self::Any { until, .. } => until.as_ref(),
             Self::One(_) | Self::All(_) => None,
         };
-        let own = self.filters().iter().map(EventFilter::kind).collect::<Option<BTreeSet<String>>>()?;
+        let own =
+            self.filters().iter().map(EventFilter::kind).collect::<Option<BTreeSet<String>>>()?;
         match until {
             Some(Until::Heard(strategy)) => {
                 Some(own.into_iter().chain(strategy.types()?).collect())

@@ -57,7 +57,8 @@ impl Machine<'_> {
         if matches!(strategy, Strategy::Any { filters, .. } if filters.is_empty()) {
             return Some(0);
         }
-        let open = strategy.filters().iter().zip(0..).filter(|(_, index)| !once || !met.contains(index));
+        let open =
+            strategy.filters().iter().zip(0..).filter(|(_, index)| !once || !met.contains(index));
         for (filter, index) in open {
             if let Some(fixed) = self.passes(filter, event, place, hearing) {
                 bound.extend(fixed);

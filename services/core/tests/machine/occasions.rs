@@ -34,7 +34,8 @@ impl Evaluate for Few {
 }
 
 fn event(kind: &str, data: &Value) -> CloudEvent {
-    let fields = json!({"specversion": "1.0", "id": "1", "source": "/s", "type": kind, "data": data});
+    let fields =
+        json!({"specversion": "1.0", "id": "1", "source": "/s", "type": kind, "data": data});
     CloudEvent::try_from(fields).unwrap()
 }
 

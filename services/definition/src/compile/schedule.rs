@@ -101,7 +101,12 @@ impl<'a> Compiler<'a> {
             && let Some(until) = entries.iter().find(|entry| entry.key == "until")
         {
             let hint = "let an event start a run, and let that `listen` for the others";
-            self.unsupported(until.mark, &format!("{pointer}/until"), "`until` in `schedule.on`", hint);
+            self.unsupported(
+                until.mark,
+                &format!("{pointer}/until"),
+                "`until` in `schedule.on`",
+                hint,
+            );
         }
         let (program, ids) = (take(&mut self.expressions), take(&mut self.expression_ids));
         self.before_runs = true;
