@@ -61,7 +61,7 @@ fn events_that_start_runs_are_whole_in_themselves() {
     };
     assert_eq!(expressions, [".data.of", ".n > 1", "test(\"^b.*$\")"]);
     let [EventFilter { with, correlate }, other] = &filters[..] else { panic!("{filters:?}") };
-    assert_eq!(with[1], ("data".to_owned(), Matcher::Expr(Expr(1))));
+    assert_eq!(with[0], ("data".to_owned(), Matcher::Expr(Expr(1))));
     assert_eq!(correlate[0].from, Expr(0));
     assert_eq!(correlate[0].expect, Some(Template::Literal(json!("x"))));
     assert_eq!(other.correlate[0].expect, None);
@@ -91,8 +91,8 @@ fn what_makes_no_sense_before_there_is_a_run_is_refused() {
         ("", one("with: {type: '${ $input.x }'}"), "unknown-variable 3:36"),
         ("", one("with: {type: '${ $nothing }'}"), "unknown-variable 3:36"),
         ("", one("with: {source: 'https://x/{shop}'}"), "invalid-uri 3:38"),
-        ("", of("from: .data.of, expect: '${ .of }'"), "type 3:83"),
-        ("", of("from: $context.of"), "unknown-variable 3:67"),
+        ("", of("from: .data.of, expect: '${ .of }'"), "type 3:81"),
+        ("", of("from: $context.of"), "unknown-variable 3:63"),
         ("schedule: {overlap: allow}", one("with: {type: a}"), "no-effect 2:25"),
         ("schedule: {jitter: 5s}", one("with: {type: a}"), "no-effect 2:25"),
         ("schedule: {catch_up: all}", one("with: {type: a}"), "no-effect 2:25"),
