@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures::{StreamExt, stream};
 use kintsugi_nats::{Bus, Options};
 use kintsugi_tests::{Engine, Shape, check_promises, eventually};
 use serde_json::{Value, json};
@@ -73,6 +74,32 @@ impl Suite {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => return all,
             }
+        }
+    }
+
+    /// How long many events take.
+    async fn measured(&self) {
+        let many = |kind: &'static str, count: usize| {
+            let one = move |n: usize| async move {
+                let data = json!({ "n": n, "of": n });
+                self.publish(kind, &format!("many-{kind}-{n}"), &data).await;
+            };
+            stream::iter(0..count).map(one).buffer_unordered(64).collect::<Vec<_>>()
+        };
+        for (name, kinds, count) in
+            [("each", &["order"][..], 5_000), ("pairs", &["paid", "packed"][..], 900)]
+        {
+            let before = self.schedule(name).await["started"].as_u64().unwrap();
+            let begun = Instant::now();
+            for kind in kinds {
+                many(kind, count).await;
+            }
+            let published = begun.elapsed();
+            self.started(name, usize::try_from(before).unwrap() + count).await;
+            let (shape, started) = (self.engine.shape, begun.elapsed());
+            println!(
+                "{shape:?}: {count} of {name}: published in {published:?}, started after {started:?}"
+            );
         }
     }
 
@@ -165,6 +192,7 @@ async fn suite(shape: Shape) {
     }
     assert_eq!(accepted.len(), 301 + 40 + 1);
     check_promises(&suite.engine, &accepted).await;
+    suite.measured().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

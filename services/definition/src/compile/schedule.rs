@@ -48,11 +48,16 @@ impl<'a> Compiler<'a> {
                 self.problem(Problem::new("unknown-key", tree.mark, message).at(&at));
             }
         }
+        // Events wait for whoever starts their runs, and each has its own.
+        let (overlap, catch_up) = match word {
+            "on" => (Overlap::Allow, CatchUp::All),
+            _ => (Overlap::default(), CatchUp::default()),
+        };
         let mut schedule = Schedule {
             trigger: Trigger::After(0),
             time_zone: "UTC".to_owned(),
-            overlap: Overlap::default(),
-            catch_up: CatchUp::default(),
+            overlap,
+            catch_up,
             jitter_ms: 0,
             paused: false,
             input: Value::Null,
@@ -64,10 +69,6 @@ impl<'a> Compiler<'a> {
             (tree, at) if word == "on" => self.on(tree, &at, read)?,
             _ => self.trigger(&fields, word, &schedule.time_zone)?,
         };
-        if word == "on" {
-            // Events wait for whoever starts their runs, and each has its own.
-            (schedule.overlap, schedule.catch_up) = (Overlap::Allow, CatchUp::All);
-        }
         Some(schedule)
     }
 
