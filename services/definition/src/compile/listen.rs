@@ -262,13 +262,14 @@ impl<'a> Compiler<'a> {
             let from = self.required(&own, "from", &what);
             let from = from.and_then(|(tree, at)| self.condition(tree, &at, "`from`"));
             let expect = own.at("expect").and_then(|(tree, at)| {
-                let text = self.string(tree, &at, "`expect`")?;
-                if self.before_runs && inside(text).is_some() {
+                self.string(tree, &at, "`expect`")?;
+                let template = self.template(tree, &at);
+                if self.before_runs && !matches!(template, Template::Literal(_)) {
                     let message = "`expect` in `schedule.on` must be a constant";
                     let problem = Problem::new("type", tree.mark, message).at(&at);
                     self.problem(problem.hint("it is compared before there is a run"));
                 }
-                Some((self.template(tree, &at), tree.mark, at))
+                Some((template, tree.mark, at))
             });
             if let Some((template, mark, at)) = &expect
                 && let Some(Some(other)) =
