@@ -22,14 +22,25 @@ client.use(authorize)
  */
 export const EXACT = { parseAs: 'text' as 'json' }
 
+interface Asked<Data> {
+  data?: Data
+  error?: unknown
+  response: Response
+}
+
 /** The data of an answer; throws a {@link ProblemError} when it is a refusal. */
-export async function read<Data>(asked: Promise<{ data?: Data; error?: unknown; response: Response }>): Promise<Data> {
+export async function read<Data>(asked: Promise<Asked<Data>>): Promise<Data> {
+  const text = await readText(asked)
+  return (text ? parseExact(text) : undefined) as Data
+}
+
+/** The answer as it was written. */
+export async function readText(asked: Promise<Asked<unknown>>): Promise<string> {
   const { data, error, response } = await asked
   if (!response.ok) {
     throw new ProblemError(readProblem(response.status, typeof error === 'string' ? error : JSON.stringify(error ?? '')))
   }
-  const text = data as unknown as string
-  return (text ? parseExact(text) : undefined) as Data
+  return data as string
 }
 
 /** Sends a body as it is written, so that a payload keeps its digits and a document its lines. */

@@ -6,7 +6,7 @@ import type { HistoryOrder } from '../lib/pages'
 import { SINCE, type Since } from '../lib/paths'
 import { isOver, type RunStatus } from '../lib/status'
 import { check } from './actions'
-import { client, EXACT, read } from './client'
+import { client, EXACT, read, readText } from './client'
 import type { HistoryEntry } from './types'
 
 /** Rows in a page of a list. */
@@ -175,6 +175,16 @@ export const definitionsQuery = (namespace?: string) =>
 /** What the engine says of a document that is not registered yet. A refusal is the answer. */
 export const checkQuery = (source: string) =>
   queryOptions({ queryKey: ['check', source], queryFn: () => check(source), retry: false, staleTime: Number.POSITIVE_INFINITY, gcTime: 60_000 })
+
+/** A definition as an SVG picture. */
+export const drawingQuery = (namespace: string, name: string, version: string) =>
+  queryOptions({
+    queryKey: ['drawing', namespace, name, version],
+    queryFn: ({ signal }) =>
+      readText(client.GET('/v1/definitions/{namespace}/{name}/{version}/graph', { params: { path: { namespace, name, version }, query: { as: 'svg' } }, signal, ...EXACT })),
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: false,
+  })
 
 export const definitionQuery = (namespace: string, name: string, version: string) =>
   queryOptions({

@@ -32,6 +32,9 @@ pub struct LifeEvent {
     /// Orders the events of a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<String>,
+    /// The attempt that it is about: its epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u64>,
 }
 
 const KIND_PREFIX: &str = "io.serverlessworkflow.";
@@ -60,6 +63,7 @@ impl LifeEvent {
             data,
             traceparent: None,
             sequence: None,
+            attempt: None,
         }
     }
 

@@ -46,6 +46,7 @@ fn program() -> Program {
         export: None,
         timeout: None,
         then: Flow::Continue,
+        undo: None,
         kind,
     };
     Program {

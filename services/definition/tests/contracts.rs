@@ -4,8 +4,10 @@
 mod common;
 
 use common::HEAD;
-use kintsugi_core::{Call, Kind, Template};
-use kintsugi_definition::{Resources, Settings, Step, compile_with, program_from_document};
+use kintsugi_core::{Call, Effect, Input, Kind, Machine, RunId, RunState, Template, Timestamp};
+use kintsugi_definition::{
+    Expressions, Limits, Resources, Settings, Step, compile_with, program_from_document,
+};
 use serde_json::{Value, json};
 
 const PETS: &str = r#"{
@@ -138,8 +140,76 @@ fn a_channel_becomes_where_messages_go() {
         &with("operation: take, subscription: {consume: {}}"),
         "one of amount, while and until",
     );
-    let each = "operation: take, subscription: {consume: {amount: 1}, foreach: {do: []}}";
-    refused(&with(each), "`foreach` is not supported yet");
+}
+
+#[test]
+fn something_is_done_with_each_message() {
+    let with = |foreach: &str| {
+        format!(
+            "{{timeout: {{after: PT1H}}, call: asyncapi, with: {{document: {{endpoint: 'https://a.test/asyncapi.yaml'}}, operation: take, \
+             subscription: {{consume: {{amount: 3}}, foreach: {foreach}}}}}}}"
+        )
+    };
+    let messages = json!([{"n": 1}, {"n": 2}, null]);
+    for (foreach, expected) in [
+        ("{}", messages.clone()),
+        (
+            "{item: m, at: i, do: [{x: {set: {n: '${ $m.n }', i: '${ $i }', id: '${ .id }'}}}]}",
+            json!([
+                {"n": 1, "i": 0, "id": 7}, {"n": 2, "i": 1, "id": 7}, {"n": null, "i": 2, "id": 7},
+            ]),
+        ),
+        (
+            "{do: [{x: {wait: PT1S}}], output: {as: '[$item, $index]'}, export: {as: '{last: $item}'}}",
+            json!([[{"n": 1}, 0], [{"n": 2}, 1], [null, 2]]),
+        ),
+        // An error of one is the task's.
+        (
+            "{do: [{x: {set: '${ $item.n + {} }'}}]}",
+            json!("/do/0/a/with/subscription/foreach/do/0/x"),
+        ),
+    ] {
+        let Step::Done(compiled) = step(&with(foreach)).unwrap() else { panic!("{foreach}") };
+        let expressions = Expressions::new(&compiled.program, Limits::default()).unwrap();
+        let (id, mut now) = (RunId::parse("r").unwrap(), Timestamp(0));
+        let mut state = RunState::new(json!({"id": 7}), now);
+        let mut next = Input::Start;
+        for _ in 0..20 {
+            let outcome =
+                Machine::advance(&id, &compiled.program, &expressions, &mut state, &next, now);
+            // It is stored and read again between any two inputs.
+            state = serde_json::from_value(serde_json::to_value(&state).unwrap()).unwrap();
+            let sent = outcome.effects.iter().find_map(|effect| match effect {
+                Effect::Dispatch { task, epoch, pointer, .. } => {
+                    Some((*task, *epoch, pointer.clone()))
+                }
+                _ => None,
+            });
+            now = state.wake_at().unwrap_or(now).max(now);
+            next = match sent {
+                Some((task, epoch, pointer)) => {
+                    assert_eq!(pointer, "/do/0/a");
+                    let worker = "w".to_owned();
+                    Input::Completed {
+                        task,
+                        epoch,
+                        output: messages.clone(),
+                        worker,
+                        started_at: None,
+                    }
+                }
+                None => Input::Tick,
+            };
+        }
+        let found =
+            state.output.clone().or(state.error.and_then(|error| error.instance).map(Value::from));
+        assert_eq!(found, Some(expected), "{foreach}");
+        if foreach.contains("export") {
+            assert_eq!(state.context, json!({"last": null}));
+        }
+    }
+    refused(&with("{item: x, at: x}"), "`item` and `at` are both `x`");
+    refused(&with("{dooo: []}"), "has no key `dooo`");
 }
 
 #[test]

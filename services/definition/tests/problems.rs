@@ -208,7 +208,7 @@ fn a_bad_body_has_its_code_and_place() {
         ("do: []\nuse: {secrets: 5}", "type 3:16"),
         ("do: []\nuse: {retries: {r: {dely: PT1S}}}", "unknown-key 3:21"),
         ("do: []\nuse: {errors: {e: {type: x}}}", "missing-key 3:19"),
-        ("do: []\nevaluate: {mode: loose}", "unsupported 3:18"),
+        ("do: []\nevaluate: {mode: lose}", "invalid-value 3:18"),
         ("do: []\nevaluate: {language: cel}", "unsupported 3:22"),
         ("do: []\nschedule: {every: PT0.5S}", "out-of-range 3:19"),
         ("do: []\nschedule: {every: 1s}", "invalid-duration 3:19"),

@@ -109,7 +109,7 @@ fn retry_policies_count_retries() {
     assert_eq!(five.policy.maximum_attempts, 6);
     assert_eq!(five.policy.backoff, Backoff::Exponential { coefficient: 2.0 });
     assert_eq!((five.policy.initial_interval_ms, five.policy.total_ms), (3_000, Some(3_600_000)));
-    assert_eq!(five.attempt_ms, Some(9_000));
+    assert_eq!(five.attempt, Some(Span::Millis(9_000)));
     assert_eq!(policy("{}").policy.maximum_attempts, 10);
     assert_eq!(policy("{limit: {duration: PT1H}}").policy.maximum_attempts, u32::MAX);
     assert_eq!(policy("{limit: {attempt: {count: 0}}}").policy.maximum_attempts, 1);

@@ -2,9 +2,11 @@
 //! them; and what a document refers to outside itself. It knows nothing of workflows.
 
 mod canonical;
+mod checks;
 mod json;
 mod limits;
 pub mod names;
+mod page;
 mod problem;
 mod resource;
 mod scalar;
@@ -15,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use canonical::digest;
+pub use checks::{Checks, Fields};
 pub use limits::Limits;
+pub use page::content_of;
 pub use problem::{Problem, Problems};
 pub use resource::{Need, Resource, ResourceKind, Resources, unfit};
 pub use tree::{Entry, Mark, Node, Tree, escape};

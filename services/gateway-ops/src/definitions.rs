@@ -1,9 +1,11 @@
 //! Definitions: register, list, show.
 
 use kintsugi_core::DefinitionRef;
-use kintsugi_definition::{Compiled, Format, Resources, Settings, identify};
+use kintsugi_definition::{Compiled, Format, Resources, Settings, identify, program_from_document};
 use kintsugi_entities::{NewDefinition, Page, Put};
+use kintsugi_graph::Form;
 use serde_json::Value;
+use tokio::task::spawn_blocking;
 use tracing::error;
 
 use crate::{
@@ -166,6 +168,35 @@ pub async fn list(
     Ok(DefinitionPage { items: items.collect(), next: found.next })
 }
 
+/// A definition as a drawing.
+///
+/// # Errors
+///
+/// 404, 422 when it is too large for the form, 503.
+pub async fn draw(app: &App, wanted: &DefinitionRef, form: Form) -> Result<String, Problem> {
+    let found = app.store.definition_get(wanted).await.map_err(|e| app.store_problem(e))?;
+    let Some(found) = found else { return Err(missing(wanted)) };
+    let drawn = spawn_blocking(move || {
+        let document: Value =
+            serde_json::from_slice(&found.document).map_err(|_| Problem::internal())?;
+        let resources = found.resources.as_deref().map(serde_json::from_slice::<Resources>);
+        let resources = resources.transpose().map_err(|_| Problem::internal())?;
+        let program = program_from_document(&document, &resources.unwrap_or_default());
+        let program = program.map_err(|problems| {
+            let title = "this version of the engine does not accept the definition any more";
+            Problem::unprocessable("invalid_definition", title).detail(problems.to_string())
+        })?;
+        kintsugi_graph::draw(&program, form).map_err(|error| {
+            Problem::unprocessable(error.code(), error.to_string()).detail(error.hint())
+        })
+    });
+    drawn.await.map_err(|_| Problem::internal())?
+}
+
+fn missing(wanted: &DefinitionRef) -> Problem {
+    Problem::not_found("definition_not_found", format!("there is no definition {wanted}"))
+}
+
 /// A definition, with its source.
 ///
 /// # Errors
@@ -173,10 +204,7 @@ pub async fn list(
 /// 404, 503.
 pub async fn get(app: &App, wanted: &DefinitionRef) -> Result<Definition, Problem> {
     let found = app.store.definition_get(wanted).await.map_err(|e| app.store_problem(e))?;
-    let Some(found) = found else {
-        let title = format!("there is no definition {wanted}");
-        return Err(Problem::not_found("definition_not_found", title));
-    };
+    let Some(found) = found else { return Err(missing(wanted)) };
     let document: Value =
         serde_json::from_slice(&found.document).map_err(|_| Problem::internal())?;
     let resources = found.resources.as_deref().map(serde_json::from_slice::<Resources>);

@@ -38,4 +38,5 @@ pub use ask::{limit, no_run, page, run_id, wait};
 pub use config::{Config, ResourcesConfig};
 pub use kintsugi_egress::Error as FetcherError;
 pub use kintsugi_gateway_types as types;
+pub use kintsugi_graph::Form;
 pub use problem::Problem;

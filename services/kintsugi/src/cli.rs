@@ -76,6 +76,8 @@ pub(crate) enum Command {
     /// Checks definitions and prints every problem. Exits with 1 if one is not accepted, with 2 if a
     /// file cannot be read.
     Validate(crate::check::Validate),
+    /// Draws a definition. Exits as `validate` does.
+    Graph(crate::check::Draw),
     /// Exits with 0 if a gateway is ready.
     Health {
         /// The gateway.

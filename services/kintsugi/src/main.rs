@@ -84,6 +84,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Validate(args) => {
             return check::validate(args, &settings.processes.allow).await;
         }
+        Command::Graph(args) => return check::draw(args, &settings.processes.allow).await,
         Command::Health { url } => return Ok(tools::health(&url).await),
         _ => wire::logs(&settings)?,
     }
@@ -132,7 +133,10 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Worker { what: Some(WorkerCommand::Exec(exec)), .. } => {
             tools::exec(exec, &settings).await?
         }
-        Command::Config | Command::Validate { .. } | Command::Health { .. } => true,
+        Command::Config
+        | Command::Validate { .. }
+        | Command::Graph { .. }
+        | Command::Health { .. } => true,
     };
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

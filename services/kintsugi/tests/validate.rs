@@ -1,4 +1,4 @@
-//! `kintsugi validate`, as a program.
+//! `kintsugi validate` and `graph`, as a program.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
@@ -35,6 +35,37 @@ fn validate(args: &[&str]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kintsugi"));
     let Output { status, stdout, .. } = command.arg("validate").args(args).output().unwrap();
     (status.code().unwrap(), String::from_utf8(stdout).unwrap())
+}
+
+fn graph(args: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kintsugi"));
+    let Output { status, stdout, stderr } = command.arg("graph").args(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+#[test]
+fn a_definition_is_drawn_in_every_form() {
+    let folder = Folder::new("graph");
+    let good = folder.file("good.json", &json());
+    let (code, text, _) = graph(&[&good]);
+    assert_eq!((code, text.lines().next()), (0, Some("t/t:1.0.0")), "{text}");
+    for (form, begins) in
+        [("mermaid", "flowchart"), ("dot", "digraph"), ("svg", "<svg"), ("json", "{")]
+    {
+        let path = folder.0.join(form).display().to_string();
+        let (code, printed, told) = graph(&[&good, "--as", form, "--output", &path]);
+        assert_eq!((code, printed.as_str()), (0, ""), "{told}");
+        let drawn = std::fs::read_to_string(&path).unwrap();
+        assert!(drawn.contains(begins), "{form}: {drawn}");
+    }
+    let bad = folder.file("bad.yaml", &format!("{HEAD}do:\n  - a: {{sett: {{x: 1}}}}\n"));
+    let (code, printed, told) = graph(&[&bad]);
+    assert_eq!((code, printed.as_str()), (1, ""));
+    assert!(told.contains("error[missing-keyword]"), "{told}");
+    assert_eq!(graph(&["/none/at/all.yaml"]).0, 2);
+    let (code, _, told) = graph(&[&good, "--as", "png"]);
+    assert!(code == 2 && told.contains("text, mermaid, dot, svg, json"), "{told}");
 }
 
 #[test]

@@ -5,6 +5,20 @@ use kintsugi_core::{Catch, Error, ErrorKind, Kind, ListId, Node, Template};
 use crate::{Lint, Place};
 
 impl Lint<'_> {
+    /// Looks for calls of `compensate` in a program without anything to undo.
+    pub(crate) fn compensation(&mut self) {
+        if self.program.nodes.iter().any(|node| node.undo.is_some()) {
+            return;
+        }
+        for (node, place) in self.program.nodes.iter().zip(self.places) {
+            if matches!(node.kind, Kind::Compensate) {
+                let message = format!("the task `{}` undoes nothing", node.name);
+                let hint = "no task says what undoes it: `metadata: {kintsugi: {compensate: …}}`";
+                self.warn("useless-compensation", place, message, hint);
+            }
+        }
+    }
+
     /// Looks at one task, if it is a `try`.
     pub(crate) fn handler(&mut self, node: &Node, place: &Place) {
         let Kind::Try { body, catch } = &node.kind else { return };

@@ -33,6 +33,7 @@ pub fn check(program: &Program, places: &[Place], schedule: Option<&Schedule>) -
         lint.handler(node, place);
         lint.occasion(node, place, schedule);
     }
+    lint.compensation();
     let limit = lint.millis(program.timeout);
     lint.limits(program.list(program.body), limit);
     lint.warnings
@@ -95,6 +96,14 @@ impl<'p> Lint<'p> {
                 all
             }
             Kind::Fork { branches, .. } => branches.clone(),
+            Kind::Map(map) => vec![map.task],
+            Kind::Messages(of) => {
+                std::iter::once(of.call).chain(of.foreach.body.iter().flat_map(list)).collect()
+            }
+            Kind::Extended { task, extensions } => {
+                let layers = extensions.iter().flat_map(|one| one.before.iter().chain(&one.after));
+                std::iter::once(*task).chain(layers.flat_map(list)).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -112,6 +121,10 @@ impl<'p> Lint<'p> {
                 | Kind::Raise(_)
                 | Kind::Wait(_)
                 | Kind::Function { .. }
+                | Kind::Map(_)
+                | Kind::Compensate
+                | Kind::Messages(_)
+                | Kind::Extended { .. }
         )
     }
 }

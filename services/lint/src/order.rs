@@ -95,6 +95,10 @@ impl Lint<'_> {
         if node.condition.is_some_and(|condition| self.literal(condition) != Some(true)) {
             all.push(to(Flow::Continue));
         }
+        let (node, exits) = self.core(node);
+        if exits {
+            all.push(to(node.then));
+        }
         match &node.kind {
             Kind::Switch(cases) => {
                 all.extend(cases.iter().map(|case| to(case.then)));
@@ -117,12 +121,25 @@ impl Lint<'_> {
         all
     }
 
+    /// What a task does without its extensions, and whether one of them may stand in for it.
+    fn core<'n>(&'n self, node: &'n Node) -> (&'n Node, bool) {
+        match &node.kind {
+            Kind::Extended { task, extensions } => {
+                let exits = extensions.iter().any(|extension| extension.before.is_some());
+                (self.node(*task).unwrap_or(node), exits)
+            }
+            _ => (node, false),
+        }
+    }
+
     /// Whether a task can end without an error and without ending the run.
     fn may_complete(&self, node: &Node) -> bool {
         let single = |id: &NodeId| {
             self.node(*id).is_some_and(|node| node.condition.is_some() || self.may_complete(node))
         };
+        let (node, exits) = self.core(node);
         match &node.kind {
+            _ if exits => true,
             Kind::Raise(_) => false,
             Kind::Do(body) | Kind::Function { body, .. } => self.completes(*body),
             Kind::Fork { branches, compete: false } => branches.iter().all(single),

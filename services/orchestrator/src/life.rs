@@ -33,12 +33,19 @@ pub(crate) fn publisher(bus: Bus) -> mpsc::Sender<Vec<LifeEvent>> {
 pub(crate) fn events(id: &RunId, run: &Run, steps: &[Step], all: &mut Vec<LifeEvent>) {
     let Ok(definition) = DefinitionRef::parse(&run.definition) else { return };
     let trace = traceparent(id, run.trace_parent.as_deref());
-    let name = format!("{}-{id}.{}", definition.name, definition.namespace);
+    let DefinitionRef { namespace, name, version } = &definition;
+    let started = json!({ "namespace": namespace, "name": name, "version": version });
+    let name = format!("{name}-{id}.{namespace}");
     for (position, step) in steps.iter().enumerate() {
         for (index, event) in step.events.iter().enumerate() {
-            let Some((kind, data)) = life(event, step, run, &name) else { continue };
+            let Some((kind, mut data)) = life(event, step, &name) else { continue };
+            if matches!(event, Event::RunStarted) {
+                data["definition"] = started.clone();
+            }
             let event_id = format!("{id}:{}:{position}:{index}", run.version);
+            let attempt = attempt(event);
             let mut event = LifeEvent::new(&definition, id, kind, event_id, step.at, data);
+            event.attempt = attempt;
             event.traceparent = Some(trace.clone());
             event.sequence = Some(format!("{:010}.{position}.{index}", run.version));
             all.push(event);
@@ -46,7 +53,20 @@ pub(crate) fn events(id: &RunId, run: &Run, steps: &[Step], all: &mut Vec<LifeEv
     }
 }
 
-fn life(event: &Event, step: &Step, run: &Run, name: &str) -> Option<(&'static str, Value)> {
+/// The attempt that an event is about.
+fn attempt(event: &Event) -> Option<u64> {
+    match event {
+        Event::TaskStarted { epoch, .. }
+        | Event::TaskCompleted { epoch, .. }
+        | Event::TaskFailed { epoch, .. }
+        | Event::TaskLost { epoch, .. }
+        | Event::TaskDeadLettered { epoch, .. }
+        | Event::TaskCancelled { epoch, .. } => Some(*epoch),
+        _ => None,
+    }
+}
+
+fn life(event: &Event, step: &Step, name: &str) -> Option<(&'static str, Value)> {
     let at = step.at.to_rfc3339();
     let task = |task: &u64| json!({ "workflow": name, "task": task });
     let with = |mut data: Value, field: &str, value: Value| {
@@ -54,9 +74,7 @@ fn life(event: &Event, step: &Step, run: &Run, name: &str) -> Option<(&'static s
         data
     };
     Some(match event {
-        Event::RunStarted => ("workflow.started", {
-            json!({ "name": name, "definition": run.definition, "startedAt": at })
-        }),
+        Event::RunStarted => ("workflow.started", json!({ "name": name, "startedAt": at })),
         Event::RunCompleted => ("workflow.completed", json!({ "name": name, "completedAt": at })),
         Event::RunFaulted { error } => {
             ("workflow.faulted", json!({ "name": name, "faultedAt": at, "error": error }))

@@ -10,6 +10,7 @@ mod depth;
 mod duration;
 mod error;
 mod evaluate;
+mod handling;
 mod id;
 mod program;
 mod retry;
@@ -26,10 +27,11 @@ pub use depth::{DEPTH_MAX, is_too_deep};
 pub use duration::{iso_millis, short_millis};
 pub use error::{Error, ErrorKind};
 pub use evaluate::{Evaluate, EvaluateError, Variables};
+pub use handling::{Catch, ErrorFilter, ErrorTemplate, RetrySpans, TryRetry};
 pub use id::{DefinitionRef, IdError, RunId, TaskKey, is_dns_label, partition_of};
 pub use program::{
-    Call, Case, Catch, Deferred, ErrorFilter, ErrorTemplate, Export, Expr, Flow, Jump, Kind, List,
-    ListId, Node, NodeId, Program, Schema, Span, TaskPolicy, Template, TryRetry, WhenExhausted,
+    Call, Case, Deferred, Export, Expr, Extension, Flow, Jump, Kind, List, ListId, Map, Messages,
+    Node, NodeId, Program, Schema, Span, TaskPolicy, Template, Undo, WhenExhausted,
 };
 pub use retry::{Backoff, RetryPolicy, scramble};
 pub use run_workflow::RunWorkflow;

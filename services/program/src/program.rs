@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{DefinitionRef, EventTemplate, Listen, RetryPolicy};
+use crate::{Catch, DefinitionRef, ErrorTemplate, EventTemplate, ForEach, Listen, RetryPolicy};
 
 /// Index into [`Program::expressions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +80,8 @@ pub enum Template {
     Array(Vec<Template>),
     /// An object with an expression somewhere inside, in the document's order.
     Object(Vec<(String, Template)>),
+    /// A text that is an expression where it has a value, and else itself: `evaluate.mode: loose`.
+    Loose(Expr, String),
     /// RFC 6570 level 1 URI template: literal parts and top-level property names in turn. An
     /// absent property is the empty string; one that is not a scalar is an expression error.
     Uri(Vec<(String, Option<String>)>),
@@ -119,8 +121,20 @@ pub struct Node {
     pub timeout: Option<Span>,
     /// Where to go after it.
     pub then: Flow,
+    /// What undoes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Box<Undo>>,
     /// What it does.
     pub kind: Kind,
+}
+
+/// `metadata.kintsugi.compensate`: what undoes a task that has completed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Undo {
+    /// What it gets, evaluated when the task has completed; none: the task's output.
+    pub with: Option<Template>,
+    /// The task that does it, alone.
+    pub task: NodeId,
 }
 
 /// What becomes `$context` after a task.
@@ -200,12 +214,65 @@ pub enum Kind {
         /// The task, alone.
         body: ListId,
     },
+    /// Runs a task between those of extensions.
+    Extended {
+        /// The task: what it does, its reference and its time limit; input, output, `if` and
+        /// `then` are those of the node around it.
+        task: NodeId,
+        /// What is around it, the outermost first.
+        extensions: Vec<Extension>,
+    },
+    /// Runs a task for each item, several side by side.
+    Map(Box<Map>),
+    /// Undoes what was completed, the last first.
+    Compensate,
+    /// Has a worker take messages, then does something with each.
+    Messages(Box<Messages>),
     /// Publishes an event.
     Emit(Box<EventTemplate>),
     /// Waits for events.
     Listen(Box<Listen>),
     /// Runs another workflow.
     RunWorkflow(Box<crate::RunWorkflow>),
+}
+
+/// `call: map`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Map {
+    /// The items.
+    pub items: Template,
+    /// Name of the item's variable in `with`, without `$`.
+    pub each: String,
+    /// Name of the index's variable in `with`, without `$`.
+    pub at: String,
+    /// What the task gets; none: the item.
+    pub with: Option<Template>,
+    /// The task of each item, alone.
+    pub task: NodeId,
+    /// Items that are open at a time; at least 1.
+    pub bound: u32,
+    /// An item that fails is part of the result; else it ends the others.
+    pub collect: bool,
+}
+
+/// `call: asyncapi` with `subscription.foreach`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Messages {
+    /// The call that takes them: its output is an array.
+    pub call: NodeId,
+    /// What is done with each, one after the other.
+    pub foreach: ForEach,
+}
+
+/// An extension of `use.extensions`, as it is around one task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Extension {
+    /// Only when it holds; asked before `before`.
+    pub when: Option<Expr>,
+    /// Runs before the task, and in its place when it exits.
+    pub before: Option<ListId>,
+    /// Runs after the task, on its raw output.
+    pub after: Option<ListId>,
 }
 
 /// One case of a switch.
@@ -215,68 +282,6 @@ pub struct Case {
     pub when: Option<Expr>,
     /// Where to go.
     pub then: Flow,
-}
-
-/// How a `try` handles errors.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Catch {
-    /// Which errors; an empty filter takes all.
-    pub errors: ErrorFilter,
-    /// Name of the error's variable, without `$`.
-    pub as_: String,
-    /// Only when it holds.
-    pub when: Option<Expr>,
-    /// Not when it holds.
-    pub except_when: Option<Expr>,
-    /// Tries again first.
-    pub retry: Option<TryRetry>,
-    /// Runs when there is no retry (left).
-    pub body: Option<ListId>,
-    /// Where to go after a caught error; a target is in the list of the `try`.
-    pub then: Option<Flow>,
-}
-
-/// `catch.retry`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TryRetry {
-    /// Delays and limits.
-    pub policy: RetryPolicy,
-    /// Only when it holds.
-    pub when: Option<Expr>,
-    /// Not when it holds.
-    pub except_when: Option<Expr>,
-    /// `limit.attempt.duration`: the longest that one attempt may take, in milliseconds.
-    pub attempt_ms: Option<u64>,
-}
-
-/// `catch.errors.with`: what is given must be equal.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ErrorFilter {
-    /// URI of the type; families of the specification match each other.
-    pub kind: Option<String>,
-    /// The status.
-    pub status: Option<u16>,
-    /// JSON pointer of the task.
-    pub instance: Option<String>,
-    /// The title.
-    pub title: Option<String>,
-    /// The detail.
-    pub detail: Option<String>,
-}
-
-/// The error that a `raise` raises.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ErrorTemplate {
-    /// URI of the type.
-    pub kind: Template,
-    /// The status; an integer.
-    pub status: Template,
-    /// JSON pointer; none: that of the `raise`.
-    pub instance: Option<Template>,
-    /// The title.
-    pub title: Option<Template>,
-    /// The detail.
-    pub detail: Option<Template>,
 }
 
 /// A task that a worker executes.
@@ -378,20 +383,5 @@ impl Program {
     #[must_use]
     pub fn list(&self, id: ListId) -> &[NodeId] {
         self.lists.get(id.0 as usize).map_or(&[], |list| list.0.as_slice())
-    }
-}
-
-impl ErrorFilter {
-    /// Whether each field that is given is equal; types match over families.
-    #[must_use]
-    pub fn takes(&self, error: &crate::Error) -> bool {
-        fn same<T: PartialEq>(wanted: Option<&T>, found: Option<&T>) -> bool {
-            wanted.is_none_or(|wanted| found == Some(wanted))
-        }
-        self.kind.as_ref().is_none_or(|kind| error.is_of_type(kind))
-            && self.status.is_none_or(|status| status == error.status)
-            && same(self.instance.as_ref(), error.instance.as_ref())
-            && same(self.title.as_ref(), error.title.as_ref())
-            && same(self.detail.as_ref(), error.detail.as_ref())
     }
 }

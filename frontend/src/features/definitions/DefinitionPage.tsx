@@ -11,6 +11,7 @@ import { Page } from '../../ui/Page'
 import { Answer } from '../../ui/States'
 import { Fact, Facts } from '../../ui/Table'
 import { Time } from '../../ui/Time'
+import { Drawing } from './Drawing'
 
 /** Every version of the name, the one that is shown marked. */
 function Versions({ of }: { of: Definition }) {
@@ -51,6 +52,7 @@ export function DefinitionPage() {
               <Fact name="Versions"><Versions of={data} /></Fact>
               <Fact name="Digest"><Copy text={data.digest} what="digest" short={`${data.digest.slice(0, 12)}…`} /></Fact>
             </Facts>
+            <Drawing of={data} />
             <Source text={data.source} label="Source" draw={data.format === 'yaml' ? yaml : undefined} />
             <details className="card">
               <summary>As JSON</summary>

@@ -154,7 +154,7 @@ impl Definitions {
 }
 
 /// The definition that a path names. What is no name names none.
-fn reference(
+pub(super) fn reference(
     namespace: &str,
     name: &str,
     version: &str,

@@ -3,6 +3,7 @@
 
 mod dead_letters;
 mod definitions;
+mod drawings;
 mod events;
 pub(crate) mod failure;
 mod health;
@@ -42,6 +43,7 @@ enum Tag {
 /// All operations.
 pub(crate) type Operations = (
     definitions::Definitions,
+    drawings::Drawings,
     schedules::Schedules,
     runs::Runs,
     tasks::Tasks,
@@ -55,6 +57,7 @@ pub(crate) type Operations = (
 pub(crate) fn service() -> OpenApiService<Operations, ()> {
     let operations = (
         definitions::Definitions,
+        drawings::Drawings,
         schedules::Schedules,
         runs::Runs,
         tasks::Tasks,

@@ -47,6 +47,42 @@ async fn a_document_is_checked_without_being_registered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_definition_is_drawn_in_every_form() {
+    let Some(rig) = Rig::start(|_| {}).await else { return };
+    let document = DOCUMENT.replace("- a:", "- '<script>\"a':");
+    assert_eq!(rig.post_text("/v1/definitions", "application/yaml", document).await.status, 201);
+    let graph = "/v1/definitions/test/order/1.0.0/graph";
+    for (query, kind, part) in [
+        ("", "image/svg+xml", "&lt;script&gt;"),
+        ("?as=svg", "image/svg+xml", "data-reference=\"/do/0/&lt;script&gt;&quot;a\""),
+        ("?as=mermaid", "text/vnd.mermaid", "flowchart"),
+        ("?as=dot", "text/vnd.graphviz", "digraph"),
+        ("?as=text", "text/plain", "set x"),
+        ("?as=json", "application/json", "\"set x\""),
+    ] {
+        let drawn = rig.get(&format!("{graph}{query}")).await;
+        assert_eq!(drawn.status, 200, "{query}: {}", drawn.text);
+        let found = drawn.headers["content-type"].to_str().unwrap();
+        assert!(found.starts_with(kind), "{query}: {found}");
+        assert!(drawn.text.contains(part), "{query}: {}", drawn.text);
+        let policy = drawn.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    }
+    rig.get(&format!("{graph}?as=png")).await.is_problem(400, "invalid_parameter");
+    let none = "/v1/definitions/test/none/1.0.0/graph";
+    rig.get(none).await.is_problem(404, "definition_not_found");
+    let tasks: Vec<_> = (0..2_100).map(|n| format!("  - t{n}: {{set: {{x: 1}}}}\n")).collect();
+    let large = format!(
+        "document: {{dsl: 1.0.3, namespace: test, name: large, version: 1.0.0}}\ndo:\n{}",
+        tasks.concat()
+    );
+    assert_eq!(rig.post_text("/v1/definitions", "application/yaml", large).await.status, 201);
+    let large = "/v1/definitions/test/large/latest/graph";
+    rig.get(large).await.is_problem(422, "graph_too_large");
+    assert_eq!(rig.get(&format!("{large}?as=text")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn everything_wrong_with_a_document_is_told_at_once() {
     let Some(rig) = Rig::start(|_| {}).await else { return };
     let bad = "document: {dsl: 1.0.3, namespace: test, name: order, version: 1.0.0}\n\

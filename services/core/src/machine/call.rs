@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::{Machine, Op, data::Ended, scope::Place};
 use crate::{
-    Body, Call, ChildPhase, DEPTH_MAX, Effect, Error, ErrorKind, Event, Fault, Frame, Kind,
+    Body, By, Call, ChildPhase, DEPTH_MAX, Effect, Error, ErrorKind, Event, Fault, Frame, Kind,
     LossCause, Node, NodeId, Phase, Program, TaskState, Timestamp, WhenExhausted, Work,
-    attempts::By, is_too_deep,
+    is_too_deep,
 };
 
 /// How long a dispatched attempt may go unheard of before the failure detector is asked to look

@@ -8,17 +8,15 @@ use crate::{
     Error, ErrorKind, Event, Kind, Node, Parent, RunId, RunWorkflow, Timestamp, Work,
 };
 
-impl Check {
-    /// The first look, some seconds from now.
-    pub(super) fn first(now: Timestamp) -> Self {
-        Self { at: now.plus(CHECK_FIRST_MS), count: 0 }
-    }
+/// The first look, some seconds from now.
+fn first_check(now: Timestamp) -> Check {
+    Check { at: now.plus(CHECK_FIRST_MS), count: 0 }
+}
 
-    /// The next look, ever later.
-    fn next(self, now: Timestamp) -> Self {
-        let pause = (CHECK_FIRST_MS << self.count.min(7)).min(CHECK_MAX_MS);
-        Self { at: now.plus(pause), count: self.count.saturating_add(1) }
-    }
+/// The next look, ever later.
+fn next_check(last: Check, now: Timestamp) -> Check {
+    let pause = (CHECK_FIRST_MS << last.count.min(7)).min(CHECK_MAX_MS);
+    Check { at: now.plus(pause), count: last.count.saturating_add(1) }
 }
 
 impl Machine<'_> {
@@ -83,7 +81,7 @@ impl Machine<'_> {
         let Some((node, workflow)) = self.child_of(number) else { return };
         let (pointer, awaited) = (node.pointer.clone(), workflow.awaited);
         let definition = definition.to_owned();
-        let check = Check::first(self.now);
+        let check = first_check(self.now);
         self.child_note(ChildEvent::Started {
             task: number,
             pointer,
@@ -116,7 +114,7 @@ impl Machine<'_> {
             return;
         };
         let (run, fell) = (run.clone(), matches!(child.phase, ChildPhase::Faulted { .. }));
-        let check = Check::first(self.now);
+        let check = first_check(self.now);
         self.set_life(number, life);
         self.set_phase(number, ChildPhase::Open { run: run.clone(), check });
         self.out.changed = true;
@@ -219,7 +217,7 @@ impl Machine<'_> {
         let ChildPhase::Open { run, .. } = child.phase else { return };
         self.child_note(ChildEvent::Cancelled { task: number, run: run.clone() });
         self.ask(ChildEffect::Cancel { run: run.clone() });
-        let check = Check::first(self.now);
+        let check = first_check(self.now);
         self.state.leaving.insert(number, crate::Leaving { run, check });
     }
 
@@ -230,7 +228,7 @@ impl Machine<'_> {
         match &mut child.phase {
             ChildPhase::Wanted { .. } => self.want_child(number),
             ChildPhase::Open { run, check } if check.at <= now => {
-                *check = check.next(now);
+                *check = next_check(*check, now);
                 let run = run.clone();
                 self.out.changed = true;
                 self.ask(ChildEffect::Look { task: number, run });
@@ -245,7 +243,7 @@ impl Machine<'_> {
         let mut due = Vec::new();
         for (task, leaving) in &mut self.state.leaving {
             if leaving.check.at <= now {
-                leaving.check = leaving.check.next(now);
+                leaving.check = next_check(leaving.check, now);
                 due.push((*task, leaving.run.clone()));
             }
         }
@@ -254,7 +252,7 @@ impl Machine<'_> {
             self.ask(ChildEffect::Look { task, run });
         }
         if let Some(check) = self.state.telling.as_mut().filter(|check| check.at <= now) {
-            *check = check.next(now);
+            *check = next_check(*check, now);
             self.out.changed = true;
             self.tell_parent();
         }
@@ -274,7 +272,7 @@ impl Machine<'_> {
     pub(super) fn begin_life(&mut self) {
         self.state.life += 1;
         if self.state.parent.as_ref().is_some_and(|parent| parent.awaited) {
-            self.state.telling = Some(Check::first(self.now));
+            self.state.telling = Some(first_check(self.now));
             self.tell_parent();
         }
     }

@@ -62,21 +62,28 @@ impl Machine<'_> {
             None => ended.output,
         };
         self.check(node.output_schema, &output, &node.pointer)?;
+        let place = Place {
+            node: Some(node),
+            frame: Some(ended.frame.unwrap_or(ended.parent)),
+            input: Some(ended.input),
+            raw_input: Some(ended.raw_input),
+            output: Some(&output),
+            ..Place::default()
+        };
+        let undo = match &node.undo {
+            Some(undo) => Some(self.undo_input(undo, &output, &place)?),
+            None => None,
+        };
         if let Some(export) = &node.export {
-            let place = Place {
-                node: Some(node),
-                frame: Some(ended.frame.unwrap_or(ended.parent)),
-                input: Some(ended.input),
-                raw_input: Some(ended.raw_input),
-                output: Some(&output),
-                ..Place::default()
-            };
             let context = match &export.as_ {
                 Some(template) => self.render(template, &output, &place)?,
                 None => output.clone(),
             };
             self.check(export.schema, &context, &node.pointer)?;
             *self.context_mut(Some(ended.parent)) = context;
+        }
+        if let Some(input) = undo {
+            self.keep_undo(ended.parent, ended.node, node, input)?;
         }
         Ok(output)
     }

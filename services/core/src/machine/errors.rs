@@ -1,13 +1,14 @@
 //! Errors: on their way up, caught, tried again, or the end of the run.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::{Machine, Op, call, scope::Place};
 use crate::{
-    Body, Catch, Effect, Error, Event, Kind, Node, Phase, Status, Timestamp, TryPhase, Work,
-    scramble,
+    Body, Catch, Effect, Error, Event, Expr, Kind, Node, Phase, RetryPolicy, Span, Status,
+    Timestamp, TryPhase, TryRetry, Work, scramble,
 };
 
 /// What a `try` does about an error.
@@ -15,6 +16,8 @@ enum Handling {
     RetryAt(Timestamp),
     Handle,
     Pass,
+    /// Its retry policy has no value.
+    Broken(Error),
 }
 
 impl Machine<'_> {
@@ -24,7 +27,7 @@ impl Machine<'_> {
         let Some(frame) = self.state.frames.get(&number) else { return };
         let above = frame.parent;
         let error = match &frame.body {
-            Body::List { .. } => {
+            Body::List { .. } | Body::Core => {
                 self.close(number);
                 error
             }
@@ -34,6 +37,10 @@ impl Machine<'_> {
             },
             Body::Task(_) => match self.handling(number, &error) {
                 Handling::Pass => {
+                    self.close(number);
+                    error
+                }
+                Handling::Broken(error) => {
                     self.close(number);
                     error
                 }
@@ -52,7 +59,7 @@ impl Machine<'_> {
             let takes = match &frame.body {
                 Body::Task(_) => !matches!(self.handling(number, error), Handling::Pass),
                 Body::Branch { .. } => frame.parent.is_some_and(|fork| self.fork_absorbs(fork)),
-                Body::List { .. } => false,
+                Body::List { .. } | Body::Core => false,
             };
             if takes {
                 return true;
@@ -77,17 +84,59 @@ impl Machine<'_> {
             return Handling::Pass;
         }
         let Some(retry) = &catch.retry else { return Handling::Handle };
-        let at = self.state.frames.get(&number).map_or(self.now, |frame| frame.at);
-        let seed = self.seed(number, u64::from(*retries));
-        let retry_at = self.now.plus(retry.policy.delay_ms(retries + 1, seed));
-        // The limit is on when a retry begins, not on when its delay does.
-        let in_time = retry.policy.total_ms.is_none_or(|total| retry_at.since(at) < total);
         let wanted = self.guards(number, node, catch, (retry.when, retry.except_when), error);
-        if wanted && in_time && retries + 1 < retry.policy.maximum_attempts {
-            return Handling::RetryAt(retry_at);
+        if wanted && retries + 1 < retry.policy.maximum_attempts {
+            let policy = match self.policy(number, node, catch, retry, error) {
+                Ok(policy) => policy,
+                Err(error) => return Handling::Broken(error),
+            };
+            let at = self.state.frames.get(&number).map_or(self.now, |frame| frame.at);
+            let seed = self.seed(number, u64::from(*retries));
+            let retry_at = self.now.plus(policy.delay_ms(retries + 1, seed));
+            // The limit is on when a retry begins, not on when its delay does.
+            if policy.total_ms.is_none_or(|total| retry_at.since(at) < total) {
+                return Handling::RetryAt(retry_at);
+            }
         }
         // Retried in vain: the handler runs if there is one, else the error goes on (profile).
         if catch.body.is_some() { Handling::Handle } else { Handling::Pass }
+    }
+
+    /// The policy with the values of its expressions.
+    fn policy<'r>(
+        &self,
+        number: u64,
+        node: &Node,
+        catch: &Catch,
+        retry: &'r TryRetry,
+        error: &Error,
+    ) -> Result<Cow<'r, RetryPolicy>, Error> {
+        let spans = &retry.spans;
+        let Some(Body::Task(open)) = self.body(number) else {
+            return Ok(Cow::Borrowed(&retry.policy));
+        };
+        if spans.is_none() {
+            return Ok(Cow::Borrowed(&retry.policy));
+        }
+        let own = [(catch.as_.as_str(), error_value(error))];
+        let place = Place {
+            node: Some(node),
+            frame: Some(number),
+            input: Some(open.input()),
+            raw_input: Some(&open.raw_input),
+            own: &own,
+            ..Place::default()
+        };
+        let millis = |span: Span| self.millis(span, open.input(), &place);
+        let of = |expr: Option<Expr>| expr.map(|expr| millis(Span::Expr(expr))).transpose();
+        let mut policy = retry.policy.clone();
+        policy.initial_interval_ms = of(spans.delay)?.unwrap_or(policy.initial_interval_ms);
+        policy.maximum_interval_ms = of(spans.maximum)?.unwrap_or(policy.maximum_interval_ms);
+        policy.total_ms = of(spans.total)?.or(policy.total_ms);
+        if let Some((from, to)) = spans.jitter {
+            policy.jitter_ms = Some((millis(from)?, millis(to)?));
+        }
+        Ok(Cow::Owned(policy))
     }
 
     fn guards(
@@ -95,7 +144,7 @@ impl Machine<'_> {
         number: u64,
         node: &Node,
         catch: &Catch,
-        (when, except): (Option<crate::Expr>, Option<crate::Expr>),
+        (when, except): (Option<Expr>, Option<Expr>),
         error: &Error,
     ) -> bool {
         if when.is_none() && except.is_none() {
@@ -116,6 +165,13 @@ impl Machine<'_> {
             && except.is_none_or(|except| holds(except).is_ok_and(|holds| !holds))
     }
 
+    /// What a task is told to do has no value: its error goes up from there.
+    pub(super) fn broken(&mut self, number: u64, error: Error) {
+        let parent = self.state.frames.get(&number).and_then(|frame| frame.parent);
+        self.close(number);
+        self.queue.push_back(Op::Raise { parent, error });
+    }
+
     fn handle(&mut self, number: u64, error: Error, handling: Handling) {
         let below: Vec<u64> = self.children(number);
         for child in below {
@@ -129,7 +185,7 @@ impl Machine<'_> {
         let Kind::Try { catch, .. } = &node.kind else { return };
         let retry_at = match handling {
             Handling::RetryAt(at) => Some(at),
-            Handling::Handle | Handling::Pass => None,
+            Handling::Handle | Handling::Pass | Handling::Broken(_) => None,
         };
         *attempt_deadline = None;
         if let Some(at) = retry_at {
@@ -157,11 +213,26 @@ impl Machine<'_> {
         let (program, now) = (self.program, self.now);
         let Some(open) = self.task_frame(number) else { return };
         let (id, input) = (open.node, open.input().clone());
+        let raw_input = open.raw_input.clone();
         let Some(node) = program.node(id) else { return };
         let Kind::Try { body, catch } = &node.kind else { return };
+        let limit = catch.retry.as_ref().and_then(|retry| retry.attempt).map(|span| {
+            let place = Place {
+                node: Some(node),
+                frame: Some(number),
+                input: Some(&input),
+                raw_input: Some(&raw_input),
+                ..Place::default()
+            };
+            self.millis(span, &input, &place)
+        });
+        let limit = match limit.transpose() {
+            Ok(limit) => limit,
+            Err(error) => return self.broken(number, error),
+        };
+        let Some(open) = self.task_frame(number) else { return };
         if let Work::Try { phase, attempt_deadline, .. } = &mut open.work {
             *phase = TryPhase::Trying;
-            let limit = catch.retry.as_ref().and_then(|retry| retry.attempt_ms);
             *attempt_deadline = limit.map(|millis| now.plus(millis));
         }
         self.open_list(Some(number), *body, BTreeMap::new(), input);
@@ -261,6 +332,6 @@ impl Machine<'_> {
     }
 }
 
-fn error_value(error: &Error) -> Value {
+pub(super) fn error_value(error: &Error) -> Value {
     serde_json::to_value(error).unwrap_or_default()
 }

@@ -63,6 +63,10 @@ impl Machine<'_> {
                 return self.open_leaf(parent, id, node, raw, own);
             }
             Kind::Listen(_) => return self.open_listen(parent, id, node, raw, own),
+            Kind::Messages(of) => return self.open_messages(parent, id, node, of, raw, own),
+            Kind::Compensate => return self.open_compensate(parent, id, node, raw, own),
+            Kind::Map(map) => return self.open_map(parent, id, node, map, raw, own),
+            Kind::Extended { .. } => return self.open_extended(parent, id, node, raw, own),
         };
         self.note(Event::TaskLeft { pointer: node.pointer.clone() });
         let ended = Ended { parent, frame: None, node: id, raw_input: raw, input, output, flow };
@@ -222,12 +226,7 @@ impl Machine<'_> {
             match self.holds(*condition, &input, &place) {
                 Ok(true) => {}
                 Ok(false) => return self.end_scope(number, input, None),
-                Err(error) => {
-                    let parent = self.state.frames.get(&number).and_then(|frame| frame.parent);
-                    self.close(number);
-                    self.queue.push_back(Op::Raise { parent, error });
-                    return;
-                }
+                Err(error) => return self.broken(number, error),
             }
         }
         let variables = own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
@@ -253,6 +252,8 @@ impl Machine<'_> {
                 self.end_scope(number, output, then);
             }
             Work::Listen(_) => self.item_done(number, output),
+            Work::Extended(_) => self.extension_done(number, output),
+            Work::Messages(_) => self.message_done(number, output),
             _ => self.end_scope(number, output, None),
         }
     }
@@ -278,7 +279,7 @@ impl Machine<'_> {
     }
 }
 
-fn loop_items(value: Value, pointer: &str) -> Result<Vec<Value>, Error> {
+pub(super) fn loop_items(value: Value, pointer: &str) -> Result<Vec<Value>, Error> {
     let refused = |detail: String| Err(Error::new(ErrorKind::Expression, pointer, detail));
     match value {
         Value::Array(items) if items.len() <= LOOP_ITEMS_MAX => Ok(items),
@@ -286,6 +287,6 @@ fn loop_items(value: Value, pointer: &str) -> Result<Vec<Value>, Error> {
             refused(format!("a loop takes at most {LOOP_ITEMS_MAX} items, not {}", items.len()))
         }
         Value::Null => Ok(Vec::new()),
-        _ => refused("`for.in` must give an array".to_owned()),
+        _ => refused("`in` must give an array".to_owned()),
     }
 }

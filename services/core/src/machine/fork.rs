@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Machine, Op, scope::context_of};
-use crate::{Body, Error, Kind, NodeId, Work};
+use crate::{Body, Error, Joined, Kind, NodeId, Work};
 
 impl Machine<'_> {
     /// Opens each branch with a copy of the context of its own.
@@ -29,6 +29,12 @@ impl Machine<'_> {
         self.state.frames.remove(&branch);
         let program = self.program;
         let Some(open) = self.task_frame(fork) else { return };
+        match open.work {
+            Work::Map(_) => return self.item_ended(fork, index, Ok(output)),
+            Work::Compensate(_) => return self.undone(fork, output),
+            Work::Messages(_) => return self.messages_taken(fork, output),
+            _ => {}
+        }
         let Some(node) = program.node(open.node) else { return };
         let Kind::Fork { branches, compete } = &node.kind else { return };
         if *compete {
@@ -38,14 +44,14 @@ impl Machine<'_> {
             return self.end_scope(fork, output, None);
         }
         let Work::Fork { done, .. } = &mut open.work else { return };
-        done.insert(index, (output, context));
+        done.insert(index, Joined { output, context });
         if done.len() < branches.len() {
             return;
         }
         let results = std::mem::take(done);
         let before = context_of(self.state, Some(fork)).clone();
         let (mut outputs, mut joined) = (Vec::with_capacity(results.len()), before.clone());
-        for (output, context) in results.into_values() {
+        for Joined { output, context } in results.into_values() {
             outputs.push(output);
             // Only what a branch exported is merged, in the order of declaration (RFC 7396).
             if let Some(context) = context.filter(|context| *context != before) {
@@ -63,7 +69,14 @@ impl Machine<'_> {
         let program = self.program;
         let open = self.task_frame(fork)?;
         let node = program.node(open.node)?;
-        let Kind::Fork { branches, compete } = &node.kind else { return None };
+        if let Kind::Map(map) = &node.kind {
+            if !map.collect {
+                return Some(error);
+            }
+            self.item_ended(fork, index, Err(error));
+            return None;
+        }
+        let Kind::Fork { branches, compete } = &node.kind else { return Some(error) };
         if !*compete {
             return Some(error);
         }
@@ -80,6 +93,7 @@ impl Machine<'_> {
             (Kind::Fork { branches, compete: true }, Work::Fork { failed, .. }) => {
                 failed.len() + 1 < branches.len()
             }
+            (Kind::Map(map), _) => map.collect,
             _ => false,
         }
     }

@@ -186,7 +186,7 @@ impl<'a> Machine<'a> {
     }
 
     /// `foreach.output` and `foreach.export`.
-    fn item_output(
+    pub(super) fn item_output(
         &mut self,
         number: u64,
         each: &ForEach,

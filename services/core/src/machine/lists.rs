@@ -47,6 +47,9 @@ impl Machine<'_> {
 
     /// A task of a list or a branch of a fork is over.
     pub(super) fn left(&mut self, parent: u64, output: Value, flow: Flow) {
+        if matches!(self.body(parent), Some(Body::Core)) {
+            return self.core_done(parent, output, flow);
+        }
         if flow == Flow::End {
             self.complete(output);
             return;
@@ -54,7 +57,7 @@ impl Machine<'_> {
         let (list, index) = match self.body(parent) {
             Some(Body::List { list, index }) => (*list, *index),
             Some(Body::Branch { index }) => return self.branch_done(parent, *index, output),
-            Some(Body::Task(_)) | None => return,
+            Some(Body::Task(_) | Body::Core) | None => return,
         };
         let next = match flow {
             Flow::Continue => index + 1,
@@ -69,6 +72,9 @@ impl Machine<'_> {
             return;
         }
         let above = self.state.frames.remove(&parent).and_then(|frame| frame.parent);
+        if flow == Flow::Exit {
+            self.exited(above);
+        }
         self.queue.push_back(Op::ListDone { parent: above, output });
     }
 
@@ -103,6 +109,7 @@ impl Machine<'_> {
                 return self.listened(number, open.node, hearing.count);
             }
             Work::Child(child) => return self.child_closed(number, *child),
+            Work::Compensate(open) => return self.not_undone(*open),
             _ => return,
         };
         if call::is_out(&task) {
@@ -128,7 +135,7 @@ impl Machine<'_> {
     pub(super) fn task_frame(&mut self, number: u64) -> Option<&mut TaskFrame> {
         match &mut self.state.frames.get_mut(&number)?.body {
             Body::Task(open) => Some(open),
-            Body::List { .. } | Body::Branch { .. } => None,
+            Body::List { .. } | Body::Branch { .. } | Body::Core => None,
         }
     }
 

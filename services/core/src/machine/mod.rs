@@ -7,28 +7,28 @@
 
 mod call;
 mod child;
+mod compensate;
 mod data;
 mod emit;
 mod errors;
+mod extend;
 mod filter;
 mod flow;
 mod fork;
 mod inputs;
 mod listen;
 mod lists;
+mod map;
+mod messages;
 mod replay;
 mod scope;
 
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
 pub use self::listen::Taking;
 pub use self::replay::{ReplayError, replay};
 use crate::{
-    Effect, Error, Evaluate, Event, Flow, Input, NodeId, Program, RunId, RunState, Status,
-    Timestamp,
+    Effect, Error, Evaluate, Event, Input, Op, Program, RunId, RunState, Status, Timestamp,
 };
 
 /// Operations that one input may cause before the rest waits for the next tick. At about 10 µs
@@ -41,44 +41,6 @@ const STEPS_PER_RUN: u64 = 1_000_000;
 
 /// Tasks whose last epoch is remembered after they closed.
 const SETTLED_MAX: usize = 1_000;
-
-/// An operation that is still to be done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Op {
-    /// Begin a task.
-    Enter {
-        /// The list or branch that it belongs to.
-        parent: u64,
-        /// Which.
-        node: NodeId,
-        /// Its raw input.
-        input: Value,
-    },
-    /// A task is over; tell its list or branch.
-    Left {
-        /// The list or branch.
-        parent: u64,
-        /// Its output.
-        output: Value,
-        /// Where to go.
-        flow: Flow,
-    },
-    /// A list is over; tell what opened it.
-    ListDone {
-        /// What opened it; none: the run.
-        parent: Option<u64>,
-        /// Its output.
-        output: Value,
-    },
-    /// An error goes up from below `parent`.
-    Raise {
-        /// The frame that is asked next; none: the run.
-        parent: Option<u64>,
-        /// The error.
-        error: Error,
-    },
-}
 
 /// What followed from an input.
 #[derive(Debug, Default)]

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::Machine;
 use crate::{
-    Body, Call, DEPTH_MAX, Error, ErrorKind, EvaluateError, Expr, Node, Program, RunState, Schema,
-    Span, Template, Timestamp, Variables, is_too_deep, iso_millis,
+    Body, Call, DEPTH_MAX, Error, ErrorKind, EvaluateError, Expr, Extending, Kind, Node, Program,
+    RunState, Schema, Span, Stage, Template, Timestamp, Variables, Work, is_too_deep, iso_millis,
 };
 
 /// Longer durations are slips; sums of these cannot overflow.
@@ -26,6 +26,8 @@ pub(super) struct Place<'p> {
     pub(super) raw_input: Option<&'p Value>,
     /// Variables of the place itself, before those of the frames.
     pub(super) own: &'p [(&'p str, Value)],
+    /// `$task` is that of an extension: a task with its definition's keys.
+    pub(super) extended: bool,
     /// No `$context` (workflow `input.from`).
     pub(super) without_context: bool,
 }
@@ -58,7 +60,7 @@ impl Variables for Scope<'_, '_> {
             "runtime" => Some(json!({
                 "name": "kintsugi", "version": env!("CARGO_PKG_VERSION"), "metadata": {},
             })),
-            "task" => self.place.node.map(|node| self.task(node)),
+            "task" => self.extended_task().or_else(|| self.place.node.map(|node| self.task(node))),
             _ => self.frame_variable(name),
         }
     }
@@ -81,6 +83,59 @@ impl Scope<'_, '_> {
         Value::Object(task)
     }
 
+    /// `$task` in the tasks and the condition of an extension: the task that it is around, with its
+    /// raw output once it has one. Examples of the specification read its definition's keys from it
+    /// (`$task.with`), so it has them besides.
+    fn extended_task(&self) -> Option<Value> {
+        let mut at = self.place.frame;
+        loop {
+            let frame = self.state.frames.get(&at?)?;
+            let of_extension = |own: &Extending| {
+                if at == self.place.frame { self.place.extended } else { own.stage != Stage::Core }
+            };
+            if let Body::Task(open) = &frame.body {
+                let node = self.program.node(open.node)?;
+                match &open.work {
+                    Work::Extended(own) if of_extension(own) => {
+                        let output = own.output.as_ref();
+                        return Some(self.with_keys(node, &open.raw_input, output, frame.at));
+                    }
+                    // A function knows nothing of where it is called.
+                    _ if matches!(
+                        node.kind,
+                        Kind::Function { .. } | Kind::Map(_) | Kind::Compensate
+                    ) =>
+                    {
+                        return None;
+                    }
+                    _ => {}
+                }
+            }
+            at = frame.parent;
+        }
+    }
+
+    fn with_keys(
+        &self,
+        node: &Node,
+        input: &Value,
+        output: Option<&Value>,
+        at: Timestamp,
+    ) -> Value {
+        let definition = self.program.definition_at(&node.pointer).cloned().unwrap_or_default();
+        let mut task = definition.as_object().cloned().unwrap_or_default();
+        task.insert("name".into(), node.name.as_str().into());
+        task.insert("reference".into(), node.pointer.as_str().into());
+        task.insert("definition".into(), definition);
+        task.insert("startedAt".into(), moment(at));
+        task.insert("input".into(), input.clone());
+        match output {
+            Some(output) => task.insert("output".into(), output.clone()),
+            None => task.remove("output"),
+        };
+        Value::Object(task)
+    }
+
     /// When a task began: that of its frame; without one, it begins and ends now.
     fn started(&self, node: &Node) -> Timestamp {
         let frame = self.place.frame.and_then(|number| self.state.frames.get(&number));
@@ -89,7 +144,7 @@ impl Scope<'_, '_> {
                 let of = self.program.node(open.node);
                 of.is_some_and(|of| of.pointer == node.pointer)
             }
-            Body::List { .. } | Body::Branch { .. } => false,
+            Body::List { .. } | Body::Branch { .. } | Body::Core => false,
         });
         own.map_or(self.now, |frame| frame.at)
     }
@@ -217,6 +272,10 @@ impl Machine<'_> {
         match template {
             Template::Literal(value) => Ok(value.clone()),
             Template::Expr(expr) => self.evaluate(*expr, input, place),
+            // What the loose mode takes for an expression may be a plain text.
+            Template::Loose(expr, text) => Ok(self
+                .evaluate(*expr, input, place)
+                .unwrap_or_else(|_| Value::String(text.clone()))),
             Template::Array(items) => {
                 let items = items.iter().map(|item| self.part(item, input, place));
                 Ok(Value::Array(items.collect::<Result<_, _>>()?))

@@ -51,6 +51,7 @@ pub(crate) fn node(name: &str, kind: Kind) -> Node {
         export: None,
         timeout: None,
         then: Flow::Continue,
+        undo: None,
         kind,
     }
 }

@@ -57,6 +57,7 @@ fn node(name: &str, kind: Kind) -> Node {
         export: None,
         timeout: None,
         then: Flow::Continue,
+        undo: None,
         kind,
     }
 }

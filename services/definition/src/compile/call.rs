@@ -1,16 +1,17 @@
 //! `call`: what a worker executes.
 
-use kintsugi_core::{Call, Deferred, Kind, RetryPolicy, Template};
+use kintsugi_core::{Call, Deferred, Flow, Kind, Messages, RetryPolicy, Template};
 
 use super::deferred::Arguments;
-use super::fields::Fields;
 use super::function::Callee;
 use super::{Compiler, nothing};
-use crate::Problem;
-use crate::source::{self, Node, Tree};
+use crate::source::{self, Checks, Fields, Node, Tree};
 
 /// Protocols of the specification, besides `http`.
 pub(super) const RESERVED: [&str; 5] = ["grpc", "openapi", "asyncapi", "a2a", "mcp"];
+
+/// Functions of the default catalog that the engine carries out itself.
+pub(super) const NATIVE: [&str; 2] = ["map", "compensate"];
 
 /// How long a subscription may take that has no time of its own: a day.
 const LISTEN_MS: u64 = 86_400_000;
@@ -18,14 +19,17 @@ const LISTEN_MS: u64 = 86_400_000;
 /// What connecting and handing over may take besides.
 const LISTEN_MARGIN_MS: u64 = 60_000;
 
-/// Task types of `run`, whose arguments only the compiler writes.
-const PROCESSES: [&str; 3] = ["run-shell", "run-script", "run-container"];
-
 impl<'a> Compiler<'a> {
     pub(super) fn call(&mut self, task: &Fields<'a>, tree: &'a Tree, pointer: &str) -> Kind {
         let Some(name) = self.string(tree, pointer, "`call`") else { return nothing() };
         if name == "http" || RESERVED.contains(&name) {
             return self.protocol(task, name);
+        }
+        if NATIVE.contains(&name) && !self.uses.functions.contains_key(name) {
+            return match name {
+                "map" => self.map(task, tree, pointer),
+                _ => self.compensate(task, tree, pointer),
+            };
         }
         if let Some((with, at)) = task.at("with")
             && !matches!(with.node, Node::Object(_))
@@ -37,12 +41,6 @@ impl<'a> Compiler<'a> {
             Some(Callee::Function(function)) => return self.inline(task, tree, function),
             None => return nothing(),
         };
-        if PROCESSES.contains(&name.as_str()) {
-            let message = format!("`{name}` is the engine's own task type");
-            let problem = Problem::new("invalid-name", tree.mark, message).at(pointer);
-            self.problem(problem.hint("write `run`, or give the task type another name"));
-            return nothing();
-        }
         let with = match task.at("with") {
             Some((tree, at)) => Some(self.template(tree, &at)),
             // Without arguments, the worker gets the task's own input.
@@ -51,19 +49,63 @@ impl<'a> Compiler<'a> {
         self.given_out(task, &name, with, Vec::new())
     }
 
+    /// `call: compensate`.
+    fn compensate(&mut self, task: &Fields<'a>, call: &'a Tree, pointer: &str) -> Kind {
+        let message = "another runtime needs a function `compensate`".to_owned();
+        self.not_portable(call.mark, pointer, message);
+        if let Some((with, at)) = task.at("with") {
+            self.fields(with, &at, "`with` of `call: compensate`", &[]);
+        }
+        if let Some((metadata, at)) = task.at("metadata") {
+            self.metadata_of_no_call(metadata, &at);
+        }
+        Kind::Compensate
+    }
+
     /// A call that the language has a protocol for.
     fn protocol(&mut self, task: &Fields<'a>, name: &'a str) -> Kind {
         let Some((tree, at)) = self.required(task, "with", &format!("`call: {name}`")) else {
             return nothing();
         };
-        self.built_in(task, name, &at, |c| match name {
-            "http" => c.http(tree, &at),
-            "openapi" => c.openapi(tree, &at),
-            "asyncapi" => c.asyncapi(tree, &at),
-            "grpc" => c.grpc(task, tree, &at),
-            "mcp" => c.mcp(tree, &at),
-            _ => c.a2a(tree, &at),
-        })
+        let kind =
+            self.built_in(task, name, &at, |c| kintsugi_arguments::call(c, name, task, tree, &at));
+        match self.foreach_of(tree, &at) {
+            Some((tree, at)) if name == "asyncapi" => self.messages(task, tree, &at, kind),
+            _ => kind,
+        }
+    }
+
+    /// `subscription.foreach` of a call's arguments; what is wrong with them was told.
+    fn foreach_of(&self, with: &'a Tree, pointer: &str) -> Option<(&'a Tree, String)> {
+        let (mut tree, mut at) = (with, pointer.to_owned());
+        for key in ["subscription", "foreach"] {
+            let Node::Object(entries) = &tree.node else { return None };
+            let fields = Fields { entries, mark: tree.mark, pointer: at };
+            (tree, at) = fields.at(key)?;
+        }
+        Some((tree, at))
+    }
+
+    /// A call that takes messages, and what is done with each.
+    fn messages(&mut self, task: &Fields<'a>, tree: &'a Tree, pointer: &str, call: Kind) -> Kind {
+        let Some(foreach) = self.foreach(tree, pointer) else { return nothing() };
+        let name = task.pointer.rsplit('/').next().unwrap_or_default();
+        let node = kintsugi_core::Node {
+            name: name.replace("~1", "/").replace("~0", "~"),
+            pointer: self.reference(&task.pointer),
+            condition: None,
+            input_schema: None,
+            input_from: None,
+            output_as: None,
+            output_schema: None,
+            export: None,
+            timeout: None,
+            then: Flow::Continue,
+            undo: None,
+            kind: call,
+        };
+        let call = self.add_node(node, task.mark, &task.pointer);
+        Kind::Messages(Box::new(Messages { call, foreach }))
     }
 
     /// A task that the engine's own worker carries out, with the arguments at `pointer`.
@@ -102,7 +144,8 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn given_out(
+    /// The call of a task type of workers.
+    pub(super) fn given_out(
         &mut self,
         task: &Fields<'a>,
         task_type: &str,
@@ -110,7 +153,8 @@ impl<'a> Compiler<'a> {
         deferred: Vec<Deferred>,
     ) -> Kind {
         // Whether TLS is spoken is looked up where the arguments are compiled.
-        let elsewhere: &[&str] = if task_type == "grpc" { &["tls"] } else { &[] };
+        let elsewhere: &[&str] =
+            if task_type == "grpc" { &["compensate", "tls"] } else { &["compensate"] };
         let mut own = self.settings(task.at("metadata"), self.defaults.clone(), elsewhere);
         if self.retrying > 0 && !own.states_retry {
             own.policy.retry = RetryPolicy::none();

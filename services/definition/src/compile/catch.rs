@@ -2,11 +2,10 @@
 
 use kintsugi_core::{Catch, ErrorFilter, Kind, TryRetry};
 
-use super::fields::Fields;
 use super::task::Targets;
 use super::{Compiler, nothing};
 use crate::Problem;
-use crate::source::Tree;
+use crate::source::{Checks, Fields, Tree};
 
 impl<'a> Compiler<'a> {
     pub(super) fn try_catch(
@@ -57,7 +56,7 @@ impl<'a> Compiler<'a> {
         let mut text = |key: &str| {
             let (tree, at) = fields.at(key)?;
             let text = self.string(tree, &at, &format!("`{key}`"))?;
-            if super::template::inside(text).is_some() {
+            if kintsugi_arguments::inside(text).is_some() {
                 let message = format!("`{key}` is compared as it is, not evaluated");
                 let problem = Problem::new("type", tree.mark, message).at(at);
                 self.problem(problem.hint("use `catch.when` to compare with an expression"));

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Compiler, VARIABLES};
 use crate::Problem;
 use crate::names::did_you_mean;
-use crate::source::{Mark, Tree};
+use crate::source::{Checks, Mark, Tree};
 
 /// Where the compiler is within the arguments of such a call.
 #[derive(Clone, Debug, Default)]

@@ -1,11 +1,11 @@
 //! Lengths of time: objects and ISO 8601 strings of the language, and short forms in metadata.
 
+use kintsugi_arguments::inside;
 use kintsugi_core::{Span, iso_millis, short_millis};
 
 use super::Compiler;
-use super::template::inside;
 use crate::Problem;
-use crate::source::{Node, Tree};
+use crate::source::{Checks, Node, Tree};
 
 const UNITS: [(&str, u64); 5] = [
     ("days", 86_400_000),

@@ -1,13 +1,12 @@
 //! `emit`.
 
+use kintsugi_arguments::inside;
 use kintsugi_core::{CloudEvent, EventTemplate, Kind, Template, is_event_attribute, is_event_time};
 use serde_json::{Value, json};
 
-use super::fields::Fields;
-use super::template::inside;
 use super::{Compiler, nothing};
 use crate::Problem;
-use crate::source::{Entry, Node, Tree};
+use crate::source::{Checks, Entry, Fields, Node, Tree};
 
 impl<'a> Compiler<'a> {
     pub(super) fn emit(&mut self, tree: &'a Tree, pointer: &str) -> Kind {
@@ -37,7 +36,7 @@ impl<'a> Compiler<'a> {
             return Template::Literal(Value::Null);
         }
         if ["source", "dataschema"].contains(&key) {
-            let uri = self.uri(tree, &at, &format!("`{key}`"));
+            let uri = kintsugi_arguments::uri(self, tree, &at, &format!("`{key}`"));
             return uri.unwrap_or(Template::Literal(Value::Null));
         }
         match &tree.node {

@@ -4,14 +4,13 @@
 //! caller's variables, and its references begin with the call's (`/do/0/greet/call/…`), so that no
 //! two tasks of a program share one. A function from elsewhere sees nothing of `use` either.
 
-use kintsugi_core::Kind;
+use kintsugi_core::{Kind, NodeId};
 
-use super::call::RESERVED;
-use super::fields::Fields;
+use super::call::{NATIVE, RESERVED};
 use super::task::Targets;
 use super::{Compiler, Foreign, nothing};
 use crate::names::{did_you_mean, is_semver, is_task_type, nearest};
-use crate::source::{Tree, escape};
+use crate::source::{Checks, Fields, Tree, content_of, escape};
 use crate::{Problem, ResourceKind};
 
 /// Functions that may call each other in a row.
@@ -19,6 +18,9 @@ const DEPTH_MAX: usize = 16;
 
 /// The catalog whose functions are the task types that workers offer.
 const DEFAULT: &str = "default";
+
+/// Task types of `run`, whose arguments only the compiler writes.
+const PROCESSES: [&str; 3] = ["run-shell", "run-script", "run-container"];
 
 /// Task types of the built-in worker.
 const BUILT_IN: [&str; 2] = ["http", "simulate"];
@@ -73,6 +75,12 @@ impl<'a> Compiler<'a> {
             self.problem(problem.hint(hint));
             return None;
         }
+        if PROCESSES.contains(&name) {
+            let message = format!("`{name}` is the engine's own task type");
+            let problem = Problem::new("invalid-name", tree.mark, message).at(pointer);
+            self.problem(problem.hint("write `run`, or give the task type another name"));
+            return None;
+        }
         self.looks_like(tree, name, pointer);
         self.workers_only(tree, name, pointer);
         Some(Callee::TaskType(name.to_owned()))
@@ -93,7 +101,7 @@ impl<'a> Compiler<'a> {
         if BUILT_IN.contains(&name) || name.len() < 3 {
             return;
         }
-        let known = BUILT_IN.into_iter().chain(RESERVED);
+        let known = BUILT_IN.into_iter().chain(RESERVED).chain(NATIVE);
         let known = known.chain(self.uses.functions.keys().copied());
         if let Some((near, 1)) = nearest(name, known) {
             let message = format!("`{name}` is a task type for workers of your own");
@@ -163,7 +171,7 @@ impl<'a> Compiler<'a> {
 
     /// The function at a URI.
     fn remote(&mut self, tree: &Tree, uri: &str, name: &str, at: &str) -> Option<Function<'a>> {
-        let uri = raw(uri);
+        let uri = content_of(uri);
         let resource = self.resource(&uri, ResourceKind::Function, tree.mark, at)?;
         let cell = self.trees.get(resource.uri.as_str())?;
         let limits = &self.limits.document;
@@ -188,6 +196,23 @@ impl<'a> Compiler<'a> {
     ) -> Kind {
         let pointer = task.path("call");
         let with = task.at("with").map(|(tree, at)| self.template(tree, &at));
+        let reference = format!("{}/call", self.reference(&task.pointer));
+        match self.task_of(task, call, function, reference, &pointer) {
+            Some(node) => Kind::Function { with, body: self.add_list(vec![node]) },
+            None => nothing(),
+        }
+    }
+
+    /// The function's task, for a call that `call` and `pointer` say the place of. Its reference
+    /// begins with `reference`.
+    pub(super) fn task_of(
+        &mut self,
+        task: &Fields<'a>,
+        call: &Tree,
+        function: Function<'a>,
+        reference: String,
+        pointer: &str,
+    ) -> Option<NodeId> {
         if let Some((metadata, at)) = task.at("metadata") {
             self.metadata_of_no_call(metadata, &at);
         }
@@ -197,22 +222,18 @@ impl<'a> Compiler<'a> {
             let message = format!("a function must not call itself: {}", chain.join(" → "));
             let problem = Problem::new("recursive-function", call.mark, message).at(pointer);
             self.problem(problem.hint("use `for`, or a `then` that goes back"));
-            return nothing();
+            return None;
         }
         if self.inlining.len() >= DEPTH_MAX {
             let message = format!("more than {DEPTH_MAX} functions call each other");
             self.problem(Problem::new("document-too-large", call.mark, message).at(pointer));
-            return nothing();
+            return None;
         }
-        let reference = format!("{}/call", self.reference(&task.pointer));
-        self.remember(&reference, &function);
+        self.remember(&reference, &function.id, function.tree);
         self.inlining.push(function.id.clone());
-        let node = self.body(&function, reference, call, &pointer);
+        let node = self.body(&function, reference, call, pointer);
         self.inlining.pop();
-        match node {
-            Some(node) => Kind::Function { with, body: self.add_list(vec![node]) },
-            None => nothing(),
-        }
+        node
     }
 
     /// Compiles the function's task as it is where it stands, with nothing of the caller in scope.
@@ -222,7 +243,7 @@ impl<'a> Compiler<'a> {
         reference: String,
         call: &Tree,
         pointer: &str,
-    ) -> Option<kintsugi_core::NodeId> {
+    ) -> Option<NodeId> {
         let place = if function.is_foreign { String::new() } else { function.id.clone() };
         let rebase = self.rebase.replace((place.clone(), reference));
         let scope = std::mem::take(&mut self.scope);
@@ -240,12 +261,12 @@ impl<'a> Compiler<'a> {
         node
     }
 
-    /// Notes what `$task.definition` is for the tasks of an inlined function.
-    fn remember(&mut self, reference: &str, function: &Function<'a>) {
+    /// Notes what `$task.definition` is for the tasks of an inlined function or extension.
+    pub(super) fn remember(&mut self, reference: &str, id: &str, tree: &Tree) {
         let next = u32::try_from(self.inlined_definitions.len()).unwrap_or(u32::MAX);
-        let index = *self.inlined_ids.entry(function.id.clone()).or_insert(next);
+        let index = *self.inlined_ids.entry(id.to_owned()).or_insert(next);
         if index == next {
-            self.inlined_definitions.push(function.tree.to_value());
+            self.inlined_definitions.push(tree.to_value());
         }
         self.inlined.insert(reference.to_owned(), index);
     }
@@ -268,57 +289,4 @@ impl<'a> Compiler<'a> {
 /// A function in a message.
 fn shown(id: &str) -> String {
     id.strip_prefix("/use/functions/").unwrap_or(id).to_owned()
-}
-
-/// Where a page of GitHub or GitLab has its content: the specification wants catalogs named by the
-/// page that people look at.
-fn raw(uri: &str) -> String {
-    if let Some(rest) = uri.strip_prefix("https://github.com/") {
-        let mut parts = rest.splitn(5, '/');
-        let (owner, repository) = (parts.next(), parts.next());
-        if let (Some(owner), Some(repository)) = (owner, repository) {
-            let path = match (parts.next(), parts.next(), parts.next()) {
-                (Some("tree" | "blob"), Some(branch), Some(path)) => {
-                    Some(format!("{branch}/{path}"))
-                }
-                (Some("functions"), Some(name), Some(rest)) => {
-                    Some(format!("HEAD/functions/{name}/{rest}"))
-                }
-                _ => None,
-            };
-            if let Some(path) = path {
-                return format!("https://raw.githubusercontent.com/{owner}/{repository}/{path}");
-            }
-        }
-    }
-    if uri.starts_with("https://gitlab.com/") {
-        return uri.replacen("/-/tree/", "/-/raw/", 1).replacen("/-/blob/", "/-/raw/", 1);
-    }
-    uri.to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::raw;
-
-    #[test]
-    fn pages_of_repositories_lead_to_their_content() {
-        for (page, content) in [
-            (
-                "https://github.com/o/catalog/tree/main/functions/log/1.0.0/function.yaml",
-                "https://raw.githubusercontent.com/o/catalog/main/functions/log/1.0.0/function.yaml",
-            ),
-            (
-                "https://github.com/o/catalog/functions/log/1.0.0/function.yaml",
-                "https://raw.githubusercontent.com/o/catalog/HEAD/functions/log/1.0.0/function.yaml",
-            ),
-            (
-                "https://gitlab.com/o/c/-/tree/main/functions/log/1.0.0/function.yaml",
-                "https://gitlab.com/o/c/-/raw/main/functions/log/1.0.0/function.yaml",
-            ),
-            ("https://a.test/functions/x", "https://a.test/functions/x"),
-        ] {
-            assert_eq!(raw(page), content);
-        }
-    }
 }

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use kintsugi_arguments::inside;
 use kintsugi_core::{
     Correlation, EventFilter, ForEach, Kind, Listen, Matcher, Read, Strategy, Template, Until,
 };
 use serde_json::Value;
 
-use super::fields::Fields;
-use super::template::inside;
 use super::{Compiler, nothing};
 use crate::Problem;
 use crate::names::is_identifier;
-use crate::source::{Entry, Node, Tree, escape};
+use crate::source::{Checks, Entry, Fields, Node, Tree, escape};
 
 /// Attributes that are texts in every event.
 const TEXTS: [&str; 7] =
@@ -185,7 +184,8 @@ impl<'a> Compiler<'a> {
                     let message = "there is no run yet whose input could fill `{…}`";
                     self.problem(Problem::new("invalid-uri", tree.mark, message).at(&at));
                 }
-                let template = self.uri(tree, &at, &format!("`{}`", entry.key));
+                let template =
+                    kintsugi_arguments::uri(self, tree, &at, &format!("`{}`", entry.key));
                 template.map_or(Matcher::Equal(Value::Null), Matcher::Uri)
             }
             _ => self.matcher(tree, &at),
@@ -287,7 +287,8 @@ impl<'a> Compiler<'a> {
         all
     }
 
-    fn foreach(&mut self, tree: &'a Tree, pointer: &str) -> Option<ForEach> {
+    /// What is done with each event or message.
+    pub(super) fn foreach(&mut self, tree: &'a Tree, pointer: &str) -> Option<ForEach> {
         let known = ["item", "at", "do", "output", "export"];
         let fields = self.fields(tree, pointer, "`foreach`", &known)?;
         let item = self.variable(&fields, "item", "item");

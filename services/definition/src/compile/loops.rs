@@ -2,12 +2,11 @@
 
 use kintsugi_core::{Kind, Template};
 
-use super::fields::Fields;
 use super::task::Targets;
 use super::{Compiler, VARIABLES, nothing};
 use crate::Problem;
 use crate::names::is_identifier;
-use crate::source::{Node, Tree};
+use crate::source::{Checks, Fields, Node, Tree};
 
 impl<'a> Compiler<'a> {
     pub(super) fn fork(&mut self, tree: &'a Tree, pointer: &str) -> Kind {

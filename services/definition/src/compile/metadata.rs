@@ -5,7 +5,7 @@ use kintsugi_core::{Backoff, RetryPolicy, TaskPolicy, WhenExhausted};
 use super::Compiler;
 use crate::Problem;
 use crate::names::is_task_type;
-use crate::source::{Node, Tree};
+use crate::source::{Checks, Node, Tree};
 
 /// The key under `metadata` that is ours.
 const OURS: &str = "kintsugi";
@@ -40,9 +40,13 @@ impl<'a> Compiler<'a> {
         let known = [&known, elsewhere].concat();
         let own = own.and_then(|(tree, at)| self.fields(tree, &at, "`metadata.kintsugi`", &known));
         let Some(own) = own else { return all };
-        let keys: Vec<_> = own.entries.iter().map(|entry| format!("`{}`", entry.key)).collect();
-        let message = format!("another runtime ignores {} of `metadata.kintsugi`", keys.join(", "));
-        self.not_portable(own.mark, &own.pointer, message);
+        let keys = own.entries.iter().filter(|entry| entry.key != "compensate");
+        let keys: Vec<_> = keys.map(|entry| format!("`{}`", entry.key)).collect();
+        if !keys.is_empty() {
+            let keys = keys.join(", ");
+            let message = format!("another runtime ignores {keys} of `metadata.kintsugi`");
+            self.not_portable(own.mark, &own.pointer, message);
+        }
         if let Some((tree, at)) = own.at("queue")
             && let Some(queue) = self.string(tree, &at, "`queue`")
         {
@@ -74,6 +78,12 @@ impl<'a> Compiler<'a> {
     pub(super) fn metadata_of_no_call(&mut self, tree: &'a Tree, pointer: &str) {
         let fields = self.object(tree, pointer, "`metadata`");
         let Some(entry) = fields.as_ref().and_then(|fields| fields.entry(OURS)) else { return };
+        // What undoes a task is said of any.
+        if let Node::Object(entries) = &entry.value.node
+            && entries.iter().all(|entry| entry.key == "compensate")
+        {
+            return;
+        }
         let message = "`metadata.kintsugi` has no effect on a task that is not a call";
         let problem = Problem::new("no-effect", entry.mark, message);
         self.problem(problem.at(format!("{pointer}/{OURS}")).hint("put it on the calls inside"));

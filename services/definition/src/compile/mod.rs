@@ -1,22 +1,17 @@
 //! From a tree to a program. Everything is looked at even when something is wrong, so that all
 //! problems are told at once; a program that has one is thrown away.
 
-mod auth;
 mod call;
-mod call_agents;
-mod call_asyncapi;
-mod call_grpc;
-mod call_http;
-mod call_mcp;
-mod call_openapi;
 mod catch;
 mod deferred;
 mod duration;
 mod emit;
-mod fields;
+mod extension;
 mod function;
+mod host;
 mod listen;
 mod loops;
+mod map;
 mod metadata;
 mod raise;
 mod resource;
@@ -27,6 +22,7 @@ mod schedule;
 mod schema;
 mod task;
 mod template;
+mod undo;
 mod workflow;
 
 use std::cell::OnceCell;
@@ -39,10 +35,11 @@ use kintsugi_lint::Place;
 use serde_json::Value;
 
 use self::deferred::Arguments;
+use self::extension::Extender;
 use self::metadata::Defaults;
 pub(crate) use self::workflow::complete;
 use crate::schema::Library;
-use crate::source::{Mark, Tree};
+use crate::source::{Checks, Mark, Tree};
 use crate::{Limits, Need, Problem, Problems, Resources};
 
 /// Variables of the specification.
@@ -100,6 +97,10 @@ struct Uses<'a> {
     functions: Named<'a>,
     catalogs: Named<'a>,
     authentications: Named<'a>,
+    /// The outermost first.
+    extensions: Vec<Extender<'a>>,
+    /// `evaluate.mode: loose`.
+    is_loose: bool,
     /// Names in `secrets`.
     secrets: BTreeSet<&'a str>,
 }
@@ -144,6 +145,8 @@ struct Compiler<'a> {
     scope: Vec<String>,
     /// How many bodies of a `try` with `catch.retry` enclose the task.
     retrying: u32,
+    /// The task belongs to an extension.
+    extending: bool,
     /// Functions that are being inlined, the outermost first.
     inlining: Vec<String>,
     /// Where tasks of the function that is being inlined are: pointers that begin with the first
@@ -165,6 +168,13 @@ struct Foreign {
     uri: String,
     mark: Mark,
     pointer: String,
+}
+
+impl Checks for Compiler<'_> {
+    fn problem(&mut self, problem: Problem) {
+        let placed = self.placed(problem);
+        self.problems.push(placed);
+    }
 }
 
 impl<'a> Compiler<'a> {
@@ -194,6 +204,7 @@ impl<'a> Compiler<'a> {
             before_runs: false,
             scope: Vec::new(),
             retrying: 0,
+            extending: false,
             inlining: Vec::new(),
             rebase: None,
             foreign: None,
@@ -202,11 +213,6 @@ impl<'a> Compiler<'a> {
             inlined_ids: BTreeMap::new(),
             is_full: false,
         }
-    }
-
-    fn problem(&mut self, problem: Problem) {
-        let placed = self.placed(problem);
-        self.problems.push(placed);
     }
 
     fn warn(&mut self, problem: Problem) {
@@ -257,26 +263,6 @@ impl<'a> Compiler<'a> {
             self.problem(Problem::new("document-too-large", mark, message).at(pointer));
         }
         false
-    }
-
-    /// Tells that `tree` is not `wanted`.
-    fn wrong_type(&mut self, tree: &Tree, pointer: &str, what: &str, wanted: &str) {
-        let message = format!("{what} must be {wanted}, not {}", tree.node.kind());
-        self.problem(Problem::new("type", tree.mark, message).at(pointer));
-    }
-
-    /// Tells that the engine cannot do this yet.
-    fn unsupported(&mut self, mark: Mark, pointer: &str, what: &str, hint: &str) {
-        let message = format!("{what} is not supported yet");
-        self.problem(Problem::new("unsupported", mark, message).at(pointer).hint(hint));
-    }
-
-    fn string(&mut self, tree: &'a Tree, pointer: &str, what: &str) -> Option<&'a str> {
-        let text = tree.as_str();
-        if text.is_none() {
-            self.wrong_type(tree, pointer, what, "a string");
-        }
-        text
     }
 
     /// Compiles `inner` with `names` in scope.

@@ -1,12 +1,12 @@
 //! `raise`.
 
+use kintsugi_arguments::inside;
 use kintsugi_core::{ErrorTemplate, Kind, Template};
 use serde_json::Value;
 
-use super::template::inside;
 use super::{Compiler, nothing};
 use crate::Problem;
-use crate::source::{Node, Tree};
+use crate::source::{Checks, Node, Tree};
 
 impl<'a> Compiler<'a> {
     pub(super) fn raise(&mut self, tree: &'a Tree, pointer: &str) -> Kind {

@@ -1,9 +1,9 @@
 //! What the document refers to outside itself: looked up, or noted as needed.
 
 use super::Compiler;
-use super::template::inside;
-use crate::source::{Mark, Node, Tree, unfit};
+use crate::source::{Checks, Mark, Node, Tree, unfit};
 use crate::{Need, Problem, Resource, ResourceKind};
+use kintsugi_arguments::inside;
 
 impl<'a> Compiler<'a> {
     /// What stands at `uri`; none: it is needed first, or there is a problem with it, which is told.

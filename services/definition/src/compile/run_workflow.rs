@@ -1,13 +1,12 @@
 //! `run: workflow`: another definition as a task.
 
+use kintsugi_arguments::inside;
 use kintsugi_core::{DefinitionRef, Kind, RunWorkflow, Template};
 
-use super::fields::Fields;
-use super::template::inside;
 use super::{Compiler, nothing};
 use crate::Problem;
 use crate::names::{is_dns_label, is_semver};
-use crate::source::{Node, Tree};
+use crate::source::{Checks, Fields, Node, Tree};
 
 impl<'a> Compiler<'a> {
     /// `run` with `workflow` in it; `run` itself has `await` beside it.

@@ -8,10 +8,9 @@ use kintsugi_schedule::check_cron;
 use serde_json::Value;
 
 use super::Compiler;
-use super::fields::Fields;
 use super::listen::Expected;
 use crate::Problem;
-use crate::source::{Node, Tree};
+use crate::source::{Checks, Fields, Node, Tree};
 
 /// What starts runs; a schedule has one.
 const TRIGGERS: [&str; 4] = ["after", "cron", "every", "on"];

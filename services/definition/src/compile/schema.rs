@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Compiler;
 use crate::schema::{self, Refusal};
 use crate::source::unfit;
-use crate::source::{self, Mark, Tree};
+use crate::source::{self, Checks, Mark, Tree};
 use crate::{Problem, ResourceKind};
 
 /// Versions of JSON Schema, as a suffix of the format and as a URI.

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use kintsugi_core::{Case, Export, Flow, Jump, Kind, ListId, Node, NodeId};
 
-use super::fields::Fields;
 use super::{Compiler, nothing};
 use crate::Problem;
 use crate::names::did_you_mean;
-use crate::source::{self, Entry, Tree, escape};
+use crate::source::{self, Checks, Entry, Fields, Tree, escape};
 
 /// Words that make a task; `for` also has a `do`.
 const KEYWORDS: [&str; 12] =
@@ -47,47 +46,6 @@ impl<'a> Compiler<'a> {
         nodes
     }
 
-    /// The named things of an array of objects with one key each, with their positions.
-    pub(super) fn entries(
-        &mut self,
-        tree: &'a Tree,
-        pointer: &str,
-        what: &str,
-    ) -> Vec<(usize, &'a Entry)> {
-        let source::Node::Array(items) = &tree.node else {
-            self.wrong_type(tree, pointer, what, "an array of named tasks (`- name: {…}`)");
-            return Vec::new();
-        };
-        let mut seen = BTreeMap::new();
-        let mut entries = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            let pointer = format!("{pointer}/{index}");
-            let Some(fields) = self.object(item, &pointer, &format!("an item of {what}")) else {
-                continue;
-            };
-            let [entry] = fields.entries else {
-                let message =
-                    format!("an item of {what} has one name, not {}", fields.entries.len());
-                let hint = "write `- name:` and indent what belongs to it further";
-                self.problem(Problem::new("type", item.mark, message).at(pointer).hint(hint));
-                continue;
-            };
-            if entry.key.is_empty() || entry.key.chars().count() > 200 {
-                let message = "a name has 1 to 200 characters";
-                self.problem(Problem::new("invalid-name", entry.mark, message).at(&pointer));
-            }
-            if let Some(line) = seen.insert(entry.key.as_str(), entry.mark.line) {
-                let message = format!("the name `{}` is used twice in {what}", entry.key);
-                let hint = format!("the first one is in line {line}");
-                self.problem(
-                    Problem::new("duplicate-name", entry.mark, message).at(&pointer).hint(hint),
-                );
-            }
-            entries.push((index, entry));
-        }
-        entries
-    }
-
     pub(super) fn task(
         &mut self,
         name: &str,
@@ -117,6 +75,7 @@ impl<'a> Compiler<'a> {
         let export = fields.at("export").and_then(|(tree, at)| self.export(tree, &at));
         let timeout = fields.at("timeout").and_then(|(tree, at)| self.timeout(tree, &at));
         let then = fields.at("then").and_then(|(tree, at)| self.flow(tree, &at, targets));
+        let undo = self.undo(&fields);
         if !matches!(keyword, "call" | "run")
             && let Some((metadata, at)) = fields.at("metadata")
         {
@@ -133,8 +92,10 @@ impl<'a> Compiler<'a> {
             export,
             timeout,
             then: then.unwrap_or(Flow::Continue),
+            undo,
             kind,
         };
+        let node = self.extended(keyword, node, tree.mark, &pointer);
         Some(self.add_node(node, tree.mark, &pointer))
     }
 
@@ -190,7 +151,8 @@ impl<'a> Compiler<'a> {
                 let message = "`set` needs at least one key";
                 self.problem(Problem::new("missing-key", tree.mark, message).at(pointer));
             }
-            source::Node::String(text) if super::template::inside(text).is_some() => {}
+            source::Node::String(text)
+                if self.uses.is_loose || kintsugi_arguments::inside(text).is_some() => {}
             source::Node::String(_) => {
                 let message = "`set` as a string must be one expression";
                 let problem = Problem::new("type", tree.mark, message).at(pointer);

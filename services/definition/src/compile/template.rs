@@ -1,16 +1,12 @@
 //! Expressions, templates and schemas.
 
+use kintsugi_arguments::{inside, object};
 use kintsugi_core::{Expr, Template};
 use serde_json::Value;
 
-use super::Compiler;
+use super::{Compiler, VARIABLES};
 use crate::Problem;
-use crate::source::{Mark, Node, Tree, escape};
-
-/// What stands in `${ … }` when that is the whole string.
-pub(super) fn inside(text: &str) -> Option<&str> {
-    text.trim().strip_prefix("${")?.strip_suffix('}').map(str::trim)
-}
+use crate::source::{Checks, Mark, Node, Tree, escape};
 
 impl<'a> Compiler<'a> {
     /// A value in which strings may be `${ … }`.
@@ -18,6 +14,7 @@ impl<'a> Compiler<'a> {
         match &tree.node {
             Node::String(text) => match inside(text) {
                 Some(code) => self.value(code, tree.mark, pointer),
+                None if self.uses.is_loose => self.loose(text, tree.mark, pointer),
                 None => {
                     self.suspicious(text, tree.mark, pointer);
                     Template::Literal(Value::String(text.clone()))
@@ -40,6 +37,34 @@ impl<'a> Compiler<'a> {
                 object(parts)
             }
             _ => Template::Literal(tree.to_value()),
+        }
+    }
+
+    /// A text in the loose mode: an expression, if it can be one.
+    fn loose(&mut self, text: &str, mark: Mark, pointer: &str) -> Template {
+        let literal = Template::Literal(Value::String(text.to_owned()));
+        let code = text.trim();
+        if code.is_empty() || code.len() > self.limits.expression_bytes_max {
+            return literal;
+        }
+        let Ok(filter) = self.toolbox.compile(code) else { return literal };
+        let names = filter.variables().to_vec();
+        let is_there =
+            |name: &String| VARIABLES.contains(&name.as_str()) || self.scope.contains(name);
+        if !names.iter().all(is_there) {
+            return literal;
+        }
+        if names.iter().any(|name| matches!(name.as_str(), "secrets" | "authorization")) {
+            return self.value(code, mark, pointer);
+        }
+        if code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
+            let message = format!("`{code}` is evaluated: jq has a word of that name");
+            let hint = format!("to mean the text, write ${{ \"{code}\" }}");
+            self.warn(Problem::new("loose-word", mark, message).at(pointer).hint(hint));
+        }
+        match self.expression(code, mark, pointer) {
+            Some(expr) => Template::Loose(expr, text.to_owned()),
+            None => literal,
         }
     }
 
@@ -145,16 +170,4 @@ fn array(parts: Vec<Template>) -> Template {
         _ => Value::Null,
     };
     Template::Literal(parts.into_iter().map(literal).collect())
-}
-
-/// An object that is a literal when all of it is.
-pub(super) fn object(parts: Vec<(String, Template)>) -> Template {
-    if !parts.iter().all(|(_, part)| matches!(part, Template::Literal(_))) {
-        return Template::Object(parts);
-    }
-    let literal = |(key, part)| match part {
-        Template::Literal(value) => (key, value),
-        _ => (key, Value::Null),
-    };
-    Template::Literal(Value::Object(parts.into_iter().map(literal).collect()))
 }

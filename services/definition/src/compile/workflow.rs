@@ -4,10 +4,9 @@ use kintsugi_core::{DefinitionRef, Program};
 
 use super::call::RESERVED;
 use super::deferred::Arguments;
-use super::fields::Fields;
 use super::{Compiler, Defaults, Named};
 use crate::names::{is_dns_label, is_semver};
-use crate::source::{Entry, Mark, Node, Tree};
+use crate::source::{Checks, Entry, Fields, Mark, Node, Tree};
 use crate::{Problem, Settings, digest};
 
 const TOP: [&str; 8] =
@@ -143,14 +142,16 @@ impl<'a> Compiler<'a> {
         let known = ["language", "mode"];
         let fields = evaluate.and_then(|(tree, at)| self.fields(tree, &at, "`evaluate`", &known));
         let Some(fields) = fields else { return };
-        for (key, only) in [("language", "jq"), ("mode", "strict")] {
-            if let Some((tree, at)) = fields.at(key)
-                && let Some(text) = self.string(tree, &at, &format!("`{key}`"))
-                && text != only
-            {
-                let hint = format!("`{only}` is the default");
-                self.unsupported(tree.mark, &at, &format!("`{key}: {text}`"), &hint);
-            }
+        if let Some((tree, at)) = fields.at("language")
+            && let Some(text) = self.string(tree, &at, "`language`")
+            && text != "jq"
+        {
+            let hint = "`jq` is the default";
+            self.unsupported(tree.mark, &at, &format!("`language: {text}`"), hint);
+        }
+        if let Some((tree, at)) = fields.at("mode") {
+            let mode = self.one_of(tree, &at, "`mode`", &["strict", "loose"]);
+            self.uses.is_loose = mode == Some("loose");
         }
     }
 
@@ -167,12 +168,6 @@ impl<'a> Compiler<'a> {
         ];
         let fields = top.at("use").and_then(|(tree, at)| self.fields(tree, &at, "`use`", &all));
         let Some(fields) = fields else { return };
-        for key in &all[6..7] {
-            if let Some(entry) = fields.entry(key) {
-                let at = fields.path(key);
-                self.unsupported(entry.mark, &at, &format!("`use.{key}`"), "leave it out");
-            }
-        }
         if let Some((tree, at)) = fields.at("secrets") {
             self.secret_names(tree, &at);
         }
@@ -191,6 +186,9 @@ impl<'a> Compiler<'a> {
                     self.uses.functions = named;
                 }
             }
+        }
+        if let Some((tree, at)) = fields.at("extensions") {
+            self.uses.extensions = self.extenders(tree, &at);
         }
     }
 
@@ -236,7 +234,7 @@ impl<'a> Compiler<'a> {
                     "errors" => drop(c.error(tree, &at)),
                     "retries" => drop(c.retry(tree, &at)),
                     "catalogs" => drop(c.catalog(tree, &at)),
-                    "authentications" => drop(c.policy(tree, &at)),
+                    "authentications" => drop(kintsugi_arguments::policy(c, tree, &at)),
                     _ if tree.as_str().is_some() => {
                         c.wrong_type(tree, &at, "a timeout", "an object")
                     }
@@ -246,6 +244,7 @@ impl<'a> Compiler<'a> {
         }
         self.arguments = None;
         self.unused_functions();
+        self.unused_extensions();
         self.expressions.truncate(kept.0);
         self.schemas.truncate(kept.1);
         self.nodes.truncate(tasks.0);

@@ -1,5 +1,7 @@
-//! `kintsugi validate`: what is wrong with definitions, for people and for programs.
+//! `kintsugi validate` and `graph`: what is wrong with definitions, for people and for programs, and
+//! how they look.
 
+mod graph;
 mod print;
 
 use std::{
@@ -14,6 +16,7 @@ use kintsugi_definition::{Compiled, Problem, Problems, Resources, Settings};
 use kintsugi_egress::{Allow, Fetcher, Rules};
 use serde::Serialize;
 
+pub(crate) use self::graph::{Draw, draw};
 use crate::Failure;
 
 /// The largest definition file that is read, in bytes: more than any gateway accepts.

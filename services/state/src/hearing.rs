@@ -30,7 +30,7 @@ pub struct Hearing {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub correlation: BTreeMap<String, Value>,
     /// The event that `foreach` is at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::present")]
     pub item: Option<Value>,
     /// It has heard enough, and ends with what `foreach` is at.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

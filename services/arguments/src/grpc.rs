@@ -3,16 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::{Authentication, Host, OpenApi, object};
 use kintsugi_contracts::proto::{self, File};
 use kintsugi_core::Template;
+use kintsugi_document::names::did_you_mean;
+use kintsugi_document::{Fields, Mark, Node, Problem, ResourceKind, Tree, escape};
 use serde_json::{Value, json};
-
-use super::Compiler;
-use super::fields::Fields;
-use super::template::object;
-use crate::names::did_you_mean;
-use crate::source::{Mark, Node, Tree, escape};
-use crate::{Problem, ResourceKind};
 
 const WHAT: &str = "`call: grpc`";
 
@@ -22,13 +18,9 @@ const TLS_PORT: u64 = 443;
 /// Proto files of one call, at most.
 const FILES_MAX: usize = 32;
 
-impl<'a> Compiler<'a> {
-    pub(super) fn grpc(
-        &mut self,
-        task: &Fields<'a>,
-        tree: &'a Tree,
-        pointer: &str,
-    ) -> Option<Template> {
+/// Arguments of `call: grpc`.
+pub(crate) trait Grpc<'a>: Host<'a> {
+    fn grpc(&mut self, task: &Fields<'a>, tree: &'a Tree, pointer: &str) -> Option<Template> {
         let known = ["proto", "service", "method", "arguments"];
         let fields = self.fields(tree, pointer, "`with` of `call: grpc`", &known)?;
         let mut parts = Vec::new();
@@ -201,6 +193,8 @@ impl<'a> Compiler<'a> {
         }
     }
 }
+
+impl<'a, H: Host<'a>> Grpc<'a> for H {}
 
 fn child<'a>(tree: &'a Tree, key: &str) -> Option<&'a Tree> {
     let Node::Object(entries) = &tree.node else { return None };

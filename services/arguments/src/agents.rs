@@ -1,14 +1,10 @@
 //! `call: a2a`.
 
+use crate::{Host, Http, OpenApi, inside, object};
 use kintsugi_contracts::agent_card;
 use kintsugi_core::Template;
+use kintsugi_document::{Fields, Node, Problem, ResourceKind, Tree};
 use serde_json::json;
-
-use super::Compiler;
-use super::fields::Fields;
-use super::template::{inside, object};
-use crate::source::{Node, Tree};
-use crate::{Problem, ResourceKind};
 
 const A2A_METHODS: [&str; 11] = [
     "message/send",
@@ -24,8 +20,9 @@ const A2A_METHODS: [&str; 11] = [
     "agent/getAuthenticatedExtendedCard",
 ];
 
-impl<'a> Compiler<'a> {
-    pub(super) fn a2a(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
+/// Arguments of `call: a2a`.
+pub(crate) trait Agents<'a>: Host<'a> {
+    fn a2a(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
         let known = ["agentCard", "server", "method", "parameters"];
         let fields = self.fields(tree, pointer, "`with` of `call: a2a`", &known)?;
         let mut parts = Vec::new();
@@ -55,7 +52,7 @@ impl<'a> Compiler<'a> {
         Some(object(parts))
     }
 
-    pub(super) fn method_of(
+    fn method_of(
         &mut self,
         fields: &Fields<'a>,
         what: &str,
@@ -68,11 +65,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// An object, or an expression that gives one.
-    pub(super) fn parameters_of(
-        &mut self,
-        fields: &Fields<'a>,
-        parts: &mut Vec<(String, Template)>,
-    ) {
+    fn parameters_of(&mut self, fields: &Fields<'a>, parts: &mut Vec<(String, Template)>) {
         let Some((tree, at)) = fields.at("parameters") else { return };
         match &tree.node {
             Node::Object(_) => {}
@@ -82,3 +75,5 @@ impl<'a> Compiler<'a> {
         parts.push(("parameters".to_owned(), self.template(tree, &at)));
     }
 }
+
+impl<'a, H: Host<'a>> Agents<'a> for H {}

@@ -1,14 +1,10 @@
 //! `call: asyncapi`: the channel is taken out of its document now.
 
+use crate::{Authentication, Host, OpenApi, inside, object};
 use kintsugi_contracts::asyncapi::{self, Protocol, Wanted};
 use kintsugi_core::Template;
+use kintsugi_document::{Fields, Mark, Problem, ResourceKind, Tree};
 use serde_json::{Value, json};
-
-use super::Compiler;
-use super::fields::Fields;
-use super::template::{inside, object};
-use crate::source::{Mark, Tree};
-use crate::{Problem, ResourceKind};
 
 const WHAT: &str = "`call: asyncapi`";
 
@@ -35,8 +31,9 @@ const PROTOCOLS: [&str; 19] = [
     "ws",
 ];
 
-impl<'a> Compiler<'a> {
-    pub(super) fn asyncapi(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
+/// Arguments of `call: asyncapi`.
+pub(crate) trait AsyncApi<'a>: Host<'a> {
+    fn asyncapi(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
         let known = [
             "document",
             "channel",
@@ -144,10 +141,6 @@ impl<'a> Compiler<'a> {
     fn subscription(&mut self, tree: &'a Tree, pointer: &str) -> Option<Value> {
         let known = ["filter", "consume", "foreach"];
         let fields = self.fields(tree, pointer, "`subscription`", &known)?;
-        if let Some(entry) = fields.entry("foreach") {
-            let hint = "take the messages, and go through them with a `for` after it";
-            self.unsupported(entry.mark, &fields.path("foreach"), "`foreach`", hint);
-        }
         if let Some((tree, at)) = fields.at("filter") {
             self.for_each_message(tree, &at, "filter");
         }
@@ -188,3 +181,5 @@ impl<'a> Compiler<'a> {
         self.argument(pointer, &at, |c| c.leave(code, tree.mark, pointer, false));
     }
 }
+
+impl<'a, H: Host<'a>> AsyncApi<'a> for H {}

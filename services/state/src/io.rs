@@ -80,7 +80,11 @@ pub enum Input {
         /// The epoch under which it was dead-lettered, so that a repeat does nothing.
         epoch: u64,
         /// In place of the task's input.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "crate::present"
+        )]
         input: Option<Value>,
     },
     /// An event came that the run may be waiting for.

@@ -1,21 +1,19 @@
 //! `call: openapi`: the operation is taken out of its document now, and the worker gets no more.
 
+use crate::{Authentication, Host, Http, inside, object};
 use kintsugi_contracts::{Refusal, openapi};
 use kintsugi_core::Template;
+use kintsugi_document::{Limits, Mark, Node, Problem, ResourceKind, Tree, read_resource};
 use serde_json::Value;
-
-use super::Compiler;
-use super::template::object;
-use crate::source::{self, Mark, Tree};
-use crate::{Problem, ResourceKind};
 
 const WHAT: &str = "`call: openapi`";
 
 /// Documents of services are larger than workflows.
 const NODES_MAX: usize = 200_000;
 
-impl<'a> Compiler<'a> {
-    pub(super) fn openapi(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
+/// Arguments of `call: openapi`, and documents in which services describe themselves.
+pub(crate) trait OpenApi<'a>: Host<'a> {
+    fn openapi(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
         let known =
             ["document", "operationId", "parameters", "authentication", "output", "redirect"];
         let fields = self.fields(tree, pointer, "`with` of `call: openapi`", &known)?;
@@ -46,7 +44,7 @@ impl<'a> Compiler<'a> {
         };
         let given = fields.get("parameters").map(|tree| &tree.node);
         let names: Vec<&str> = match given {
-            Some(source::Node::Object(entries)) => entries.iter().map(|e| e.key.as_str()).collect(),
+            Some(Node::Object(entries)) => entries.iter().map(|e| e.key.as_str()).collect(),
             _ => Vec::new(),
         };
         let (mark, at) = match fields.entry("parameters") {
@@ -62,14 +60,9 @@ impl<'a> Compiler<'a> {
     }
 
     /// A text that is known now.
-    pub(super) fn fixed_text(
-        &mut self,
-        tree: &'a Tree,
-        pointer: &str,
-        what: &str,
-    ) -> Option<&'a str> {
+    fn fixed_text(&mut self, tree: &'a Tree, pointer: &str, what: &str) -> Option<&'a str> {
         let text = self.string(tree, pointer, what)?;
-        if super::template::inside(text).is_some() {
+        if inside(text).is_some() {
             let hint = "write it out: it is looked up when the definition is registered";
             self.unsupported(tree.mark, pointer, &format!("{what} as an expression"), hint);
             return None;
@@ -78,7 +71,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// A document in which a service describes itself, with where it was read from.
-    pub(super) fn described(
+    fn described(
         &mut self,
         tree: &'a Tree,
         pointer: &str,
@@ -87,8 +80,8 @@ impl<'a> Compiler<'a> {
     ) -> Option<(Value, String)> {
         let (uri, mark, at) = self.external_uri(tree, pointer, what)?;
         let resource = self.resource(&uri, kind, mark, &at)?;
-        let limits = source::Limits { nodes_max: NODES_MAX, ..self.limits.document.clone() };
-        match source::read_resource(&resource.content, &limits) {
+        let limits = Limits { nodes_max: NODES_MAX, ..self.document_limits().clone() };
+        match read_resource(&resource.content, &limits) {
             Ok(read) => Some((read.to_value(), resource.uri.clone())),
             Err(problem) => {
                 let message = format!("`{}` cannot be read: {}", resource.uri, problem.message);
@@ -99,7 +92,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// What a document does not give.
-    pub(super) fn refusal(&mut self, refusal: Refusal, mark: Mark, pointer: &str) {
+    fn refusal(&mut self, refusal: Refusal, mark: Mark, pointer: &str) {
         match refusal {
             Refusal::Unsupported(what) => {
                 let hint = "call the service another way, e.g. with `call: http`";
@@ -111,3 +104,5 @@ impl<'a> Compiler<'a> {
         }
     }
 }
+
+impl<'a, H: Host<'a>> OpenApi<'a> for H {}

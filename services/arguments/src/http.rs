@@ -1,19 +1,16 @@
 //! `call: http`.
 
+use crate::{Authentication, Host, inside, object};
 use kintsugi_core::Template;
+use kintsugi_document::{Fields, Node, Problem, Tree, escape};
 use serde_json::Value;
-
-use super::Compiler;
-use super::fields::Fields;
-use super::template::{inside, object};
-use crate::Problem;
-use crate::source::{Node, Tree, escape};
 
 const OUTPUTS: [&str; 3] = ["raw", "content", "response"];
 
-impl<'a> Compiler<'a> {
+/// Arguments of `call: http`, and of all that goes over HTTP.
+pub(crate) trait Http<'a>: Host<'a> {
     /// The arguments of an HTTP call, `endpoint` made one URI.
-    pub(super) fn http(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
+    fn http(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
         let known = ["method", "endpoint", "headers", "body", "query", "output", "redirect"];
         let fields = self.fields(tree, pointer, "`with` of `call: http`", &known)?;
         let mut parts = Vec::new();
@@ -36,7 +33,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// `output` and `redirect`, as every call over HTTP has them.
-    pub(super) fn http_output(&mut self, fields: &Fields<'a>, parts: &mut Vec<(String, Template)>) {
+    fn http_output(&mut self, fields: &Fields<'a>, parts: &mut Vec<(String, Template)>) {
         if let Some((tree, at)) = fields.at("output")
             && let Some(form) = self.one_of(tree, &at, "`output`", &OUTPUTS)
         {
@@ -64,7 +61,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// A map of texts, or an expression that gives one.
-    pub(super) fn text_map(&mut self, tree: &'a Tree, pointer: &str, key: &str) -> Template {
+    fn text_map(&mut self, tree: &'a Tree, pointer: &str, key: &str) -> Template {
         match &tree.node {
             Node::Object(entries) => {
                 for entry in entries {
@@ -81,12 +78,7 @@ impl<'a> Compiler<'a> {
 
     /// A URI template, an expression, or `{uri, authentication}`: the arguments `key` and
     /// `authentication`.
-    pub(super) fn endpoint(
-        &mut self,
-        tree: &'a Tree,
-        pointer: &str,
-        key: &str,
-    ) -> Vec<(String, Template)> {
+    fn endpoint(&mut self, tree: &'a Tree, pointer: &str, key: &str) -> Vec<(String, Template)> {
         let (mut uri, mut parts) = (Some((tree, pointer.to_owned())), Vec::new());
         if matches!(tree.node, Node::Object(_)) {
             let known = ["uri", "authentication"];
@@ -106,7 +98,7 @@ impl<'a> Compiler<'a> {
         parts
     }
 
-    pub(super) fn uri(&mut self, tree: &'a Tree, pointer: &str, what: &str) -> Option<Template> {
+    fn uri(&mut self, tree: &'a Tree, pointer: &str, what: &str) -> Option<Template> {
         let text = self.string(tree, pointer, what)?;
         if inside(text).is_some() {
             return Some(self.template(tree, pointer));
@@ -124,6 +116,8 @@ impl<'a> Compiler<'a> {
         }
     }
 }
+
+impl<'a, H: Host<'a>> Http<'a> for H {}
 
 /// Literal parts, each with the name that follows it. RFC 6570, level 1.
 fn uri_template(text: &str) -> Result<Vec<(String, Option<String>)>, String> {

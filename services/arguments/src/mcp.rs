@@ -1,13 +1,9 @@
 //! `call: mcp`.
 
+use crate::{Agents, Host, Http, OpenApi, Processes, object};
 use kintsugi_core::{Ability, Template};
+use kintsugi_document::{Fields, Node, Problem, Tree, escape};
 use serde_json::json;
-
-use super::Compiler;
-use super::fields::Fields;
-use super::template::object;
-use crate::Problem;
-use crate::source::{Node, Tree, escape};
 
 const METHODS: [&str; 7] = [
     "tools/list",
@@ -22,8 +18,9 @@ const METHODS: [&str; 7] = [
 /// Versions of the Model Context Protocol that are spoken here.
 const VERSIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
 
-impl<'a> Compiler<'a> {
-    pub(super) fn mcp(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
+/// Arguments of `call: mcp`.
+pub(crate) trait Mcp<'a>: Host<'a> {
+    fn mcp(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
         let known = ["protocolVersion", "method", "parameters", "timeout", "transport", "client"];
         let fields = self.fields(tree, pointer, "`with` of `call: mcp`", &known)?;
         let mut parts = Vec::new();
@@ -112,3 +109,5 @@ impl<'a> Compiler<'a> {
         Some(object(parts))
     }
 }
+
+impl<'a, H: Host<'a>> Mcp<'a> for H {}

@@ -1,13 +1,9 @@
 //! `authentication`: whom a call says that it comes from.
 
+use crate::{Host, Http, inside, object};
 use kintsugi_core::Template;
+use kintsugi_document::{Fields, Node, Problem, Tree, escape};
 use serde_json::{Value, json};
-
-use super::Compiler;
-use super::fields::Fields;
-use super::template::{inside, object};
-use crate::Problem;
-use crate::source::{Node, Tree};
 
 const SCHEMES: [&str; 5] = ["basic", "bearer", "digest", "oauth2", "oidc"];
 
@@ -24,9 +20,10 @@ const CLIENT: [&str; 5] =
 
 const ENCODINGS: [&str; 2] = ["application/x-www-form-urlencoded", "application/json"];
 
-impl<'a> Compiler<'a> {
+/// Authentication policies.
+pub(crate) trait Authentication<'a>: Host<'a> {
     /// A policy, or the name of one in `use.authentications`, as the argument `authentication`.
-    pub(super) fn authentication(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
+    fn authentication(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
         let fields = self.object(tree, pointer, "`authentication`")?;
         let (policy, at) = match fields.at("use") {
             Some((name, at)) => {
@@ -40,7 +37,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// An authentication policy.
-    pub(super) fn policy(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
+    fn policy(&mut self, tree: &'a Tree, pointer: &str) -> Option<Template> {
         let fields = self.fields(tree, pointer, "an authentication policy", &SCHEMES)?;
         let [entry] = fields.entries else {
             let message = "an authentication policy has one scheme";
@@ -88,7 +85,7 @@ impl<'a> Compiler<'a> {
             let message = format!("this `{key}` stands in the document, which others can read");
             let hint = "name a secret in `use.secrets`, and write ${ $secrets.name }";
             let problem = Problem::new("secret-in-document", tree.mark, message);
-            self.warnings.push(problem.at(pointer).hint(hint));
+            self.warn(problem.at(pointer).hint(hint));
         }
     }
 
@@ -196,35 +193,8 @@ impl<'a> Compiler<'a> {
             if let Some(entry) = own.entry(key) {
                 let message = format!("no grant needs the `{key}` endpoint, and none is called");
                 let problem = Problem::new("no-effect", entry.mark, message);
-                self.warnings.push(problem.at(own.path(key)));
+                self.warn(problem.at(own.path(key)));
             }
-        }
-    }
-
-    /// One of these words, as it stands.
-    pub(super) fn one_of(
-        &mut self,
-        tree: &'a Tree,
-        pointer: &str,
-        what: &str,
-        words: &[&str],
-    ) -> Option<&'a str> {
-        let text = self.string(tree, pointer, what)?;
-        if words.contains(&text) {
-            return Some(text);
-        }
-        let message = format!("{what} is one of {}", words.join(", "));
-        self.problem(Problem::new("invalid-value", tree.mark, message).at(pointer));
-        None
-    }
-
-    /// An array of texts.
-    pub(super) fn text_list(&mut self, tree: &'a Tree, pointer: &str, what: &str) {
-        let Node::Array(items) = &tree.node else {
-            return self.wrong_type(tree, pointer, what, "an array of strings");
-        };
-        for (index, item) in items.iter().enumerate() {
-            self.string(item, &format!("{pointer}/{index}"), &format!("an item of {what}"));
         }
     }
 
@@ -233,7 +203,7 @@ impl<'a> Compiler<'a> {
         let Node::Object(entries) = &tree.node else { return self.template(tree, pointer) };
         let mut parts = Vec::with_capacity(entries.len());
         for entry in entries {
-            let at = format!("{pointer}/{}", crate::source::escape(&entry.key));
+            let at = format!("{pointer}/{}", escape(&entry.key));
             let value = match entry.key.as_str() {
                 "authority" => self
                     .uri(&entry.value, &at, "`authority`")
@@ -245,3 +215,5 @@ impl<'a> Compiler<'a> {
         object(parts)
     }
 }
+
+impl<'a, H: Host<'a>> Authentication<'a> for H {}

@@ -32,11 +32,11 @@ pub struct FailedAttempt {
 }
 
 /// Who executed an attempt, and since when, as far as a report says.
-pub(crate) type By<'a> = (Option<&'a str>, Option<Timestamp>);
+pub type By<'a> = (Option<&'a str>, Option<Timestamp>);
 
 impl TaskState {
     /// Remembers that the attempt that is out ended `now`: lost, or with an error.
-    pub(crate) fn remember(&mut self, by: By<'_>, how: Result<LossCause, &Error>, now: Timestamp) {
+    pub fn remember(&mut self, by: By<'_>, how: Result<LossCause, &Error>, now: Timestamp) {
         let known = match &self.phase {
             Phase::Started { at, worker, .. } => (Some(worker.as_str()), Some(*at)),
             _ => (None, None),

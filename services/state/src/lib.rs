@@ -1,0 +1,34 @@
+//! What is known of a run, what it is told, and what follows: data only.
+//!
+//! As pure as the machine that makes it (`services/core`), through which others reach it.
+
+mod attempts;
+mod child;
+mod effect;
+mod frame;
+mod hearing;
+mod io;
+mod op;
+mod present;
+mod run;
+mod status;
+mod task;
+
+pub use attempts::{By, FailedAttempt};
+pub use child::{
+    Check, ChildEffect, ChildEvent, ChildInput, ChildOutcome, ChildPhase, ChildTask, Parent,
+};
+pub use effect::Effect;
+pub use frame::{
+    Body, Compensating, Extending, Frame, Iterating, Joined, Mapping, Stage, TaskFrame, TryPhase,
+    Work,
+};
+pub use hearing::Hearing;
+pub use io::{Event, Fault, Input, LossCause, Step};
+pub use kintsugi_program::*;
+pub use op::Op;
+pub use run::{Leaving, RunState, TaskView, Undone};
+pub use status::Status;
+pub use task::{Phase, TaskState};
+
+pub(crate) use present::present;

@@ -1,0 +1,69 @@
+//! Tasks that workers execute.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Error, FailedAttempt, Timestamp};
+
+/// A task that a worker executes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskState {
+    /// The task type.
+    pub task_type: String,
+    /// The queue.
+    pub queue: String,
+    /// What the worker gets.
+    pub input: Value,
+    /// The fencing token: the number of the newest attempt.
+    pub epoch: u64,
+    /// Attempts that failed since the last redrive.
+    pub failures: u32,
+    /// Attempts that ended with their worker since the last redrive.
+    pub crashes: u32,
+    /// When the first attempt since the last redrive was dispatched.
+    pub first_at: Timestamp,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Refusals noted in history, which has room for a few only.
+    #[serde(default)]
+    pub refusals: u32,
+    /// The last error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
+    /// Attempts since the last redrive that brought nothing; of many the last 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<FailedAttempt>,
+}
+
+/// Where a task stands that a worker executes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// An attempt was given out; its message is on its way, or its worker is at it.
+    Dispatched {
+        /// When.
+        at: Timestamp,
+        /// When the failure detector is asked to look for it, if nothing is heard until then.
+        check_at: Timestamp,
+        /// How often it was asked already.
+        checks: u32,
+    },
+    /// A worker said that it is at it.
+    Started {
+        /// When it began.
+        at: Timestamp,
+        /// Which.
+        worker: String,
+        /// When the attempt times out.
+        deadline: Timestamp,
+    },
+    /// The next attempt is given out at this time.
+    Backoff {
+        /// When.
+        until: Timestamp,
+    },
+    /// It exhausted its policy; a redrive takes it up again.
+    DeadLettered,
+    /// The run faulted; a redrive takes it up again.
+    Interrupted,
+}
