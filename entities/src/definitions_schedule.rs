@@ -7,7 +7,7 @@ use sea_orm::sea_query::{ExprTrait, OnConflict};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, QuerySelect};
 use semver::Version;
 
-use crate::entity::{definition, schedule};
+use crate::entity::{definition, occasion, schedule};
 use crate::{Backend, Error, NewSchedule, Store};
 
 const ACTION: &str = "register a definition";
@@ -59,6 +59,9 @@ pub(crate) async fn follow(
         return Ok(());
     }
     let id = format!("{}/{}", reference.namespace, reference.name);
+    if !new.as_ref().is_some_and(|new| new.by_events) {
+        occasion::Entity::delete_by_id(&id).exec(transaction).await.map_err(&because)?;
+    }
     let Some(new) = new else {
         schedule::Entity::delete_by_id(id).exec(transaction).await.map_err(&because)?;
         return Ok(());
@@ -79,6 +82,8 @@ pub(crate) async fn follow(
         skipped: Set(0),
         last_skipped_at: Set(None),
         last_skipped: Set(None),
+        by_events: Set(i32::from(new.by_events)),
+        open_sets: Set(0),
     };
     let replace = OnConflict::column(Column::Id)
         .update_columns([
@@ -87,12 +92,14 @@ pub(crate) async fn follow(
             Column::DueAt,
             Column::NextAt,
             Column::CreatedAt,
+            Column::ByEvents,
         ])
         .value(Column::Revision, Expr::col((schedule::Entity, Column::Revision)).add(1))
         .value(
             Column::Paused,
             Expr::cust("CASE WHEN schedules.paused = 1 THEN 1 ELSE excluded.paused END"),
         )
+        .value(Column::OpenSets, Expr::cust("schedules.open_sets * excluded.by_events"))
         .to_owned();
     schedule::Entity::insert(row)
         .on_conflict(replace)
@@ -104,10 +111,14 @@ pub(crate) async fn follow(
 
 /// Stops the schedule that a retired version states.
 pub(crate) async fn stop(transaction: &DatabaseTransaction, definition: &str) -> Result<(), Error> {
-    schedule::Entity::delete_many()
+    let because = Error::because("retire a definition");
+    let stopped = schedule::Entity::delete_many()
         .filter(schedule::Column::Definition.eq(definition))
         .exec(transaction)
         .await
-        .map_err(Error::because("retire a definition"))?;
+        .map_err(&because)?;
+    if let (1, Some((id, _))) = (stopped.rows_affected, definition.split_once(':')) {
+        occasion::Entity::delete_by_id(id).exec(transaction).await.map_err(&because)?;
+    }
     Ok(())
 }

@@ -19,6 +19,7 @@ mod entity;
 mod error;
 mod mail;
 mod notifications;
+mod occasions;
 mod options;
 mod page;
 mod partitions;
@@ -44,7 +45,7 @@ pub use row::{
     Batch, Committed, Counts, Created, DeadLetterFilter, DeadLetterRow, DeadLetterStatus,
     Definition, DefinitionSummary, HistoryRow, ListenerRow, MailBatch, MailLimit, MailRow,
     MailWaiting, NewDefinition, NewRun, NewSchedule, NotificationRow, NotificationStatus,
-    OutboxRow, Overdue, PartitionRow, Posted, Put, RecoveryRow, RequestRow, RunFilter, RunRow,
-    RunSummary, RunWrite, ScheduleRow, ScheduleStep,
+    OccasionStep, OutboxRow, Overdue, PartitionRow, Posted, Put, RecoveryRow, RequestRow,
+    RunFilter, RunRow, RunSummary, RunWrite, ScheduleRow, ScheduleStep,
 };
 pub use store::Store;

@@ -1,6 +1,6 @@
 //! Accepting runs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 
@@ -70,19 +70,20 @@ impl Store {
         self.explain(runs, created).await
     }
 
-    /// Accepts runs within a transaction. One whose id is taken is left as it is.
+    /// Accepts runs within a transaction, and gives the ids of those that are new. One whose id is taken
+    /// is left as it is.
     pub(crate) async fn insert_runs(
         &self,
         connection: &impl ConnectionTrait,
         runs: &[NewRun],
-    ) -> Result<(), Error> {
+    ) -> Result<HashSet<String>, Error> {
         if runs.is_empty() {
-            return Ok(());
+            return Ok(HashSet::new());
         }
         check(runs)?;
-        let insert = self.accepting(runs);
-        connection.query_all_raw(insert).await.map_err(Error::because(ACTION))?;
-        Ok(())
+        let because = Error::because(ACTION);
+        let rows = connection.query_all_raw(self.accepting(runs)).await.map_err(&because)?;
+        rows.iter().map(|row| row.try_get("", "id").map_err(&because)).collect()
     }
 
     fn accepting(&self, runs: &[NewRun]) -> Statement {

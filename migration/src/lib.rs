@@ -12,6 +12,7 @@ mod m20261126_000001_mended;
 mod m20261126_000002_requests;
 mod m20261201_000003_retired;
 mod m20261202_000001_schedules;
+mod m20261202_000002_occasions;
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000002_requests::Requests),
             Box::new(m20261201_000003_retired::Retired),
             Box::new(m20261202_000001_schedules::Schedules),
+            Box::new(m20261202_000002_occasions::Occasions),
         ]
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod history;
 pub(crate) mod inbox;
 pub(crate) mod listener;
 pub(crate) mod notification;
+pub(crate) mod occasion;
 pub(crate) mod outbox;
 pub(crate) mod partition;
 pub(crate) mod recovery;

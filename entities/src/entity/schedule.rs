@@ -21,6 +21,8 @@ pub(crate) struct Model {
     pub skipped: i64,
     pub last_skipped_at: Option<i64>,
     pub last_skipped: Option<String>,
+    pub by_events: i32,
+    pub open_sets: i64,
 }
 
 /// No relation is ever joined.

@@ -17,4 +17,4 @@ pub use mail::{
 };
 pub use notification::{NotificationRow, NotificationStatus};
 pub use run::{Created, HistoryRow, NewRun, RunFilter, RunRow, RunSummary};
-pub use schedule::{NewSchedule, ScheduleRow, ScheduleStep};
+pub use schedule::{NewSchedule, OccasionStep, ScheduleRow, ScheduleStep};

@@ -16,6 +16,8 @@ pub struct NewSchedule {
     pub next_at: Option<i64>,
     /// It begins paused.
     pub paused: bool,
+    /// Events start its runs.
+    pub by_events: bool,
 }
 
 /// A schedule, and where it stands.
@@ -49,6 +51,25 @@ pub struct ScheduleRow {
     pub last_skipped_at: Option<i64>,
     /// Why.
     pub last_skipped: Option<String>,
+    /// How many sets of events are not complete.
+    pub open_sets: i64,
+}
+
+/// What events do to a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OccasionStep {
+    /// Which schedule.
+    pub id: String,
+    /// The revision that it rests on.
+    pub revision: i64,
+    /// The runs that are started, in order; those that are there already are left as they are.
+    pub runs: Vec<NewRun>,
+    /// What it has of events, to be given to whoever goes on; none: what it had.
+    pub state: Option<Vec<u8>>,
+    /// How many sets of events are not complete.
+    pub open_sets: i64,
+    /// How many sets were given up.
+    pub given_up: i64,
 }
 
 /// What becomes of a schedule's due time.
@@ -89,6 +110,7 @@ impl TryFrom<Model> for ScheduleRow {
             skipped: row.skipped,
             last_skipped_at: row.last_skipped_at,
             last_skipped: row.last_skipped,
+            open_sets: row.open_sets,
         })
     }
 }

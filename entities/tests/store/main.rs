@@ -7,6 +7,7 @@ mod children;
 mod definitions;
 mod mail;
 mod make;
+mod occasions;
 mod others;
 mod outage;
 mod requests;
@@ -54,6 +55,8 @@ cases![
     schedules::a_due_time_is_started_once,
     schedules::a_pause_holds_against_whoever_was_about_to_start,
     schedules::the_next_come_first_and_pages_are_by_id,
+    occasions::events_start_runs_once_and_leave_what_is_open,
+    occasions::what_is_open_comes_and_goes_with_its_schedule,
     batch::history_is_gapless,
     batch::a_version_conflict_rolls_everything_back,
     batch::a_version_ahead_of_the_stored_one_changes_nothing,

@@ -11,6 +11,7 @@ fn scheduled(reference: &str, next_at: i64) -> NewDefinition {
         due_at: Some(next_at - 5),
         next_at: Some(next_at),
         paused: false,
+        by_events: false,
     };
     NewDefinition { schedule: Some(schedule), ..definition(reference, reference) }
 }

@@ -4,7 +4,10 @@
 //! evaluated through [`Evaluate`], and the same inputs at the same times always give the same
 //! events, effects and state. That is what makes history replayable (promise P7).
 
+mod fit;
 mod machine;
+mod occasion;
 
 pub use kintsugi_state::*;
 pub use machine::{Machine, Outcome, ReplayError, Taking, replay};
+pub use occasion::{Heard, OPEN_BYTES_MAX, OPEN_SETS_MAX, Occasion, Occasions};

@@ -64,6 +64,7 @@ const STRICTER_KEYS: &[(&str, &str, &str)] = &[
     ("unknown-key", "an event has no attribute", "CloudEvents names attributes in `a-z 0-9`"),
     ("type", "must be a text, a number, a boolean or an expression", "attributes are scalars"),
     ("invalid-value", "of an event", "CloudEvents says what an attribute may be"),
+    ("type", "`expect` in `schedule.on`", "there is no run yet whose data it could be made from"),
     ("type", "`set` as a string must be one expression", "any other text would be the data"),
     ("type", "is compared as it is, not evaluated", "`errors.with` is static"),
     ("out-of-range", "", "durations, counts and status are not negative, and bounded"),

@@ -219,7 +219,7 @@ fn a_bad_body_has_its_code_and_place() {
         ("do: []\nschedule: {cron: '* * * *'}", "invalid-cron 3:18"),
         ("do: []\nschedule: {cron: '0 0 31 2 *'}", "invalid-cron 3:18"),
         ("do: []\nschedule: {after: PT1S, read: data}", "unknown-key 3:31"),
-        ("do: []\nschedule: {on: {one: {with: {type: x}}}}", "unsupported 3:16"),
+        ("do: []\nschedule: {on: {one: {with: {typ: '${ . }'}}, two: 1}}", "unknown-key 3:47"),
         ("do: [{a: {set: &x {y: 1}}}]", "unsupported 2:16"),
         ("do: [{a: {set: {x: *y}}}]", "syntax 2:20"),
         ("do: [{a: {set: {<<: 1}}}]", "unsupported 2:17"),

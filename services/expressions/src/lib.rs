@@ -47,18 +47,11 @@ impl Expressions {
     pub fn new(program: &Program, limits: impl Into<Limits>) -> Result<Self, Problems> {
         let limits = limits.into();
         kintsugi_jq::on_big_stack(|| {
-            let toolbox = Toolbox::default();
             let mut problems = Vec::new();
+            let expressions = compiled(&program.expressions, &mut problems);
             let mut problem = |code, message| {
                 problems.push(Problem::new(code, Mark::default(), message));
             };
-            let mut expressions = Vec::with_capacity(program.expressions.len());
-            for source in &program.expressions {
-                match Code::of(&toolbox, source) {
-                    Ok(code) => expressions.push((source.clone(), code)),
-                    Err(message) => problem("invalid-expression", message),
-                }
-            }
             let mut schemas = Vec::with_capacity(program.schemas.len());
             let library = Arc::new(program.schema_library.clone());
             for document in &program.schemas {
@@ -77,6 +70,38 @@ impl Expressions {
             Ok(Self(Arc::new(Inner { expressions, schemas, limits })))
         })
     }
+
+    /// Compiles expressions that stand outside a program, as they are given without `${ }`.
+    ///
+    /// # Errors
+    ///
+    /// When one does not compile.
+    pub fn of(sources: &[String], limits: impl Into<Limits>) -> Result<Self, Problems> {
+        let limits = limits.into();
+        kintsugi_jq::on_big_stack(|| {
+            let mut problems = Vec::new();
+            let expressions = compiled(sources, &mut problems);
+            if !problems.is_empty() {
+                return Err(Problems::of(problems));
+            }
+            Ok(Self(Arc::new(Inner { expressions, schemas: Vec::new(), limits })))
+        })
+    }
+}
+
+/// Each source with what it compiles to, where it does.
+fn compiled(sources: &[String], problems: &mut Vec<Problem>) -> Vec<(String, Code)> {
+    let toolbox = Toolbox::default();
+    let mut expressions = Vec::with_capacity(sources.len());
+    for source in sources {
+        match Code::of(&toolbox, source) {
+            Ok(code) => expressions.push((source.clone(), code)),
+            Err(message) => {
+                problems.push(Problem::new("invalid-expression", Mark::default(), message));
+            }
+        }
+    }
+    expressions
 }
 
 impl Code {

@@ -29,8 +29,9 @@ pub(crate) fn new(
     let id = format!("{}/{}", reference.namespace, reference.name);
     let (due_at, next_at) = next(&id, schedule, now);
     let paused = schedule.paused;
+    let by_events = matches!(schedule.trigger, Trigger::On(_));
     let schedule = serde_json::to_vec(schedule).map_err(|_| Problem::internal())?;
-    Ok(NewSchedule { schedule, due_at, next_at, paused })
+    Ok(NewSchedule { schedule, due_at, next_at, paused, by_events })
 }
 
 /// The due time of a schedule that begins, and when it is looked at.
@@ -72,7 +73,7 @@ pub async fn get(app: &App, namespace: &str, name: &str) -> Result<Schedule, Pro
     shown(row(app, namespace, name).await?)
 }
 
-/// Pauses a schedule, or resumes it: due times that passed meanwhile are not caught up. Doing it again
+/// Pauses a schedule, or resumes it: due times that passed and events that came meanwhile start nothing. Doing it again
 /// changes nothing.
 ///
 /// # Errors
@@ -126,6 +127,7 @@ fn shown(row: ScheduleRow) -> Result<Schedule, Problem> {
         Trigger::Every(millis) => ("every", Some(millis), None),
         Trigger::After(millis) => ("after", Some(millis), None),
         Trigger::Cron(text) => ("cron", None, Some(text)),
+        Trigger::On(_) => ("on", None, None),
     };
     let overlap = match schedule.overlap {
         Overlap::Skip => "skip",
@@ -160,5 +162,6 @@ fn shown(row: ScheduleRow) -> Result<Schedule, Problem> {
         skipped: row.skipped,
         last_skipped_at: row.last_skipped_at.map(time),
         last_skipped: row.last_skipped,
+        open_sets: (trigger == "on").then_some(row.open_sets),
     })
 }

@@ -6,9 +6,10 @@
 mod conditions;
 mod handlers;
 mod limits;
+mod occasions;
 mod order;
 
-use kintsugi_core::{Expr, Kind, ListId, Node, NodeId, Program};
+use kintsugi_core::{Expr, Kind, ListId, Node, NodeId, Program, Schedule};
 use kintsugi_document::{Mark, Problem};
 
 /// Where a task stands in the source.
@@ -20,9 +21,9 @@ pub struct Place {
     pub pointer: String,
 }
 
-/// Looks at a whole program. `places` has one place for each of its nodes.
+/// Looks at a whole program, and at what starts its runs. `places` has one place for each of its nodes.
 #[must_use]
-pub fn check(program: &Program, places: &[Place]) -> Vec<Problem> {
+pub fn check(program: &Program, places: &[Place], schedule: Option<&Schedule>) -> Vec<Problem> {
     let mut lint = Lint { program, places, warnings: Vec::new() };
     for list in &program.lists {
         lint.order(&list.0);
@@ -30,6 +31,7 @@ pub fn check(program: &Program, places: &[Place]) -> Vec<Problem> {
     for (node, place) in program.nodes.iter().zip(places) {
         lint.conditions(node, place);
         lint.handler(node, place);
+        lint.occasion(node, place, schedule);
     }
     lint.compensation();
     let limit = lint.millis(program.timeout);

@@ -13,6 +13,7 @@ mod letters;
 mod life;
 mod mail;
 mod membership;
+mod occasions;
 mod ownership;
 mod programs;
 mod publish;
@@ -43,6 +44,9 @@ pub enum Error {
     /// The bus did not do what was asked.
     #[error("cannot use the bus")]
     Bus(#[from] kintsugi_nats::Error),
+    /// Definitions that events start change faster than they can be told of them.
+    #[error("definitions that events start change all the time")]
+    Changing,
 }
 
 /// The service. See the crate documentation.

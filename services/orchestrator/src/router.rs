@@ -1,4 +1,4 @@
-//! From published events to the runs that listen.
+//! From published events to the runs that listen, and to the definitions that they start.
 //!
 //! One orchestrator at a time brings them, so that runs hear of them in the order of the stream. An event is kept in the inbox of each run that may want it,
 //! in one transaction, before it is acknowledged; whether a run really wants it, its machine says.
@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 
 use crate::{
     Error,
+    occasions::{Occasions, Told},
     ownership::{FIRST, left_first},
 };
 
@@ -61,6 +62,7 @@ async fn bring_all(
     mut consumer: PublishedConsumer,
     (shares, shutdown): (&mut watch::Receiver<BTreeSet<u16>>, &Shutdown),
 ) {
+    let mut occasions = Occasions::new(deps.clone());
     loop {
         let batch = tokio::select! {
             biased;
@@ -68,7 +70,7 @@ async fn bring_all(
             () = left_first(shares) => break,
             batch = consumer.next(BATCH) => batch,
         };
-        let settled = match route(deps, places, &batch).await {
+        let settled = match route(deps, places, &mut occasions, &batch).await {
             Ok(()) => ack(&batch).await,
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "events not routed yet");
@@ -108,9 +110,14 @@ async fn give_back(
     Ok(())
 }
 
-async fn route(deps: &Deps, places: &Places, batch: &[PublishedDelivery]) -> Result<(), Error> {
+async fn route(
+    deps: &Deps,
+    places: &Places,
+    occasions: &mut Occasions,
+    batch: &[PublishedDelivery],
+) -> Result<(), Error> {
     let mut by_type: BTreeMap<&str, Vec<Event<'_>>> = BTreeMap::new();
-    let mut sent = Vec::new();
+    let (mut sent, mut told) = (Vec::new(), Vec::new());
     for delivery in batch {
         let event = match &delivery.event {
             Ok(event) => event,
@@ -127,6 +134,7 @@ async fn route(deps: &Deps, places: &Places, batch: &[PublishedDelivery]) -> Res
             sent.push(key.clone());
         }
         let body = serde_json::to_vec(event).unwrap_or_default();
+        told.push(Told { key: key.clone(), event: event.clone(), bytes: body.len() });
         let found = Event { event, key, place: places.next(), body };
         by_type.entry(event.kind()).or_default().push(found);
     }
@@ -140,6 +148,8 @@ async fn route(deps: &Deps, places: &Places, batch: &[PublishedDelivery]) -> Res
             break;
         }
     }
+    occasions.tell(&told).await?;
+    // Last: until all of it is done, what runs emitted must be there to be published again.
     if !sent.is_empty() {
         deps.store.mail_route(&[], MailLimit::default(), &sent).await?;
     }

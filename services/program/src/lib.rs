@@ -35,7 +35,7 @@ pub use program::{
 };
 pub use retry::{Backoff, RetryPolicy, scramble};
 pub use run_workflow::RunWorkflow;
-pub use schedule::{CatchUp, Overlap, Schedule, Trigger};
+pub use schedule::{CatchUp, On, Overlap, Schedule, Trigger};
 pub use strategy::{
     Correlation, EventFilter, EventTemplate, ForEach, Listen, Matcher, Read, Strategy, Until,
 };

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::{Read, Strategy};
+
 /// `schedule`, compiled, with what `document.metadata.kintsugi.schedule` says about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
@@ -18,12 +20,12 @@ pub struct Schedule {
     pub jitter_ms: u64,
     /// It begins paused.
     pub paused: bool,
-    /// The input of each run.
+    /// The input of each run; of those that events start, these are.
     pub input: Value,
 }
 
 /// What starts a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {
     /// Each interval, in milliseconds.
@@ -32,6 +34,21 @@ pub enum Trigger {
     Cron(String),
     /// At once, and then again so many milliseconds after each run's end.
     After(u64),
+    /// Events.
+    On(Box<On>),
+}
+
+/// Which events start a run. Whole in itself, since it is looked at without the program: another version
+/// of the compiler may number the expressions of that in another way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct On {
+    /// Which events, without `until`; each time that it is met, a run is started.
+    pub to: Strategy,
+    /// What a run gets of each.
+    pub read: Read,
+    /// Source of each expression in it, without `${ }`: its own, not the program's. None names a
+    /// variable, since there is no run yet.
+    pub expressions: Vec<String>,
 }
 
 /// What happens at a due time while the run before is open.

@@ -121,16 +121,25 @@ pub struct Correlation {
 }
 
 impl Strategy {
+    /// Its filters, without those of `until`.
+    #[must_use]
+    pub fn filters(&self) -> &[EventFilter] {
+        match self {
+            Self::One(filter) => std::slice::from_ref(filter),
+            Self::Any { filters, .. } | Self::All(filters) => filters,
+        }
+    }
+
     /// The types of the events that may be wanted, those of `until` included; none: any type.
     #[must_use]
     pub fn types(&self) -> Option<BTreeSet<String>> {
-        let (filters, until) = match self {
-            Self::One(filter) => (std::slice::from_ref(filter), None),
-            Self::All(filters) => (filters.as_slice(), None),
+        let until = match self {
             Self::Any { filters, .. } if filters.is_empty() => return None,
-            Self::Any { filters, until } => (filters.as_slice(), until.as_ref()),
+            Self::Any { until, .. } => until.as_ref(),
+            Self::One(_) | Self::All(_) => None,
         };
-        let own = filters.iter().map(EventFilter::kind).collect::<Option<BTreeSet<String>>>()?;
+        let own =
+            self.filters().iter().map(EventFilter::kind).collect::<Option<BTreeSet<String>>>()?;
         match until {
             Some(Until::Heard(strategy)) => {
                 Some(own.into_iter().chain(strategy.types()?).collect())

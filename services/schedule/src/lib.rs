@@ -52,12 +52,22 @@ pub fn run_id(id: &str, due: Timestamp) -> RunId {
     RunId::parse(&format!("s-{}", &digest[..32])).expect("hexadecimal digits after `s-`")
 }
 
+/// The id of the run that events start, which `keys` name, so that they start one run, whoever starts it
+/// and however often they come.
+#[must_use]
+pub fn run_id_of(id: &str, keys: &[String]) -> RunId {
+    let mut keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    keys.sort_unstable();
+    let digest = format!("{:x}", Sha256::digest(format!("events {id} {}", keys.join(" "))));
+    RunId::parse(&format!("e-{}", &digest[..32])).expect("hexadecimal digits after `e-`")
+}
+
 /// The first due time after `after`; none: there is none, or the schedule waits for a run's end.
 pub(crate) fn next_due(schedule: &Schedule, after: Timestamp) -> Option<Timestamp> {
     match &schedule.trigger {
         Trigger::Every(millis) => Some(after.plus(*millis)),
         Trigger::Cron(text) => Cron::parse(text, &schedule.time_zone).ok()?.next(after),
-        Trigger::After(_) => None,
+        Trigger::After(_) | Trigger::On(_) => None,
     }
 }
 
@@ -85,7 +95,7 @@ pub(crate) fn passed(schedule: &Schedule, first: Timestamp, now: Timestamp, keep
             Ok(cron) => passed_cron(&cron, first, now, keep.max(1)),
             Err(_) => alone(),
         },
-        Trigger::After(_) => alone(),
+        Trigger::After(_) | Trigger::On(_) => alone(),
     }
 }
 
@@ -145,5 +155,15 @@ mod tests {
         assert_eq!(run_id("a/b", Timestamp(7)), run_id("a/b", Timestamp(7)));
         assert_ne!(run_id("a/b", Timestamp(7)), run_id("a/c", Timestamp(7)));
         assert_ne!(run_id("a/b", Timestamp(7)), run_id("a/b", Timestamp(8)));
+    }
+
+    #[test]
+    fn events_have_one_run_in_whatever_order_they_come() {
+        let of = |id: &str, keys: &[&str]| {
+            run_id_of(id, &keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(of("a/b", &["1", "2"]), of("a/b", &["2", "1"]));
+        assert_ne!(of("a/b", &["1", "2"]), of("a/b", &["1"]));
+        assert_ne!(of("a/b", &["1"]), of("a/c", &["1"]));
     }
 }

@@ -7,6 +7,7 @@ use std::{fs, path::Path};
 
 use gherkin::{Feature, GherkinEnv, Scenario};
 
+use kintsugi_nats::Bus;
 use kintsugi_tests::Client;
 
 use crate::steps::{Stop, World};
@@ -40,8 +41,12 @@ pub(crate) fn features(folder: &Path) -> Vec<Feature> {
 }
 
 /// Runs one scenario on an engine, with the hosts that it calls replaced by `stub`.
-pub(crate) async fn run(client: &Client, stub: &Stub, scenario: &Scenario) -> Verdict {
-    let mut world = World::new(client.clone(), stub);
+pub(crate) async fn run(
+    (client, bus): (&Client, &Bus),
+    stub: &Stub,
+    scenario: &Scenario,
+) -> Verdict {
+    let mut world = World::new(client.clone(), bus, stub);
     for step in &scenario.steps {
         let text = step.docstring.as_deref().map(docstring);
         match world.step(&step.value, text.as_deref()).await {

@@ -14,6 +14,7 @@ mod tools;
 use std::path::{Path, PathBuf};
 
 use gherkin::Feature;
+use kintsugi_nats::{Bus, Options};
 use kintsugi_tests::{Engine, Shape, root};
 
 use crate::features::{Verdict, features, run};
@@ -22,12 +23,14 @@ use crate::stub::Stub;
 /// Runs every scenario; gives how many held, and those that the engine refuses by name.
 async fn hold(folder: &Path) -> Option<(usize, Vec<String>)> {
     let engine = Engine::start(Shape::Dev, &["--set", "processes.allow=[\"script\"]"]).await?;
+    let options = Options { url: engine.nats_url(), ..Options::default() };
+    let bus = Bus::connect(&options).await.unwrap();
     let stub = Stub::start().await;
     let (mut held, mut unsupported, mut failed) = (0, Vec::new(), Vec::new());
     for Feature { name: feature, scenarios, .. } in features(folder) {
         for scenario in scenarios {
             let name = format!("{feature}: {}", scenario.name);
-            match run(&engine.client, &stub, &scenario).await {
+            match run((&engine.client, &bus), &stub, &scenario).await {
                 Verdict::Held => held += 1,
                 Verdict::Unsupported(what) => unsupported.push(format!("{name}: {what}")),
                 Verdict::Failed(why) => failed.push(format!("{name}\n  {why}")),

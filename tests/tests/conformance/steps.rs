@@ -6,6 +6,7 @@ use kintsugi_core::Error;
 use kintsugi_definition::{Limits, read};
 use serde_json::{Value, json};
 
+use kintsugi_nats::Bus;
 use kintsugi_tests::{Client, eventually};
 
 use crate::stub::Stub;
@@ -24,6 +25,7 @@ pub(crate) enum Stop {
 /// What a scenario knows so far.
 pub(crate) struct World<'s> {
     client: Client,
+    bus: &'s Bus,
     stub: &'s Stub,
     definition: String,
     input: Value,
@@ -35,11 +37,11 @@ pub(crate) struct World<'s> {
 type Outcome = Result<(), Stop>;
 
 impl<'s> World<'s> {
-    pub(crate) fn new(client: Client, stub: &'s Stub) -> Self {
+    pub(crate) fn new(client: Client, bus: &'s Bus, stub: &'s Stub) -> Self {
         let definition = String::new();
         let (input, registered) = (json!({}), Value::Null);
         let took = Duration::ZERO;
-        Self { client, stub, definition, input, registered, run: None, took }
+        Self { client, bus, stub, definition, input, registered, run: None, took }
     }
 
     /// Takes one step; `text` is the block below it.
@@ -54,6 +56,8 @@ impl<'s> World<'s> {
                 Ok(())
             }
             ("the workflow is executed", _) => self.execute().await,
+            ("an event is published:", _) => self.publish(yaml(block(text)?)?).await,
+            (s, []) if s.ends_with("runs should be started") => self.started(number(s)?).await,
             ("the definition is registered", _) => self.register().await.map(|_| ()),
             ("the workflow should complete", _) => self.ended_as("completed").map(|_| ()),
             ("the workflow should fault", _) => self.ended_as("faulted").map(|_| ()),
@@ -149,6 +153,31 @@ impl<'s> World<'s> {
         let run = self.client.start(&definition, self.input.clone()).await;
         self.run = Some(self.client.ended(&run, SOON).await);
         self.took = begun.elapsed();
+        Ok(())
+    }
+
+    /// Publishes an event as anyone may, once the broker has it.
+    async fn publish(&self, mut event: Value) -> Outcome {
+        event["specversion"] = "1.0".into();
+        let subject = format!("kintsugi.cloudevents.{}", event["type"].as_str().unwrap_or("x"));
+        let sent = self.bus.request(&subject, event.to_string().into_bytes(), SOON).await;
+        sent.map(|_| ()).map_err(|error| Stop::Failed(error.to_string()))
+    }
+
+    /// Waits until so many runs of the definition have ended, and takes the newest; more are too many.
+    async fn started(&mut self, count: u64) -> Outcome {
+        let definition = self.registered["definition"].as_str().unwrap_or_default();
+        let path = format!("/v1/runs?definition={definition}");
+        let runs = eventually("the runs have ended", SOON, || async {
+            let (_, page) = self.client.try_get(&path).await?;
+            let runs = page["items"].as_array()?.clone();
+            let ended = runs.iter().all(|run| run["ended_at"].is_string());
+            (ended && runs.len() as u64 >= count).then_some(runs)
+        })
+        .await;
+        same(&json!(runs.len()), &json!(count), "the number of runs")?;
+        let newest = runs[0]["id"].as_str().unwrap_or_default();
+        self.run = Some(self.client.ended(newest, SOON).await);
         Ok(())
     }
 

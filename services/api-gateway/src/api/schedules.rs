@@ -86,7 +86,7 @@ impl Schedules {
 
     /// Resume a schedule
     ///
-    /// It goes on with the next due time; those that passed meanwhile have no runs. Doing it again
+    /// It goes on with the next due time or event; those that passed meanwhile have no runs. Doing it again
     /// changes nothing.
     #[oai(
         path = "/v1/schedules/:namespace/:name/resume",

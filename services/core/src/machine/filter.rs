@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::{Machine, scope::Place};
-use crate::{Body, CloudEvent, EventFilter, Hearing, Kind, Listen, Matcher, Strategy, Until, Work};
+use crate::{
+    Body, CloudEvent, EventFilter, Expr, Hearing, Kind, Listen, Strategy, Template, Until, Work,
+    fit::{self, Judge},
+};
 
 /// What an event is to a listen.
 #[derive(Debug, Default)]
@@ -50,13 +53,12 @@ impl Machine<'_> {
         (hearing, met): (&Hearing, &std::collections::BTreeSet<u32>),
         bound: &mut Vec<(String, Value)>,
     ) -> Option<u32> {
-        let (filters, once) = match strategy {
-            Strategy::One(filter) => (std::slice::from_ref(filter), false),
-            Strategy::Any { filters, .. } if filters.is_empty() => return Some(0),
-            Strategy::Any { filters, .. } => (filters.as_slice(), false),
-            Strategy::All(filters) => (filters.as_slice(), true),
-        };
-        let open = filters.iter().zip(0..).filter(|(_, index)| !once || !met.contains(index));
+        let once = matches!(strategy, Strategy::All(_));
+        if matches!(strategy, Strategy::Any { filters, .. } if filters.is_empty()) {
+            return Some(0);
+        }
+        let open =
+            strategy.filters().iter().zip(0..).filter(|(_, index)| !once || !met.contains(index));
         for (filter, index) in open {
             if let Some(fixed) = self.passes(filter, event, place, hearing) {
                 bound.extend(fixed);
@@ -66,8 +68,7 @@ impl Machine<'_> {
         None
     }
 
-    /// The values that `event` fixes by passing a filter; none: it does not pass. An expression
-    /// that fails is one that does not hold: an event of another form is no error of the run.
+    /// The values that `event` fixes by passing a filter; none: it does not pass.
     fn passes(
         &self,
         filter: &EventFilter,
@@ -75,55 +76,30 @@ impl Machine<'_> {
         place: &Place<'_>,
         hearing: &Hearing,
     ) -> Option<Vec<(String, Value)>> {
-        let fields = event.fields();
-        for (name, matcher) in &filter.with {
-            let value = match name.as_str() {
-                "data" => Some(data(event)),
-                name => fields.get(name),
-            };
-            if !self.is_met(matcher, value.unwrap_or(&Value::Null), place) {
-                return None;
-            }
+        let judge = At { machine: self, place };
+        if !fit::is_met(&judge, filter, event) {
+            return None;
         }
-        let mut fixed = Vec::new();
-        if filter.correlate.is_empty() {
-            return Some(fixed);
-        }
-        let whole = Value::from(event.clone());
-        for correlation in &filter.correlate {
-            let value = self.evaluate(correlation.from, &whole, place).ok()?;
-            match hearing.correlation.get(&correlation.name) {
-                _ if value.is_null() => return None,
-                Some(expected) if !is_same(expected, &value) => return None,
-                Some(_) => {}
-                None => fixed.push((correlation.name.clone(), value)),
-            }
-        }
-        Some(fixed)
+        let values = fit::correlations(&judge, filter, event)?;
+        let known = &hearing.correlation;
+        fit::agrees(known, &values).then(|| fit::fixed(known, &values))
+    }
+}
+
+/// Expressions in their place.
+struct At<'m, 'p> {
+    machine: &'m Machine<'m>,
+    place: &'m Place<'p>,
+}
+
+impl Judge for At<'_, '_> {
+    fn value(&self, expr: Expr, input: &Value) -> Option<Value> {
+        self.machine.evaluate(expr, input, self.place).ok()
     }
 
-    fn is_met(&self, matcher: &Matcher, value: &Value, place: &Place<'_>) -> bool {
-        match matcher {
-            Matcher::Equal(wanted) => is_equal(wanted, value),
-            Matcher::Expr(expr) => match self.evaluate(*expr, value, place) {
-                Ok(Value::Bool(holds)) => holds,
-                Ok(Value::Null) | Err(_) => false,
-                Ok(wanted) => is_equal(&wanted, value),
-            },
-            Matcher::Uri(template) => {
-                let input = place.input.unwrap_or(&Value::Null);
-                self.render(template, input, place).is_ok_and(|wanted| wanted == *value)
-            }
-            Matcher::Object(fields) => value.as_object().is_some_and(|values| {
-                fields.iter().all(|(key, matcher)| {
-                    self.is_met(matcher, values.get(key).unwrap_or(&Value::Null), place)
-                })
-            }),
-            Matcher::Array(items) => value.as_array().is_some_and(|values| {
-                values.len() == items.len()
-                    && items.iter().zip(values).all(|(item, value)| self.is_met(item, value, place))
-            }),
-        }
+    fn uri(&self, template: &Template) -> Option<Value> {
+        let input = self.place.input.unwrap_or(&Value::Null);
+        self.machine.render(template, input, self.place).ok()
     }
 }
 
@@ -132,39 +108,5 @@ pub(super) fn heard(listen: &Listen) -> Option<&Strategy> {
     match &listen.to {
         Strategy::Any { until: Some(Until::Heard(strategy)), .. } => Some(strategy),
         _ => None,
-    }
-}
-
-/// The data of an event; that of binary data is its base64 text.
-pub(super) fn data(event: &CloudEvent) -> &Value {
-    let fields = event.fields();
-    fields.get("data").or_else(|| fields.get("data_base64")).unwrap_or(&Value::Null)
-}
-
-/// Equal, numbers by their value.
-fn is_equal(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => {
-            // Integers are exact; only one of two kinds is compared as the other.
-            a == b || (a.is_f64() != b.is_f64() && a.as_f64() == b.as_f64())
-        }
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_equal(a, b))
-        }
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len()
-                && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| is_equal(a, b)))
-        }
-        _ => a == b,
-    }
-}
-
-/// Equal; an expected text may also be that of a number or boolean, since `expect` as a constant is
-/// always a text.
-fn is_same(expected: &Value, found: &Value) -> bool {
-    match (expected, found) {
-        (Value::String(text), Value::Number(number)) => number.to_string() == *text,
-        (Value::String(text), Value::Bool(flag)) => text == if *flag { "true" } else { "false" },
-        _ => is_equal(expected, found),
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Machine, Op, data::Ended, filter, filter::Fit, scope::Place};
+use super::{Machine, Op, data::Ended, filter::Fit, scope::Place};
 use crate::{
     Body, CloudEvent, Effect, Error, ErrorKind, Event, ForEach, Hearing, Kind, Listen, Node,
-    NodeId, Read, Status, Strategy, Until, Work,
+    NodeId, Status, Strategy, Until, Work, fit,
 };
 
 /// The most that one listen keeps of events: it is stored whole while it is open.
@@ -161,7 +161,7 @@ impl<'a> Machine<'a> {
         let Some((_, listen, hearing)) = self.hearing(number) else { return };
         hearing.count += 1;
         let index = hearing.count - 1;
-        let value = read(event, listen.read);
+        let value = fit::read(event, listen.read);
         let Some(each) = &listen.foreach else {
             return self.keep(number, value, None);
         };
@@ -323,25 +323,9 @@ impl<'a> Machine<'a> {
 
 /// Every filter, those of `until` included.
 fn filters(strategy: &Strategy) -> impl Iterator<Item = &crate::EventFilter> {
-    fn own(strategy: &Strategy) -> &[crate::EventFilter] {
-        match strategy {
-            Strategy::One(filter) => std::slice::from_ref(filter),
-            Strategy::Any { filters, .. } | Strategy::All(filters) => filters,
-        }
-    }
     let until = match strategy {
-        Strategy::Any { until: Some(Until::Heard(strategy)), .. } => own(strategy),
+        Strategy::Any { until: Some(Until::Heard(strategy)), .. } => strategy.filters(),
         _ => &[],
     };
-    own(strategy).iter().chain(until)
-}
-
-/// What is kept of an event.
-fn read(event: &CloudEvent, read: Read) -> Value {
-    match (read, filter::data(event)) {
-        (Read::Envelope, _) => Value::from(event.clone()),
-        (Read::Data, data) => data.clone(),
-        (Read::Raw, Value::String(text)) => Value::String(text.clone()),
-        (Read::Raw, data) => Value::String(data.to_string()),
-    }
+    strategy.filters().iter().chain(until)
 }

@@ -5,6 +5,7 @@ mod attempts;
 mod histories;
 mod listening;
 mod listening_histories;
+mod occasions;
 
 use kintsugi_core::{
     Call, Evaluate, EvaluateError, Expr, Flow, Kind, Node, RetryPolicy, RunId, Schema, TaskPolicy,

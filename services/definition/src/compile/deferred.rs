@@ -127,7 +127,13 @@ impl<'a> Compiler<'a> {
                 self.problem(Problem::new(code, mark, message).at(pointer).hint(hint));
                 continue;
             }
-            if VARIABLES.contains(&name.as_str()) || self.scope.contains(name) {
+            let known = VARIABLES.contains(&name.as_str()) || self.scope.contains(name);
+            if known && self.before_runs {
+                let message = format!("`${name}` has no value in `schedule.on`");
+                let problem = Problem::new("unknown-variable", mark, message).at(pointer);
+                self.problem(problem.hint("events are looked at before there is a run"));
+            }
+            if known {
                 continue;
             }
             let candidates = VARIABLES.into_iter().chain(self.scope.iter().map(String::as_str));

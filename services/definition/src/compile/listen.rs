@@ -18,7 +18,7 @@ const TEXTS: [&str; 7] =
     ["id", "source", "type", "time", "subject", "datacontenttype", "dataschema"];
 
 /// What each name of a correlation expects, so that no two filters of a listen contradict.
-type Expected = BTreeMap<String, Option<Template>>;
+pub(super) type Expected = BTreeMap<String, Option<Template>>;
 
 impl<'a> Compiler<'a> {
     pub(super) fn listen(&mut self, task: &Fields<'a>, tree: &'a Tree, pointer: &str) -> Kind {
@@ -48,7 +48,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// `all`, `any` or `one`; `any` may have an `until`, unless it stands in one.
-    fn strategy(
+    pub(super) fn strategy(
         &mut self,
         tree: &'a Tree,
         pointer: &str,
@@ -180,6 +180,10 @@ impl<'a> Compiler<'a> {
                     && regex(text).is_none()
                     && text.contains('{') =>
             {
+                if self.before_runs {
+                    let message = "there is no run yet whose input could fill `{…}`";
+                    self.problem(Problem::new("invalid-uri", tree.mark, message).at(&at));
+                }
                 let template =
                     kintsugi_arguments::uri(self, tree, &at, &format!("`{}`", entry.key));
                 template.map_or(Matcher::Equal(Value::Null), Matcher::Uri)
@@ -259,7 +263,13 @@ impl<'a> Compiler<'a> {
             let from = from.and_then(|(tree, at)| self.condition(tree, &at, "`from`"));
             let expect = own.at("expect").and_then(|(tree, at)| {
                 self.string(tree, &at, "`expect`")?;
-                Some((self.template(tree, &at), tree.mark, at))
+                let template = self.template(tree, &at);
+                if self.before_runs && !matches!(template, Template::Literal(_)) {
+                    let message = "`expect` in `schedule.on` must be a constant";
+                    let problem = Problem::new("type", tree.mark, message).at(&at);
+                    self.problem(problem.hint("it is compared before there is a run"));
+                }
+                Some((template, tree.mark, at))
             });
             if let Some((template, mark, at)) = &expect
                 && let Some(Some(other)) =

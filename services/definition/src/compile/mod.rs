@@ -79,7 +79,7 @@ pub(crate) fn program(
     }
     let Some(program) = program else { return Err(Problems::of(compiler.problems)) };
     let mut warnings = compiler.warnings;
-    warnings.extend(kintsugi_lint::check(&program, &compiler.places));
+    warnings.extend(kintsugi_lint::check(&program, &compiler.places, compiler.schedule.as_ref()));
     let (warnings, portability) = (Problems::of(warnings).0, Problems::of(compiler.portability).0);
     let (schedule, resources) = (compiler.schedule, resources.only(&compiler.resources_used));
     Ok(Outcome::Made(Box::new(Made { program, schedule, warnings, portability, resources })))
@@ -139,6 +139,8 @@ struct Compiler<'a> {
     defaults: Defaults,
     /// When the document starts runs by itself.
     schedule: Option<Schedule>,
+    /// What is compiled is evaluated before there is a run.
+    before_runs: bool,
     /// Loop and catch variables that are in scope.
     scope: Vec<String>,
     /// How many bodies of a `try` with `catch.retry` enclose the task.
@@ -199,6 +201,7 @@ impl<'a> Compiler<'a> {
             used: BTreeSet::new(),
             defaults: Defaults::default(),
             schedule: None,
+            before_runs: false,
             scope: Vec::new(),
             retrying: 0,
             extending: false,

@@ -1,13 +1,16 @@
 //! `schedule`, and `schedule` in `document.metadata.kintsugi`, which says what the language has no
 //! words for.
 
-use kintsugi_core::{CatchUp, Overlap, Schedule, Trigger};
+use std::mem::{replace, take};
+
+use kintsugi_core::{CatchUp, On, Overlap, Read, Schedule, Trigger};
 use kintsugi_schedule::check_cron;
 use serde_json::Value;
 
 use super::Compiler;
+use super::listen::Expected;
 use crate::Problem;
-use crate::source::{Checks, Fields, Node};
+use crate::source::{Checks, Fields, Node, Tree};
 
 /// What starts runs; a schedule has one.
 const TRIGGERS: [&str; 4] = ["after", "cron", "every", "on"];
@@ -36,18 +39,24 @@ impl<'a> Compiler<'a> {
             self.problem(Problem::new("ambiguous-schedule", fields.mark, message).at(pointer));
             return None;
         };
+        let mut read = Read::default();
         if let Some((tree, at)) = fields.at("read") {
-            self.read(tree, &at);
+            read = self.read(tree, &at).unwrap_or_default();
             if word != "on" {
                 let message = "`read` goes with `on`";
                 self.problem(Problem::new("unknown-key", tree.mark, message).at(&at));
             }
         }
+        // Events wait for whoever starts their runs, and each has its own.
+        let (overlap, catch_up) = match word {
+            "on" => (Overlap::Allow, CatchUp::All),
+            _ => (Overlap::default(), CatchUp::default()),
+        };
         let mut schedule = Schedule {
             trigger: Trigger::After(0),
             time_zone: "UTC".to_owned(),
-            overlap: Overlap::default(),
-            catch_up: CatchUp::default(),
+            overlap,
+            catch_up,
             jitter_ms: 0,
             paused: false,
             input: Value::Null,
@@ -55,7 +64,10 @@ impl<'a> Compiler<'a> {
         if let Some(own) = &own {
             self.schedule_policy(own, word, &mut schedule);
         }
-        schedule.trigger = self.trigger(&fields, word, &schedule.time_zone)?;
+        schedule.trigger = match fields.at(word)? {
+            (tree, at) if word == "on" => self.on(tree, &at, read)?,
+            _ => self.trigger(&fields, word, &schedule.time_zone)?,
+        };
         Some(schedule)
     }
 
@@ -71,7 +83,7 @@ impl<'a> Compiler<'a> {
                 let is_every = word == "every";
                 Some(if is_every { Trigger::Every(millis) } else { Trigger::After(millis) })
             }
-            "cron" => {
+            _ => {
                 let text = self.string(tree, &at, "`cron`")?;
                 if let Err(why) = check_cron(text, time_zone) {
                     let message = format!("`{text}` is not a cron expression: {why}");
@@ -80,12 +92,29 @@ impl<'a> Compiler<'a> {
                 }
                 Some(Trigger::Cron(text.to_owned()))
             }
-            _ => {
-                let hint = "use every, cron or after, or start runs through the API or NATS";
-                self.unsupported(tree.mark, &at, "`schedule.on`", hint);
-                None
-            }
         }
+    }
+
+    /// `on`. Its expressions are its own, since it is looked at without the program.
+    fn on(&mut self, tree: &'a Tree, pointer: &str, read: Read) -> Option<Trigger> {
+        if let Node::Object(entries) = &tree.node
+            && let Some(until) = entries.iter().find(|entry| entry.key == "until")
+        {
+            let hint = "let an event start a run, and let that `listen` for the others";
+            self.unsupported(
+                until.mark,
+                &format!("{pointer}/until"),
+                "`until` in `schedule.on`",
+                hint,
+            );
+        }
+        let (program, ids) = (take(&mut self.expressions), take(&mut self.expression_ids));
+        self.before_runs = true;
+        let to = self.strategy(tree, pointer, &mut Expected::new(), true);
+        self.before_runs = false;
+        self.expression_ids = ids;
+        let expressions = replace(&mut self.expressions, program);
+        Some(Trigger::On(Box::new(On { to: to?, read, expressions })))
     }
 
     /// `schedule` in the document's own settings, if it is there.
@@ -106,14 +135,16 @@ impl<'a> Compiler<'a> {
         if word != "cron" {
             self.no_effect(own, "time_zone", "only a cron expression has one");
         }
-        if word == "after" {
-            for key in ["catch_up", "jitter", "overlap"] {
-                self.no_effect(
-                    own,
-                    key,
-                    "with `after`, a run begins when the one before has ended",
-                );
-            }
+        let why = match word {
+            "after" => "with `after`, a run begins when the one before has ended",
+            "on" => "with `on`, each event or set of events starts a run when it is there",
+            _ => "",
+        };
+        for key in ["catch_up", "jitter", "overlap"].iter().filter(|_| !why.is_empty()) {
+            self.no_effect(own, key, why);
+        }
+        if word == "on" {
+            self.no_effect(own, "input", "with `on`, the events are the input");
         }
         if let Some((tree, at)) = own.at("time_zone")
             && let Some(zone) = self.string(tree, &at, "`time_zone`")
