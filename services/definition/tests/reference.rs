@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "reference/calls.rs"]
+mod calls;
 mod common;
 #[path = "reference/engine.rs"]
 mod engine;

@@ -10,44 +10,44 @@ use serde_json::{Map as Object, Value, json};
 use super::common::{Map, program_of};
 
 /// Why a list is not gone on with.
-enum Stop {
+pub(crate) enum Stop {
     /// The run is over, with this output.
     End(Value),
     Error(Value),
 }
 
 /// A task that can be undone.
-struct Undo {
-    with: Value,
-    function: String,
+pub(crate) struct Undo {
+    pub(crate) with: Value,
+    pub(crate) function: String,
     /// Reference of the task that undoes it.
-    reference: String,
-    of: String,
+    pub(crate) reference: String,
+    pub(crate) of: String,
     /// Every `try` that it completed in.
-    tries: Vec<usize>,
+    pub(crate) tries: Vec<usize>,
 }
 
-struct World<'d> {
-    document: &'d Value,
-    input: &'d Value,
-    context: Value,
-    variables: BTreeMap<String, Value>,
-    undos: Vec<Undo>,
+pub(crate) struct World<'d> {
+    pub(crate) document: &'d Value,
+    pub(crate) input: &'d Value,
+    pub(crate) context: Value,
+    pub(crate) variables: BTreeMap<String, Value>,
+    pub(crate) undos: Vec<Undo>,
     /// Every `try` that is trying, by number.
-    tries: Vec<usize>,
+    pub(crate) tries: Vec<usize>,
     /// The `try` whose handler runs, the innermost last.
-    handling: Vec<usize>,
-    numbers: usize,
-    compiled: BTreeMap<String, Expressions>,
-    program: Program,
+    pub(crate) handling: Vec<usize>,
+    pub(crate) numbers: usize,
+    pub(crate) compiled: BTreeMap<String, Expressions>,
+    pub(crate) program: Program,
 }
 
 /// What an expression sees besides the context and variables.
 #[derive(Clone, Copy, Default)]
-struct Sees<'s> {
-    task: Option<(&'s str, &'s str)>,
-    input: Option<&'s Value>,
-    output: Option<&'s Value>,
+pub(crate) struct Sees<'s> {
+    pub(crate) task: Option<(&'s str, &'s str)>,
+    pub(crate) input: Option<&'s Value>,
+    pub(crate) output: Option<&'s Value>,
 }
 
 /// Runs a document; gives its output or its error.
@@ -70,13 +70,18 @@ pub(crate) fn run(document: &Value, input: &Value) -> Result<Value, Value> {
     }
 }
 
-fn error(kind: &str, status: u64, instance: &str) -> Stop {
+pub(crate) fn error(kind: &str, status: u64, instance: &str) -> Stop {
     let kind = format!("https://open-workflow-specification.org/spec/1.0.0/errors/{kind}");
     Stop::Error(json!({"type": kind, "status": status, "instance": instance}))
 }
 
 impl World<'_> {
-    fn evaluate(&mut self, code: &str, input: &Value, sees: Sees<'_>) -> Result<Value, Stop> {
+    pub(crate) fn evaluate(
+        &mut self,
+        code: &str,
+        input: &Value,
+        sees: Sees<'_>,
+    ) -> Result<Value, Stop> {
         let code = code.trim();
         let code = code.strip_prefix("${").and_then(|code| code.strip_suffix('}')).unwrap_or(code);
         let mut variables = self.variables.clone();
@@ -98,13 +103,23 @@ impl World<'_> {
         compiled.evaluate(Expr(0), input, &Map(variables)).map_err(|_| error("expression", 400, at))
     }
 
-    fn holds(&mut self, code: &Value, input: &Value, sees: Sees<'_>) -> Result<bool, Stop> {
+    pub(crate) fn holds(
+        &mut self,
+        code: &Value,
+        input: &Value,
+        sees: Sees<'_>,
+    ) -> Result<bool, Stop> {
         let value = self.evaluate(code.as_str().unwrap(), input, sees)?;
         Ok(!matches!(value, Value::Null | Value::Bool(false)))
     }
 
     /// A value in which texts in `${ }` are expressions.
-    fn render(&mut self, value: &Value, input: &Value, sees: Sees<'_>) -> Result<Value, Stop> {
+    pub(crate) fn render(
+        &mut self,
+        value: &Value,
+        input: &Value,
+        sees: Sees<'_>,
+    ) -> Result<Value, Stop> {
         match value {
             Value::String(text) if text.starts_with("${") => self.evaluate(text, input, sees),
             Value::Array(items) => {
@@ -119,7 +134,7 @@ impl World<'_> {
         }
     }
 
-    fn list(&mut self, tasks: &Value, at: &str, mut data: Value) -> Result<Value, Stop> {
+    pub(crate) fn list(&mut self, tasks: &Value, at: &str, mut data: Value) -> Result<Value, Stop> {
         let tasks: Vec<(&String, &Value)> =
             tasks.as_array().unwrap().iter().flat_map(|task| task.as_object().unwrap()).collect();
         let mut next = 0;
@@ -138,7 +153,7 @@ impl World<'_> {
     }
 
     /// Output of a task, and where it leads.
-    fn task(
+    pub(crate) fn task(
         &mut self,
         name: &str,
         task: &Value,
@@ -187,7 +202,7 @@ impl World<'_> {
         Ok((output, flow.or(then)))
     }
 
-    fn perform(
+    pub(crate) fn perform(
         &mut self,
         task: &Value,
         at: &str,
@@ -223,7 +238,7 @@ impl World<'_> {
         Ok((self.call(task, at, input, sees)?, None))
     }
 
-    fn switch(
+    pub(crate) fn switch(
         &mut self,
         cases: &Value,
         input: &Value,
@@ -243,7 +258,7 @@ impl World<'_> {
         Ok(default)
     }
 
-    fn each(
+    pub(crate) fn each(
         &mut self,
         task: &Value,
         of: &Value,
@@ -283,7 +298,7 @@ impl World<'_> {
         Ok(data)
     }
 
-    fn attempt(
+    pub(crate) fn attempt(
         &mut self,
         body: &Value,
         catch: &Value,
@@ -337,7 +352,7 @@ impl World<'_> {
     }
 
     /// What a handler gives; none: it is tried again.
-    fn handle(
+    pub(crate) fn handle(
         &mut self,
         retries: &mut Option<u64>,
         catch: &Value,
@@ -358,134 +373,5 @@ impl World<'_> {
         let result = self.list(tasks, &format!("{at}/catch/do"), input.clone());
         self.handling.pop();
         Some(result)
-    }
-
-    fn fork(&mut self, branches: &Value, at: &str, input: &Value) -> Result<Value, Stop> {
-        let before = self.context.clone();
-        let (mut outputs, mut joined, mut stop) = (Vec::new(), before.clone(), None);
-        for (index, branch) in branches.as_array().unwrap().iter().enumerate() {
-            for (name, task) in branch.as_object().unwrap() {
-                let reference = format!("{at}/fork/branches/{index}/{name}");
-                self.context = before.clone();
-                match self.task(name, task, &reference, input.clone()) {
-                    Ok((output, then)) if then.as_deref() == Some("end") => {
-                        stop = Some(Stop::End(output))
-                    }
-                    Ok((output, _)) => outputs.push(output),
-                    Err(other) => stop = Some(other),
-                }
-                if self.context != before {
-                    merge(&mut joined, self.context.clone());
-                }
-            }
-        }
-        match stop {
-            Some(stop) => {
-                self.context = before;
-                Err(stop)
-            }
-            None => {
-                self.context = joined;
-                Ok(Value::Array(outputs))
-            }
-        }
-    }
-
-    fn call(
-        &mut self,
-        task: &Value,
-        at: &str,
-        input: &Value,
-        sees: Sees<'_>,
-    ) -> Result<Value, Stop> {
-        let name = task["call"].as_str().unwrap();
-        match name {
-            "compensate" => return self.compensate(),
-            "map" => return self.map(&task["with"], at, input, sees),
-            _ => {}
-        }
-        let with = match task.get("with") {
-            Some(with) => self.render(with, input, sees)?,
-            None => input.clone(),
-        };
-        if name == "work" {
-            return match with["plan"].as_u64().unwrap() {
-                // Three attempts are made.
-                0..3 => Ok(json!({"n": with["n"], "worked": true})),
-                _ => Err(error("runtime", 500, at)),
-            };
-        }
-        self.function(name, &format!("{at}/call"), with)
-    }
-
-    fn function(&mut self, name: &str, at: &str, input: Value) -> Result<Value, Stop> {
-        let document = self.document;
-        let outer = std::mem::take(&mut self.variables);
-        let result = self.task(name, &document["use"]["functions"][name], at, input);
-        self.variables = outer;
-        match result? {
-            (output, Some(then)) if then == "end" => Err(Stop::End(output)),
-            (output, _) => Ok(output),
-        }
-    }
-
-    fn map(
-        &mut self,
-        with: &Value,
-        at: &str,
-        input: &Value,
-        sees: Sees<'_>,
-    ) -> Result<Value, Stop> {
-        let items = self.evaluate(with["in"].as_str().unwrap(), input, sees)?;
-        let context = self.context.clone();
-        let mut results = Vec::new();
-        for item in items.as_array().unwrap() {
-            let result =
-                self.function(with["do"].as_str().unwrap(), &format!("{at}/with/do"), item.clone());
-            self.context = context.clone();
-            results.push(match result {
-                Ok(output) => json!({ "output": output }),
-                Err(Stop::Error(error)) => json!({ "error": error }),
-                Err(end) => return Err(end),
-            });
-        }
-        Ok(Value::Array(results))
-    }
-
-    fn compensate(&mut self) -> Result<Value, Stop> {
-        let within = self.handling.last().copied();
-        let mut done = Vec::new();
-        loop {
-            let matches = |undo: &Undo| within.is_none_or(|number| undo.tries.contains(&number));
-            let Some(at) = self.undos.iter().rposition(matches) else {
-                return Ok(Value::Array(done));
-            };
-            let undo = self.undos.remove(at);
-            match self.function(&undo.function, &undo.reference, undo.with.clone()) {
-                Ok(output) => done.push(json!({"task": undo.of, "output": output})),
-                Err(stop) => {
-                    self.undos.insert(at, undo);
-                    return Err(stop);
-                }
-            }
-        }
-    }
-}
-
-/// RFC 7396.
-fn merge(target: &mut Value, patch: Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch;
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    for (key, value) in patch {
-        if value.is_null() {
-            target.as_object_mut().unwrap().remove(&key);
-        } else {
-            merge(&mut target[key], value);
-        }
     }
 }
