@@ -4,6 +4,10 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -11,7 +15,7 @@ use kintsugi_entities::testing::Postgres;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Client, Tool, eventually, free_port, root, signal, tool};
+use crate::{Between, Client, Tool, between, eventually, free_port, root, signal, tool};
 
 /// The two shapes that every suite runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +24,18 @@ pub enum Shape {
     Dev,
     /// A process per service, Postgres, nats-server.
     Services,
+}
+
+/// What happens to an engine all the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nothing.
+    None,
+    /// Whatever a service publishes to a stream is in there twice.
+    MessagesTwice,
+    /// The one orchestrator is killed after every other commit of a batch, before it knows of it.
+    /// [`Engine::revive`] starts it again.
+    CommitsUnheard,
 }
 
 /// A process that can be killed.
@@ -76,6 +92,10 @@ pub struct Engine {
     programs: BTreeMap<String, (PathBuf, Vec<String>)>,
     flags: Vec<String>,
     ports: (u16, u16),
+    trouble: Trouble,
+    between: Option<Between>,
+    /// The orchestrator to kill; 0: it is killed already.
+    victim: Arc<AtomicU32>,
     /// The database's own server, in the shape of services.
     pub postgres: Option<Postgres>,
     /// Where it listens.
@@ -87,6 +107,11 @@ pub struct Engine {
 impl Engine {
     /// Starts an engine with further flags (for each process); none where a tool is absent.
     pub async fn start(shape: Shape, flags: &[&str]) -> Option<Self> {
+        Self::start_in(Trouble::None, shape, flags).await
+    }
+
+    /// As [`Engine::start`], in some trouble, for which the shape must be that of services.
+    pub async fn start_in(trouble: Trouble, shape: Shape, flags: &[&str]) -> Option<Self> {
         let (binary, nats) = (tool(Tool::Kintsugi)?, tool(Tool::NatsServer)?);
         let postgres = match shape {
             Shape::Dev => None,
@@ -102,6 +127,9 @@ impl Engine {
             programs: BTreeMap::new(),
             flags,
             ports,
+            trouble,
+            between: None,
+            victim: Arc::default(),
             postgres,
             client: Client::new(&format!("http://127.0.0.1:{}", ports.0)),
             shape,
@@ -110,11 +138,42 @@ impl Engine {
             Shape::Dev => engine.spawn_dev(),
             Shape::Services => {
                 engine.spawn_nats(&nats);
+                engine.between = engine.stand_between().await;
                 engine.spawn_services();
             }
         }
         engine.ready().await;
         Some(engine)
+    }
+
+    async fn stand_between(&self) -> Option<Between> {
+        let victim = Arc::clone(&self.victim);
+        let kill = move || match victim.swap(0, Ordering::SeqCst) {
+            0 => {}
+            pid => signal(pid, "KILL"),
+        };
+        match self.trouble {
+            Trouble::None => None,
+            Trouble::MessagesTwice => Some(between::doubled(self.ports.1).await),
+            Trouble::CommitsUnheard => {
+                let (_, port) = self.postgres.as_ref()?.url.rsplit_once(':')?;
+                let port = port.split('/').next()?.parse().unwrap();
+                Some(between::severed(port, kill).await)
+            }
+        }
+    }
+
+    /// How many messages came twice, or how many commits nobody heard of.
+    #[must_use]
+    pub fn troubled(&self) -> usize {
+        self.between.as_ref().map_or(0, Between::count)
+    }
+
+    /// Starts again what was killed.
+    pub fn revive(&mut self) {
+        for name in self.ended() {
+            self.start_again(&name);
+        }
     }
 
     /// URL of the broker.
@@ -173,14 +232,25 @@ impl Engine {
         }
         // A second one of what must be able to take over.
         self.spawn_role("worker-2", Role::Worker);
-        self.spawn_role("orchestrator-2", Role::Orchestrator);
+        if self.trouble != Trouble::CommitsUnheard {
+            self.spawn_role("orchestrator-2", Role::Orchestrator);
+        }
     }
 
     /// Starts a process of a role under a name of its own.
     pub fn spawn_role(&mut self, name: &str, role: Role) {
-        let mut args = vec![role.name().to_owned(), "--nats-url".to_owned(), self.nats_url()];
+        let (mut nats, mut database) = (self.nats_url(), self.database_url());
+        let between = self.between.as_ref().map_or(0, |between| between.port);
+        match (self.trouble, role) {
+            (Trouble::MessagesTwice, _) => nats = format!("nats://127.0.0.1:{between}"),
+            (Trouble::CommitsUnheard, Role::Orchestrator) => {
+                database = format!("postgres://postgres@127.0.0.1:{between}/postgres");
+            }
+            _ => {}
+        }
+        let mut args = vec![role.name().to_owned(), "--nats-url".to_owned(), nats];
         if role != Role::Worker {
-            args.extend(["--database-url".to_owned(), self.database_url()]);
+            args.extend(["--database-url".to_owned(), database]);
         }
         if role == Role::Gateway {
             args.extend(["--http".to_owned(), format!("127.0.0.1:{}", self.ports.0)]);
@@ -211,6 +281,9 @@ impl Engine {
             .stderr(log)
             .spawn()
             .unwrap();
+        if name == Role::Orchestrator.name() {
+            self.victim.store(child.id(), Ordering::SeqCst);
+        }
         self.processes.insert(name.to_owned(), child);
     }
 

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests panic")]
 #![allow(clippy::print_stdout, reason = "tests say what they skip and what they measured")]
 
+mod between;
 mod certificates;
 mod engine;
 mod http;
@@ -16,8 +17,9 @@ mod server;
 pub mod streams;
 mod tools;
 
+pub use between::Between;
 pub use certificates::{Authority, Identity};
-pub use engine::{Engine, Role, Shape};
+pub use engine::{Engine, Role, Shape, Trouble};
 pub use http::Client;
 pub use load::{DEFINITIONS, Load};
 pub use promises::{

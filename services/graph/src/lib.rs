@@ -9,6 +9,7 @@ mod build;
 mod dot;
 mod label;
 mod mermaid;
+mod short;
 mod svg;
 mod text;
 mod write;

@@ -36,8 +36,9 @@ pub(crate) enum Stop {
 impl Stop {
     pub(super) fn reason(self) -> &'static str {
         match self {
-            Self::Steps => "takes too many steps",
-            Self::Time => "takes too long",
+            // One text for both: which limit comes first is a matter of the machine, and a replay of a
+            // run must give the error that its history has.
+            Self::Steps | Self::Time => "takes too many steps or too long",
             Self::Stack => "recurses too deep",
             Self::Size => "builds too large a value",
             Self::Depth => "builds too deep a value",

@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 use gherkin::{Feature, GherkinEnv, Scenario};
 
 use kintsugi_nats::Bus;
-use kintsugi_tests::Client;
+use kintsugi_tests::{Client, Trouble};
 
 use crate::steps::{Stop, World};
 use crate::stub::Stub;
@@ -40,13 +40,20 @@ pub(crate) fn features(folder: &Path) -> Vec<Feature> {
     files.iter().map(read).collect()
 }
 
-/// Runs one scenario on an engine, with the hosts that it calls replaced by `stub`.
+/// Runs one scenario on an engine, with the hosts that it calls replaced by `stub`, and gives the id
+/// of its run.
 pub(crate) async fn run(
     (client, bus): (&Client, &Bus),
     stub: &Stub,
     scenario: &Scenario,
-) -> Verdict {
-    let mut world = World::new(client.clone(), bus, stub);
+    trouble: Trouble,
+) -> (Verdict, Option<String>) {
+    let mut world = World::new(client.clone(), bus, stub, trouble);
+    let verdict = steps(&mut world, scenario).await;
+    (verdict, world.run_id())
+}
+
+async fn steps(world: &mut World<'_>, scenario: &Scenario) -> Verdict {
     for step in &scenario.steps {
         let text = step.docstring.as_deref().map(docstring);
         match world.step(&step.value, text.as_deref()).await {

@@ -11,34 +11,75 @@ mod stub;
 #[allow(dead_code, reason = "only what is served over HTTP is needed here")]
 mod tools;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
+use futures::StreamExt;
 use gherkin::Feature;
 use kintsugi_nats::{Bus, Options};
-use kintsugi_tests::{Engine, Shape, root};
+use kintsugi_tests::{Engine, Shape, Trouble, check_promises, root};
 
 use crate::features::{Verdict, features, run};
 use crate::stub::Stub;
 
-/// Runs every scenario; gives how many held, and those that the engine refuses by name.
-async fn hold(folder: &Path) -> Option<(usize, Vec<String>)> {
-    let engine = Engine::start(Shape::Dev, &["--set", "processes.allow=[\"script\"]"]).await?;
+/// Scenarios whose runs are under way at once: enough that one life of an orchestrator serves many.
+const TOGETHER: usize = 64;
+
+/// How often it is looked whether an orchestrator was killed.
+const REVIVE: Duration = Duration::from_millis(5);
+
+/// Runs every scenario in some trouble, and checks the promises over all that is left; gives how
+/// many held, and those that the engine refuses by name.
+async fn hold(folder: &Path, trouble: Trouble) -> Option<(usize, Vec<String>)> {
+    let (shape, together) = match trouble {
+        Trouble::None => (Shape::Dev, 1),
+        _ => (Shape::Services, TOGETHER),
+    };
+    let set =
+        ["processes.allow=[\"script\"]", "worker.http.allow=any", "gateway.resources.allow=any"];
+    let flags: Vec<&str> = set.iter().flat_map(|one| ["--set", one]).collect();
+    let mut engine = Engine::start_in(trouble, shape, &flags).await?;
     let options = Options { url: engine.nats_url(), ..Options::default() };
     let bus = Bus::connect(&options).await.unwrap();
     let stub = Stub::start().await;
     let (mut held, mut unsupported, mut failed) = (0, Vec::new(), Vec::new());
-    for Feature { name: feature, scenarios, .. } in features(folder) {
-        for scenario in scenarios {
-            let name = format!("{feature}: {}", scenario.name);
-            match run((&engine.client, &bus), &stub, &scenario).await {
-                Verdict::Held => held += 1,
-                Verdict::Unsupported(what) => unsupported.push(format!("{name}: {what}")),
-                Verdict::Failed(why) => failed.push(format!("{name}\n  {why}")),
+    let (client, began) = (engine.client.clone(), Instant::now());
+    let scenarios = features(folder).into_iter().flat_map(|Feature { name, scenarios, .. }| {
+        scenarios.into_iter().map(move |one| (format!("{name}: {}", one.name), one))
+    });
+    let scenarios: Vec<_> = scenarios.collect();
+    let mut verdicts = futures::stream::iter(&scenarios)
+        .map(|(name, one)| async {
+            (name.clone(), run((&client, &bus), &stub, one, trouble).await)
+        })
+        .buffer_unordered(together);
+    let (mut runs, mut revive) = (Vec::new(), tokio::time::interval(REVIVE));
+    loop {
+        let verdict = tokio::select! {
+            _ = revive.tick() => {
+                if trouble == Trouble::CommitsUnheard {
+                    engine.revive();
+                }
+                continue;
             }
+            verdict = verdicts.next() => verdict,
+        };
+        let Some((name, (verdict, run))) = verdict else { break };
+        runs.extend(run);
+        match verdict {
+            Verdict::Held => held += 1,
+            Verdict::Unsupported(what) => unsupported.push(format!("{name}: {what}")),
+            Verdict::Failed(why) => failed.push(format!("{name}\n  {why}")),
         }
     }
-    println!("{}: {held} scenarios held", folder.display());
+    drop(verdicts);
+    let (took, troubled) = (began.elapsed(), engine.troubled());
+    println!("{}: {held} held in {took:?}; {trouble:?}: {troubled}", folder.display());
     assert!(failed.is_empty(), "{} scenarios failed:\n{}", failed.len(), failed.join("\n"));
+    assert_eq!(trouble == Trouble::None, troubled == 0, "nothing happened to the engine");
+    check_promises(&engine, &runs).await;
     Some((held, unsupported))
 }
 
@@ -59,13 +100,29 @@ fn official() -> Option<PathBuf> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_features_hold() {
     let Some(folder) = official() else { return };
-    let Some((held, unsupported)) = hold(&folder).await else { return };
+    let Some((held, unsupported)) = hold(&folder, Trouble::None).await else { return };
     assert_eq!((held, unsupported), (21, Vec::new()), "every official scenario holds");
+}
+
+async fn our_own(trouble: Trouble) {
+    let Some((held, unsupported)) = hold(&root().join("tests/conformance"), trouble).await else {
+        return;
+    };
+    assert_eq!(unsupported, [""; 0], "our own features use what is there");
+    assert!(held > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn our_own_features_hold() {
-    let Some((held, unsupported)) = hold(&root().join("tests/conformance")).await else { return };
-    assert_eq!(unsupported, [""; 0], "our own features use what is there");
-    assert!(held > 0);
+    our_own(Trouble::None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_features_hold_when_every_message_comes_twice() {
+    our_own(Trouble::MessagesTwice).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_features_hold_when_every_other_commit_is_unheard() {
+    our_own(Trouble::CommitsUnheard).await;
 }

@@ -1,6 +1,6 @@
 //! How large each box is: the text in it, and a row for each way that leaves at its side.
 
-use crate::{Graph, Role, WayKind, label::cut};
+use crate::{Graph, Role, WayKind, short::cut};
 
 /// The height of a box with a name alone, in pixels.
 pub(super) const PILL: i32 = 26;
