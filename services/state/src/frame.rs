@@ -83,8 +83,8 @@ pub enum Work {
     Do,
     /// `fork`: results of the branches that are done, in the order of declaration.
     Fork {
-        /// What each branch gave.
-        done: BTreeMap<u32, Joined>,
+        /// Output of each branch, and `$context` as it left it.
+        done: BTreeMap<u32, (Value, Value)>,
         /// Error of each branch that failed (only where branches compete).
         failed: BTreeMap<u32, Error>,
     },
@@ -197,16 +197,6 @@ impl Default for Stage {
     fn default() -> Self {
         Self::Before(0)
     }
-}
-
-/// What a branch of a fork gave.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Joined {
-    /// Its output.
-    pub output: Value,
-    /// `$context` as it left it; none: the branch had none of its own.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::present")]
-    pub context: Option<Value>,
 }
 
 /// What a `try` is doing.

@@ -20,7 +20,7 @@ pub use child::{
 };
 pub use effect::Effect;
 pub use frame::{
-    Body, Compensating, Extending, Frame, Iterating, Joined, Mapping, Stage, TaskFrame, TryPhase,
+    Body, Compensating, Extending, Frame, Iterating, Mapping, Stage, TaskFrame, TryPhase,
     Work,
 };
 pub use hearing::Hearing;

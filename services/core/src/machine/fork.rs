@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Machine, Op, scope::context_of};
-use crate::{Body, Error, Joined, Kind, NodeId, Work};
+use crate::{Body, Error, Kind, NodeId, Work};
 
 impl Machine<'_> {
     /// Opens each branch with a copy of the context of its own.
@@ -24,9 +24,10 @@ impl Machine<'_> {
 
     /// A branch has its output. All: the fork is over when each has; competing: it is over now.
     pub(super) fn branch_done(&mut self, branch: u64, index: u32, output: Value) {
-        let Some(frame) = self.state.frames.get(&branch) else { return };
-        let (context, Some(fork)) = (frame.context.clone(), frame.parent) else { return };
-        self.state.frames.remove(&branch);
+        let context = context_of(self.state, Some(branch)).clone();
+        let Some(fork) = self.state.frames.remove(&branch).and_then(|frame| frame.parent) else {
+            return;
+        };
         let program = self.program;
         let Some(open) = self.task_frame(fork) else { return };
         match open.work {
@@ -38,23 +39,21 @@ impl Machine<'_> {
         let Some(node) = program.node(open.node) else { return };
         let Kind::Fork { branches, compete } = &node.kind else { return };
         if *compete {
-            if let Some(context) = context {
-                *self.context_mut(Some(fork)) = context;
-            }
+            *self.context_mut(Some(fork)) = context;
             return self.end_scope(fork, output, None);
         }
         let Work::Fork { done, .. } = &mut open.work else { return };
-        done.insert(index, Joined { output, context });
+        done.insert(index, (output, context));
         if done.len() < branches.len() {
             return;
         }
         let results = std::mem::take(done);
         let before = context_of(self.state, Some(fork)).clone();
         let (mut outputs, mut joined) = (Vec::with_capacity(results.len()), before.clone());
-        for Joined { output, context } in results.into_values() {
+        for (output, context) in results.into_values() {
             outputs.push(output);
             // Only what a branch exported is merged, in the order of declaration (RFC 7396).
-            if let Some(context) = context.filter(|context| *context != before) {
+            if context != before {
                 merge(&mut joined, context);
             }
         }
