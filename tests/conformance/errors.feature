@@ -59,13 +59,13 @@ Feature: Errors
     """yaml
     do:
       - careful:
-          try: [{get: {call: http, with: {method: get, endpoint: '{server}/flaky/2/mended'}}}]
+          try: [{get: {call: http, with: {method: get, endpoint: '{server}/flaky/2/mended'}, output: {as: '{mended: (.before >= 2)}'}}}]
           catch: {retry: {delay: {milliseconds: 10}, backoff: {linear: {}}, limit: {attempt: {count: 5}}}}
     """
     When the workflow is executed
     Then the workflow should complete with output:
     """yaml
-    before: 2
+    mended: true
     """
 
   Scenario: An error that no filter takes goes on
