@@ -20,8 +20,7 @@ pub use child::{
 };
 pub use effect::Effect;
 pub use frame::{
-    Body, Compensating, Extending, Frame, Iterating, Mapping, Stage, TaskFrame, TryPhase,
-    Work,
+    Body, Compensating, Extending, Frame, Iterating, Mapping, Stage, TaskFrame, TryPhase, Work,
 };
 pub use hearing::Hearing;
 pub use io::{Event, Fault, Input, LossCause, Step};
