@@ -9,7 +9,7 @@ use std::{
     os::unix::fs::{MetadataExt, chown},
     process::{Child, Command, Stdio},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use kintsugi_entities::testing::Postgres;
@@ -116,6 +116,12 @@ fn encrypt(postgres: &Postgres, authority: &Authority) {
     let rules = ask("SHOW hba_file");
     fs::write(rules, "hostssl all all 127.0.0.1/32 trust\n").unwrap();
     let _ = ask("SELECT pg_reload_conf()");
+    // That only asks for it: the next session may still be without.
+    let began = Instant::now();
+    while ask("SHOW ssl").trim() != "on" {
+        assert!(began.elapsed() < SOON, "Postgres does not turn TLS on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn kintsugi(command: &str, settings: &[(&'static str, String)]) -> Option<Command> {
