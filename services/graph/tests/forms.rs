@@ -4,6 +4,9 @@
 #![allow(clippy::print_stdout, reason = "tests say what they skip")]
 
 mod common;
+#[path = "../../definition/tests/common/official.rs"]
+#[allow(dead_code, unreachable_pub, reason = "only the examples are needed here")]
+mod official;
 
 use std::fmt::Write as _;
 
@@ -223,21 +226,12 @@ fn depth_does_not_break_it() {
 
 #[test]
 fn every_official_example_that_compiles_is_drawn() {
-    let folder = std::path::Path::new("/work/shared/openworkflow/examples");
-    let folder = std::env::vars()
-        .find(|(name, _)| name == "OPENWORKFLOW_EXAMPLES")
-        .map_or(folder.to_owned(), |(_, path)| path.into());
-    let Ok(files) = std::fs::read_dir(&folder) else {
-        println!("SKIPPED: there are no examples of the specification at {}", folder.display());
-        return;
-    };
+    let Some(folder) = official::folder() else { return };
     let (mut drawn, mut not) = (0, 0);
-    for file in files {
-        let path = file.unwrap().path();
+    for (_, source) in official::examples(&folder) {
         let mut settings = kintsugi_definition::Settings::default();
         settings.limits.abilities = kintsugi_core::Ability::ALL.into();
-        let source = std::fs::read(&path).unwrap();
-        let Ok(compiled) = kintsugi_definition::compile(&source, &settings) else {
+        let Ok(compiled) = kintsugi_definition::compile(source.as_bytes(), &settings) else {
             not += 1;
             continue;
         };

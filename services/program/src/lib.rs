@@ -5,6 +5,7 @@
 //! of it through `kintsugi-core`.
 
 mod ability;
+mod bare;
 mod cloud_event;
 mod depth;
 mod duration;

@@ -1,6 +1,6 @@
 //! `call`: what a worker executes.
 
-use kintsugi_core::{Call, Deferred, Flow, Kind, Messages, RetryPolicy, Template};
+use kintsugi_core::{Call, Deferred, Kind, Messages, RetryPolicy, Template};
 
 use super::deferred::Arguments;
 use super::function::Callee;
@@ -90,20 +90,9 @@ impl<'a> Compiler<'a> {
     fn messages(&mut self, task: &Fields<'a>, tree: &'a Tree, pointer: &str, call: Kind) -> Kind {
         let Some(foreach) = self.foreach(tree, pointer) else { return nothing() };
         let name = task.pointer.rsplit('/').next().unwrap_or_default();
-        let node = kintsugi_core::Node {
-            name: name.replace("~1", "/").replace("~0", "~"),
-            pointer: self.reference(&task.pointer),
-            condition: None,
-            input_schema: None,
-            input_from: None,
-            output_as: None,
-            output_schema: None,
-            export: None,
-            timeout: None,
-            then: Flow::Continue,
-            undo: None,
-            kind: call,
-        };
+        let name = name.replace("~1", "/").replace("~0", "~");
+        let reference = self.reference(&task.pointer);
+        let node = kintsugi_core::Node::bare(name, reference, call);
         let call = self.add_node(node, task.mark, &task.pointer);
         Kind::Messages(Box::new(Messages { call, foreach }))
     }

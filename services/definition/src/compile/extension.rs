@@ -78,20 +78,8 @@ impl<'a> Compiler<'a> {
                 extensions.push(self.around(&extender, &node.pointer));
             }
         }
-        let core = Node {
-            name: node.name.clone(),
-            pointer: node.pointer.clone(),
-            condition: None,
-            input_schema: None,
-            input_from: None,
-            output_as: None,
-            output_schema: None,
-            export: None,
-            timeout: node.timeout,
-            then: node.then,
-            undo: None,
-            kind: node.kind,
-        };
+        let bare = Node::bare(node.name.clone(), node.pointer.clone(), node.kind);
+        let core = Node { timeout: node.timeout, then: node.then, ..bare };
         let task = self.add_node(core, mark, at);
         Node { timeout: None, kind: Kind::Extended { task, extensions }, ..node }
     }

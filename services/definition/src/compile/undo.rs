@@ -1,7 +1,7 @@
 //! Tasks that other tasks call for: what undoes them (`metadata.kintsugi.compensate`), and those of
 //! the items of `call: map`.
 
-use kintsugi_core::{Flow, Kind, Node, NodeId, Template, Undo};
+use kintsugi_core::{Kind, Node, NodeId, Template, Undo};
 
 use super::Compiler;
 use super::call::{NATIVE, RESERVED};
@@ -56,20 +56,7 @@ impl<'a> Compiler<'a> {
         };
         let input = self.expression(".", tree.mark, pointer).map(Template::Expr);
         let kind: Kind = self.given_out(task, &task_type, input, Vec::new());
-        let node = Node {
-            name: name.to_owned(),
-            pointer: own,
-            condition: None,
-            input_schema: None,
-            input_from: None,
-            output_as: None,
-            output_schema: None,
-            export: None,
-            timeout: None,
-            then: Flow::Continue,
-            undo: None,
-            kind,
-        };
+        let node = Node::bare(name.to_owned(), own, kind);
         Some(self.add_node(node, tree.mark, pointer))
     }
 }
