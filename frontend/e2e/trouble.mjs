@@ -49,9 +49,20 @@ export async function trouble(browser) {
     await browser.shot('no-answer')
     await browser.accessible('no answer')
     await context.setOffline(false)
-    await page.getByRole('button', { name: 'Try again' }).click()
-    await page.getByText('simulate', { exact: true }).first().waitFor()
+    await page.getByText('simulate', { exact: true }).first().waitFor({ timeout: 20_000 })
     await page.getByText('engine ready').waitFor({ timeout: 20_000 })
+  })
+
+  await browser.check('what was not answered can be asked again', async () => {
+    browser.breaking = true
+    // This page asks by itself only once, so that nothing but the button brings the answer.
+    await page.route('**/v1/definitions?*', (route) => route.abort())
+    await page.goto('/definitions')
+    const again = page.getByRole('button', { name: 'Try again' })
+    await again.waitFor({ timeout: 20_000 })
+    await page.unroute('**/v1/definitions?*')
+    await again.click()
+    await page.getByRole('link', { name: 'greeting' }).waitFor()
   })
 
   await browser.check('a stream that breaks off comes back, and nothing is missed', async () => {
