@@ -4,6 +4,7 @@
 //! on Postgres one, which commits by itself; on SQLite three. What is rare (dead letters, the
 //! recovery log) follows in the same transaction, a statement for some hundred rows.
 
+mod human;
 mod mail;
 mod postgres;
 mod rare;

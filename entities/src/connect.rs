@@ -129,7 +129,7 @@ fn base(url: String, options: &Options) -> ConnectOptions {
 async fn open(connect: ConnectOptions) -> Result<DatabaseConnection, Error> {
     Database::connect(connect).await.map_err(|source: DbErr| {
         // Whatever keeps us from connecting may pass, but for a wrong password or name.
-        match crate::error::code(&source).as_deref() {
+        match crate::row::code(&source).as_deref() {
             Some("28P01" | "28000" | "3D000") => {
                 Error::Database { action: "log in to the database", source }
             }

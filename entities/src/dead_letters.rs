@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::{Condition, QueryOrder, QuerySelect};
 
 use crate::entity::dead_letter::{Column, Entity};
-use crate::page::cursor;
+use crate::row::cursor;
 use crate::runs_list::{before, begins};
 use crate::{DeadLetterFilter, DeadLetterRow, Error, Page, Paged, Store};
 

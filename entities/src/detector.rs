@@ -9,37 +9,10 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{FromQueryResult, QueryOrder, QuerySelect};
 
 use crate::entity::{recovery, stream};
-use crate::page::cursor;
+use crate::row::cursor;
 use crate::row::run_id;
 use crate::runs_list::before;
 use crate::{Error, Page, Paged, RecoveryRow, Store};
-
-impl TryFrom<recovery::Model> for RecoveryRow {
-    type Error = Error;
-
-    fn try_from(row: recovery::Model) -> Result<Self, Error> {
-        let number = |value: Option<i64>| {
-            value
-                .map(u64::try_from)
-                .transpose()
-                .map_err(|problem| Error::corrupt(format!("recovery {}", row.id), problem))
-        };
-        Ok(Self {
-            task: number(row.task)?,
-            epoch: number(row.epoch)?,
-            run: row.run_id.as_deref().map(run_id).transpose()?,
-            id: row.id,
-            at: row.at,
-            kind: row.kind,
-            worker: row.worker,
-            seen_at: row.seen_at,
-            decided: row.decided,
-            outcome: row.outcome,
-            duration_ms: row.duration_ms,
-            by: row.decided_by,
-        })
-    }
-}
 
 impl Store {
     /// The streams that were seen, each with the time at which it was made.

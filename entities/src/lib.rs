@@ -15,17 +15,14 @@ mod definitions_resolve;
 mod definitions_schedule;
 mod detector;
 mod due;
-mod entity;
-mod error;
+mod human_tasks;
 mod mail;
 mod notifications;
 mod occasions;
 mod options;
-mod page;
 mod partitions;
 mod requests;
 mod retention;
-mod row;
 mod runs;
 mod runs_create;
 mod runs_list;
@@ -36,16 +33,17 @@ mod url;
 
 pub use definitions_resolve::Resolved;
 pub use due::Due;
-pub use error::Error;
+use kintsugi_rows as row;
+use kintsugi_rows::entity;
+pub use kintsugi_rows::{
+    Batch, Committed, Counts, Created, DeadLetterFilter, DeadLetterRow, DeadLetterStatus,
+    Definition, DefinitionSummary, Error, HistoryRow, HumanTaskEnd, HumanTaskFilter, HumanTaskRow,
+    HumanTaskStatus, ListenerRow, MailBatch, MailLimit, MailRow, MailWaiting, NewDefinition,
+    NewRun, NewSchedule, NotificationRow, NotificationStatus, OccasionStep, OutboxRow, Overdue,
+    Page, Paged, PartitionRow, Posted, Put, RecoveryRow, RequestRow, RunFilter, RunRow, RunSummary,
+    RunWrite, ScheduleRow, ScheduleStep,
+};
 #[cfg(feature = "testing")]
 pub use kintsugi_testing as testing;
 pub use options::{Backend, Options};
-pub use page::{Page, Paged};
-pub use row::{
-    Batch, Committed, Counts, Created, DeadLetterFilter, DeadLetterRow, DeadLetterStatus,
-    Definition, DefinitionSummary, HistoryRow, ListenerRow, MailBatch, MailLimit, MailRow,
-    MailWaiting, NewDefinition, NewRun, NewSchedule, NotificationRow, NotificationStatus,
-    OccasionStep, OutboxRow, Overdue, PartitionRow, Posted, Put, RecoveryRow, RequestRow,
-    RunFilter, RunRow, RunSummary, RunWrite, ScheduleRow, ScheduleStep,
-};
 pub use store::Store;

@@ -8,22 +8,6 @@ use sea_orm::{ConnectionTrait, FromQueryResult, QueryOrder, TransactionTrait};
 use crate::entity::partition::{ActiveModel, Column, Entity, Model};
 use crate::{Backend, Error, PartitionRow, Store, sql};
 
-impl TryFrom<Model> for PartitionRow {
-    type Error = Error;
-
-    fn try_from(row: Model) -> Result<Self, Error> {
-        let id = u16::try_from(row.id)
-            .map_err(|problem| Error::corrupt(format!("partition {}", row.id), problem))?;
-        Ok(Self {
-            id,
-            owner: row.owner,
-            owner_epoch: row.owner_epoch,
-            position: row.position,
-            stream: row.stream,
-        })
-    }
-}
-
 impl Store {
     /// Makes partitions 0 to `count - 1` where they are missing.
     ///

@@ -11,7 +11,7 @@ use crate::{Backend, Error, Store, sql};
 struct Found {
     id: String,
     run_id: String,
-    letter: Option<String>,
+    about: Option<String>,
     at: i64,
     input: Vec<u8>,
     open: i32,
@@ -52,7 +52,7 @@ impl Store {
         let values = [
             row.id.as_str().into(),
             row.run.as_str().into(),
-            row.letter.clone().into(),
+            row.about.clone().into(),
             row.at.into(),
             row.input.clone().into(),
         ];
@@ -69,8 +69,9 @@ impl Store {
     }
 
     /// Of the requests with these ids those that are not done. The others are forgotten: a run that
-    /// has ended needs no cancelling; a dead letter that is not open was redriven, and one whose run
-    /// went on without it, or that nobody took up since before `expired`, cannot be.
+    /// has ended needs no cancelling; a human task that is not open was answered or is not wanted any
+    /// more; a dead letter that is not open was redriven, and one whose run went on without it, or that
+    /// nobody took up since before `expired`, cannot be.
     ///
     /// # Errors
     ///
@@ -93,13 +94,15 @@ impl Store {
             Backend::Sqlite => "IN (SELECT value FROM json_each(?1))",
         };
         let select = format!(
-            "SELECT asked.id, asked.run_id, asked.letter, asked.at, asked.input, CASE
+            "SELECT asked.id, asked.run_id, asked.letter AS about, asked.at, asked.input, CASE
                 WHEN asked.letter IS NULL AND runs.ended_at IS NULL AND runs.id IS NOT NULL THEN 1
+                WHEN human_tasks.status = 'open' THEN 1
                 WHEN dead_letters.status = 'open' AND asked.at >= {expired}
                     AND runs.status NOT IN ('completed', 'cancelled') THEN 1
                 ELSE 0 END AS open
             FROM requests AS asked LEFT JOIN runs ON runs.id = asked.run_id
             LEFT JOIN dead_letters ON dead_letters.id = asked.letter
+            LEFT JOIN human_tasks ON human_tasks.id = asked.letter
             WHERE asked.id {of} ORDER BY asked.at"
         );
         let found = Found::find_by_statement(self.statement(&select, [texts(ids)]))
@@ -119,6 +122,6 @@ impl Store {
 
 fn row(found: Found) -> Result<RequestRow, Error> {
     let run: RunId = run_id(&found.run_id)?;
-    let Found { id, letter, at, input, .. } = found;
-    Ok(RequestRow { id, run, letter, at, input })
+    let Found { id, about, at, input, .. } = found;
+    Ok(RequestRow { id, run, about, at, input })
 }

@@ -4,7 +4,9 @@ use kintsugi_core::Status;
 use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, FromQueryResult, QuerySelect, TransactionTrait};
 
-use crate::entity::{dead_letter, history, inbox, listener, notification, recovery, run};
+use crate::entity::{
+    dead_letter, history, human_task, inbox, listener, notification, recovery, run,
+};
 use crate::{Backend, Counts, Error, Store};
 
 #[derive(FromQueryResult)]
@@ -162,9 +164,15 @@ impl Store {
             .exec(&transaction)
             .await
             .map_err(&because)?;
+        human_task::Entity::delete_many()
+            .filter(human_task::Column::RunId.is_in(ids))
+            .exec(&transaction)
+            .await
+            .map_err(&because)?;
         transaction.commit().await.map_err(&because)?;
         Ok(gone)
     }
+
     /// Remembers how many entries of the recovery log go with these runs.
     async fn note_gone(
         &self,

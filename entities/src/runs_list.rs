@@ -5,7 +5,7 @@ use sea_orm::sea_query::ExprTrait;
 use sea_orm::{Condition, DerivePartialModel, QueryOrder, QuerySelect};
 
 use crate::entity::run::{Column, Entity};
-use crate::page::cursor;
+use crate::row::cursor;
 use crate::row::{run_id, status};
 use crate::{Error, Page, Paged, RunFilter, RunSummary, Store};
 

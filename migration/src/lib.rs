@@ -13,6 +13,7 @@ mod m20261126_000002_requests;
 mod m20261201_000003_retired;
 mod m20261202_000001_schedules;
 mod m20261202_000002_occasions;
+mod m20261203_000001_human_tasks;
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261201_000003_retired::Retired),
             Box::new(m20261202_000001_schedules::Schedules),
             Box::new(m20261202_000002_occasions::Occasions),
+            Box::new(m20261203_000001_human_tasks::HumanTasks),
         ]
     }
 }

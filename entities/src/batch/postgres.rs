@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, Value};
 
 use super::{ACTION, Refusal};
-use crate::{Batch, Error, RunWrite, Store, error, sql};
+use crate::{Batch, Error, RunWrite, Store, sql};
 
 /// Outside a transaction the statement commits by itself, so it must fail where it affects fewer
 /// rows than it should. A cast that cannot succeed makes it fail, and says which part it was.
@@ -49,7 +49,7 @@ pub(super) async fn write(
     }
     let statement = store.statement(BATCH, values(batch));
     let Err(problem) = connection.query_one_raw(statement).await else { return Ok(None) };
-    let message = error::message(&problem).unwrap_or_default();
+    let message = crate::row::message(&problem).unwrap_or_default();
     if message.contains("kintsugi: fenced") {
         return Ok(Some(Refusal::Fenced));
     }

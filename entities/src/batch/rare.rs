@@ -20,6 +20,8 @@ pub(super) fn any(batch: &Batch) -> bool {
         || !batch.recoveries.is_empty()
         || !batch.mail.is_empty()
         || !batch.children.is_empty()
+        || !batch.human_tasks.is_empty()
+        || !batch.human_ends.is_empty()
 }
 
 pub(super) async fn write(
@@ -51,6 +53,7 @@ pub(super) async fn write(
             .await
             .map_err(Error::because(ACTION))?;
     }
+    super::human::write(transaction, &batch.human_tasks, &batch.human_ends).await?;
     note(transaction, &batch.recoveries).await
 }
 
@@ -76,14 +79,14 @@ pub(crate) async fn note(
 }
 
 /// One statement cannot write a row twice: of rows with the same id, the last counts.
-fn latest<T>(rows: &[T], id: impl Fn(&T) -> &String) -> impl Iterator<Item = &T> {
+pub(super) fn latest<T>(rows: &[T], id: impl Fn(&T) -> &String) -> impl Iterator<Item = &T> {
     let by_id: BTreeMap<String, &T> = rows.iter().map(|row| (id(row).clone(), row)).collect();
     by_id.into_values()
 }
 
 /// Text for people may come from anyone's worker. Postgres refuses U+0000 in it, and must not refuse
 /// a whole batch, again and again, for that.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }
 

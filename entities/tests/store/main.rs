@@ -5,6 +5,7 @@
 mod batch;
 mod children;
 mod definitions;
+mod human_tasks;
 mod mail;
 mod make;
 mod occasions;
@@ -68,6 +69,8 @@ cases![
     batch::what_makes_no_sense_is_refused,
     batch::a_lock_of_a_claim_is_waited_for,
     batch::text_for_people_never_stops_a_batch,
+    human_tasks::what_people_are_asked_comes_and_goes_with_the_batch,
+    human_tasks::an_answer_is_kept_until_its_task_is_over,
     mail::listeners_come_and_go_with_their_runs,
     mail::an_inbox_keeps_order_and_limits,
     mail::what_waits_for_a_listen_is_parked_and_offered,

@@ -9,15 +9,15 @@ fn cancel(name: &str, input: &str) -> RequestRow {
     RequestRow {
         id: format!("cancel:{name}"),
         run: id(name),
-        letter: None,
+        about: None,
         at: 100,
         input: input.as_bytes().to_vec(),
     }
 }
 
 fn redrive(name: &str, letter: &str) -> RequestRow {
-    let (id, letter) = (format!("redrive:{letter}"), Some(letter.to_owned()));
-    RequestRow { id, letter, ..cancel(name, "edited") }
+    let (id, about) = (format!("redrive:{letter}"), Some(letter.to_owned()));
+    RequestRow { id, about, ..cancel(name, "edited") }
 }
 
 pub(crate) async fn what_is_asked_is_kept_until_it_is_done(store: Store) {

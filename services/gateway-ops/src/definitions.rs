@@ -1,6 +1,6 @@
 //! Definitions: register, list, show.
 
-use kintsugi_core::DefinitionRef;
+use kintsugi_core::{DefinitionRef, Program};
 use kintsugi_definition::{Compiled, Format, Resources, Settings, identify, program_from_document};
 use kintsugi_entities::{NewDefinition, Page, Put};
 use kintsugi_graph::Form;
@@ -174,23 +174,34 @@ pub async fn list(
 ///
 /// 404, 422 when it is too large for the form, 503.
 pub async fn draw(app: &App, wanted: &DefinitionRef, form: Form) -> Result<String, Problem> {
-    let found = app.store.definition_get(wanted).await.map_err(|e| app.store_problem(e))?;
-    let Some(found) = found else { return Err(missing(wanted)) };
+    let program = program(app, wanted).await?;
     let drawn = spawn_blocking(move || {
-        let document: Value =
-            serde_json::from_slice(&found.document).map_err(|_| Problem::internal())?;
-        let resources = found.resources.as_deref().map(serde_json::from_slice::<Resources>);
-        let resources = resources.transpose().map_err(|_| Problem::internal())?;
-        let program = program_from_document(&document, &resources.unwrap_or_default());
-        let program = program.map_err(|problems| {
-            let title = "this version of the engine does not accept the definition any more";
-            Problem::unprocessable("invalid_definition", title).detail(problems.to_string())
-        })?;
         kintsugi_graph::draw(&program, form).map_err(|error| {
             Problem::unprocessable(error.code(), error.to_string()).detail(error.hint())
         })
     });
     drawn.await.map_err(|_| Problem::internal())?
+}
+
+/// What a registered definition compiles to.
+///
+/// # Errors
+///
+/// 404, 422 when this engine does not accept it any more, 503.
+pub(crate) async fn program(app: &App, wanted: &DefinitionRef) -> Result<Program, Problem> {
+    let found = app.store.definition_get(wanted).await.map_err(|e| app.store_problem(e))?;
+    let Some(found) = found else { return Err(missing(wanted)) };
+    let compiled = spawn_blocking(move || {
+        let document: Value =
+            serde_json::from_slice(&found.document).map_err(|_| Problem::internal())?;
+        let resources = found.resources.as_deref().map(serde_json::from_slice::<Resources>);
+        let resources = resources.transpose().map_err(|_| Problem::internal())?;
+        program_from_document(&document, &resources.unwrap_or_default()).map_err(|problems| {
+            let title = "this version of the engine does not accept the definition any more";
+            Problem::unprocessable("invalid_definition", title).detail(problems.to_string())
+        })
+    });
+    compiled.await.map_err(|_| Problem::internal())?
 }
 
 fn missing(wanted: &DefinitionRef) -> Problem {

@@ -18,6 +18,7 @@ pub mod definitions;
 pub mod events;
 mod fold;
 mod follow;
+pub mod human_tasks;
 pub mod json;
 pub mod problem;
 mod requests;

@@ -45,11 +45,31 @@ pub(crate) async fn cancel(app: &App, run: &RunId, reason: Option<String>) -> Re
     let row = RequestRow {
         id: cancel_id(run),
         run: run.clone(),
-        letter: None,
+        about: None,
         at: now().0,
         input: serde_json::to_vec(&input).map_err(|_| Problem::internal())?,
     };
     ask(app, row, input, None).await.map(|_| ())
+}
+
+/// A human task is to be answered. Whoever answered first counts.
+///
+/// # Errors
+///
+/// 409 when it is being answered otherwise, 503.
+pub(crate) async fn answer(app: &App, run: &RunId, id: &str, input: Input) -> Result<(), Problem> {
+    let row = RequestRow {
+        id: format!("answer:{id}"),
+        run: run.clone(),
+        about: Some(id.to_owned()),
+        at: now().0,
+        input: serde_json::to_vec(&input).map_err(|_| Problem::internal())?,
+    };
+    if ask(app, row, input, None).await? {
+        return Ok(());
+    }
+    let title = format!("the task {id} is being answered already, with another answer");
+    Err(Problem::conflict("not_open", title))
 }
 
 /// A dead letter is to be redriven. A cancellation that its run was too late for is forgotten.
@@ -61,7 +81,7 @@ pub(crate) async fn redrive(app: &App, run: &RunId, id: &str, input: Input) -> R
     let row = RequestRow {
         id: format!("redrive:{id}"),
         run: run.clone(),
-        letter: Some(id.to_owned()),
+        about: Some(id.to_owned()),
         at: now().0,
         input: serde_json::to_vec(&input).map_err(|_| Problem::internal())?,
     };

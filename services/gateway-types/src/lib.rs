@@ -5,6 +5,7 @@
 
 mod dead_letters;
 mod definitions;
+mod human_tasks;
 mod requests;
 mod runs;
 mod schedules;
@@ -17,6 +18,7 @@ pub use definitions::{
     Definition, DefinitionPage, DefinitionProblem, DefinitionResource, DefinitionSummary,
     Registered, Retired,
 };
+pub use human_tasks::{AnswerRequest, Answered, HumanTask, HumanTaskPage};
 pub use requests::{CancelRequest, RedriveRequest, StartRequest};
 pub use runs::{
     Accepted, HistoryEntry, HistoryPage, ParentRun, Run, RunError, RunPage, RunResult, RunStatus,

@@ -87,7 +87,11 @@ fn is_group(kind: &Kind) -> bool {
         Kind::Map(_) | Kind::Extended { .. } => true,
         Kind::For { .. } | Kind::Listen(_) | Kind::Messages(_) => rounds(kind).is_some(),
         Kind::Set(_) | Kind::Switch(_) | Kind::Raise(_) | Kind::Wait(_) => false,
-        Kind::Call(_) | Kind::Emit(_) | Kind::RunWorkflow(_) | Kind::Compensate => false,
+        Kind::Call(_)
+        | Kind::Emit(_)
+        | Kind::RunWorkflow(_)
+        | Kind::Human(_)
+        | Kind::Compensate => false,
     }
 }
 

@@ -2,8 +2,8 @@
 //! is called; of an address, neither its user nor its query.
 
 use kintsugi_core::{
-    Call, Catch, ErrorTemplate, EventFilter, Expr, Flow, ForEach, Kind, Listen, Map, Node, NodeId,
-    Program, RunWorkflow, Span, Strategy, Template, TryRetry, Until,
+    Call, Catch, ErrorTemplate, EventFilter, Expr, Flow, ForEach, Human, Kind, Listen, Map, Node,
+    NodeId, Program, RunWorkflow, Span, Strategy, Template, TryRetry, Until,
 };
 use serde_json::Value;
 
@@ -46,6 +46,7 @@ pub(crate) fn of(program: &Program, node: &Node) -> (Role, String) {
         Kind::Listen(listen) => (Role::Listen, listened(program, listen)),
         Kind::RunWorkflow(run) => (Role::Run, run_workflow(run)),
         Kind::Map(map) => (Role::Map, mapped(program, map)),
+        Kind::Human(human) => (Role::Human, asked(human)),
         Kind::Compensate => (Role::Compensate, "undo what was completed".to_owned()),
         Kind::Messages(of) => {
             let (role, text) =
@@ -66,6 +67,14 @@ pub(crate) fn of(program: &Program, node: &Node) -> (Role, String) {
 
 fn nothing() -> (Role, String) {
     (Role::Call, String::new())
+}
+
+/// The title, where it is known.
+fn asked(human: &Human) -> String {
+    match &human.title {
+        Template::Literal(Value::String(title)) => format!("ask: {title}"),
+        _ => "ask a person".to_owned(),
+    }
 }
 
 fn mapped(program: &Program, map: &Map) -> String {

@@ -213,6 +213,8 @@ pub enum Role {
     Map,
     /// `call: compensate`.
     Compensate,
+    /// `call: human-task`.
+    Human,
     /// A task with extensions around it.
     Extended,
 }
@@ -242,6 +244,7 @@ impl Role {
             Self::Run => "run",
             Self::Map => "map",
             Self::Compensate => "compensate",
+            Self::Human => "human",
             Self::Extended => "extended",
         }
     }

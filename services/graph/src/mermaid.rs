@@ -67,6 +67,7 @@ fn node(node: &Node, indent: &str, out: &mut String) {
         | Role::Run
         | Role::Map
         | Role::Compensate
+        | Role::Human
         | Role::Extended => ("[", "]"),
     };
     let label = match node.label.as_str() {

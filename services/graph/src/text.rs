@@ -67,7 +67,7 @@ impl<'p> Text<'p> {
         let tasks = |id: ListId| self.program.list(id);
         match &node.kind {
             Kind::Set(_) | Kind::Raise(_) | Kind::Wait(_) | Kind::Call(_) => {}
-            Kind::Emit(_) | Kind::RunWorkflow(_) | Kind::Compensate => {}
+            Kind::Emit(_) | Kind::RunWorkflow(_) | Kind::Human(_) | Kind::Compensate => {}
             Kind::Map(map) => self.list(std::slice::from_ref(&map.task), indent, out),
             Kind::Messages(of) => {
                 if let Some(body) = of.foreach.body {

@@ -44,6 +44,18 @@ fn what_undoes_a_task_is_said() {
 }
 
 #[test]
+fn what_people_are_asked_is_said_and_what_they_see_is_not() {
+    let body = "do: [{a: {call: human-task, with: {title: Approve?, data: {card: '4111'}}}}, \
+        {b: {call: human-task, with: {title: '${ .title }'}}}]";
+    let graph = expect(body, &["start -next-> a", "a -next-> b", "b -next-> end"]);
+    assert_eq!(
+        (node(&graph, "a").role, node(&graph, "a").label.as_str()),
+        (Role::Human, "ask: Approve?")
+    );
+    assert_eq!(node(&graph, "b").label, "ask a person");
+}
+
+#[test]
 fn extensions_are_around_their_task() {
     let body = "use: {extensions: [{outer: {extend: set, before: [{b1: {wait: PT1S}}], after: [{a1: {wait: PT1S}}]}}, \
         {inner: {extend: set, before: [{b2: {wait: PT1S}}], after: [{a2: {wait: PT1S}}]}}]}\n\

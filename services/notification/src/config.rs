@@ -48,6 +48,12 @@ pub enum EventKind {
     /// A task exhausted its policy.
     #[serde(rename = "task.dead-lettered")]
     TaskDeadLettered,
+    /// A person is asked to do a task.
+    #[serde(rename = "human-task.asked")]
+    HumanTaskAsked,
+    /// Such a task is due.
+    #[serde(rename = "human-task.due")]
+    HumanTaskDue,
 }
 
 /// When a notification is tried again. Delays double.
@@ -103,7 +109,7 @@ impl EventKind {
     /// Every kind.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        vec![Self::RunFaulted, Self::TaskDeadLettered]
+        vec![Self::RunFaulted, Self::TaskDeadLettered, Self::HumanTaskAsked, Self::HumanTaskDue]
     }
 
     /// The lifecycle event's name.
@@ -112,6 +118,8 @@ impl EventKind {
         match self {
             Self::RunFaulted => "workflow.faulted",
             Self::TaskDeadLettered => "task.dead-lettered",
+            Self::HumanTaskAsked => "human-task.asked",
+            Self::HumanTaskDue => "human-task.due",
         }
     }
 

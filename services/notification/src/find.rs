@@ -23,7 +23,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) version: i64,
 }
 
-/// Faults and dead letters of a run, from `since` on.
+/// Faults, dead letters and tasks of people of a run, from `since` on.
 pub(crate) async fn events(
     store: &Store,
     subject: &Subject<'_>,
@@ -90,6 +90,20 @@ fn told(
             let data =
                 json!({ "workflow": name, "task": task, "deadLetteredAt": at, "error": error });
             Some((EventKind::TaskDeadLettered, data))
+        }
+        Event::HumanTaskAsked { task, pointer, title, assignees } => {
+            let data = json!({
+                "workflow": name, "number": task, "task": pointer, "title": title,
+                "assignees": assignees, "askedAt": at,
+            });
+            Some((EventKind::HumanTaskAsked, data))
+        }
+        Event::HumanTaskDue { task, pointer, title, assignees } => {
+            let data = json!({
+                "workflow": name, "number": task, "task": pointer, "title": title,
+                "assignees": assignees, "dueAt": at,
+            });
+            Some((EventKind::HumanTaskDue, data))
         }
         _ => None,
     }

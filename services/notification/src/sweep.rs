@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kintsugi_core::{RunId, Status, Timestamp};
-use kintsugi_entities::{DeadLetterFilter, Page, RunFilter};
+use kintsugi_entities::{DeadLetterFilter, HumanTaskFilter, Page, RunFilter};
 use kintsugi_runtime::{Deps, Reconciler, Waker, now};
 use tracing::info;
 
@@ -41,7 +41,7 @@ impl Missing {
         Self { deps, targets, waker, seen: BTreeMap::new() }
     }
 
-    /// Runs that faulted or dead-lettered since.
+    /// Runs that faulted, dead-lettered or asked people since.
     async fn candidates(&self, since: i64) -> Result<Vec<RunId>, Error> {
         let mut runs = Vec::new();
         let filter = RunFilter {
@@ -63,6 +63,14 @@ impl Missing {
         loop {
             let found = self.deps.store.dead_letters_list(&filter, page).await?;
             runs.extend(found.items.into_iter().map(|letter| letter.run));
+            let Some(cursor) = found.next else { break };
+            page = Page { limit: PAGE, cursor: Some(cursor) };
+        }
+        let filter = HumanTaskFilter { told_from: Some(since), ..HumanTaskFilter::default() };
+        let mut page = Page { limit: PAGE, cursor: None };
+        loop {
+            let found = self.deps.store.human_tasks_list(&filter, page).await?;
+            runs.extend(found.items.into_iter().map(|task| task.run));
             let Some(cursor) = found.next else { break };
             page = Page { limit: PAGE, cursor: Some(cursor) };
         }

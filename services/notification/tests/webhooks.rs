@@ -15,7 +15,9 @@ use hmac::{Hmac, Mac};
 use kintsugi_core::{
     DefinitionRef, Error, ErrorKind, Event, Input, RunId, RunState, Status, Step, Timestamp,
 };
-use kintsugi_entities::{Batch, Committed, HistoryRow, NewRun, RunWrite};
+use kintsugi_entities::{
+    Batch, Committed, HistoryRow, HumanTaskRow, HumanTaskStatus, NewRun, RunWrite,
+};
 use kintsugi_nats::LifeEvent;
 use kintsugi_notification::{Config, EventKind, Notification, Retry, Webhook};
 use kintsugi_runtime::{Deps, Secret, Service, Shutdown, now};
@@ -92,6 +94,41 @@ async fn answer(mut stream: TcpStream, log: Log) {
 
 /// A run that faulted with a dead letter, as an orchestrator writes it.
 async fn fault(deps: &Deps, run: &RunId) {
+    let error = Error::new(ErrorKind::Communication, "/do/0/charge", "no answer");
+    let events = vec![
+        Event::TaskDeadLettered { task: 2, epoch: 5, error: error.clone() },
+        Event::RunFaulted { error },
+    ];
+    write(deps, run, Status::Faulted, events, Batch::default()).await;
+}
+
+/// A run that asks a person.
+async fn ask(deps: &Deps, run: &RunId) {
+    let (pointer, title) = ("/do/0/approve".to_owned(), "Approve?".to_owned());
+    let assignees = vec!["ada".to_owned()];
+    let task = HumanTaskRow {
+        id: format!("{run}:2"),
+        run: run.clone(),
+        task: 2,
+        definition: "shop/order:1.0.0".to_owned(),
+        pointer: pointer.clone(),
+        title: title.clone(),
+        question: b"{}".to_vec(),
+        assignees: assignees.clone(),
+        status: HumanTaskStatus::Open,
+        created_at: now().0,
+        due_at: None,
+        escalated_at: None,
+        ended_at: None,
+        answered_by: None,
+    };
+    let events = vec![Event::HumanTaskAsked { task: 2, pointer, title, assignees }];
+    let batch = Batch { human_tasks: vec![task], ..Batch::default() };
+    write(deps, run, Status::Waiting, events, batch).await;
+}
+
+/// What an orchestrator writes of a run's first step.
+async fn write(deps: &Deps, run: &RunId, status: Status, events: Vec<Event>, batch: Batch) {
     let at = now();
     let mut state = RunState::new(Value::Null, at);
     let new = NewRun {
@@ -106,26 +143,21 @@ async fn fault(deps: &Deps, run: &RunId) {
         trace_parent: None,
     };
     deps.store.runs_create(&[new]).await.unwrap();
-    let error = Error::new(ErrorKind::Communication, "/do/0/charge", "no answer");
-    let events = vec![
-        Event::TaskDeadLettered { task: 2, epoch: 5, error: error.clone() },
-        Event::RunFaulted { error },
-    ];
-    state.status = Status::Faulted;
+    state.status = status;
     let steps = [Step { at, input: Input::Tick, events }];
     let write = RunWrite {
         id: run.clone(),
         version_before: 0,
         version: 1,
-        status: Status::Faulted,
+        status,
         wake_at: None,
         state: serde_json::to_vec(&state).unwrap(),
-        ended_at: Some(at.0),
+        ended_at: status.is_terminal().then_some(at.0),
         updated_at: at.0,
         history: HistoryRow { seq: 1, at: at.0, steps: serde_json::to_vec(&steps).unwrap() },
     };
     let epoch = deps.store.partitions_claim(&[0], "test").await.unwrap()[0].owner_epoch;
-    let batch = Batch { positions: vec![(0, epoch, 0)], runs: vec![write], ..Batch::default() };
+    let batch = Batch { positions: vec![(0, epoch, 0)], runs: vec![write], ..batch };
     assert_eq!(deps.store.commit_batch(&batch).await.unwrap(), Committed::Done);
 }
 
@@ -149,6 +181,7 @@ async fn each_event_is_told_until_it_is_taken_and_then_no_more() {
     // Nobody tells of this one: its lifecycle events are lost (promise P8).
     let run = RunId::parse("quiet").unwrap();
     fault(&deps, &run).await;
+    ask(&deps, &RunId::parse("asking").unwrap()).await;
     let secret = Secret::new(SECRET.to_owned());
     let initial_interval = Duration::from_millis(30);
     let config = Config {
@@ -160,7 +193,7 @@ async fn each_event_is_told_until_it_is_taken_and_then_no_more() {
     let service = Notification::start(config, deps.clone()).await.unwrap();
     let shutdown = Shutdown::new();
     let work = tokio::spawn(service.run(shutdown.clone()));
-    let swept = ["quiet:1:0:0".to_owned(), "quiet:1:0:1".to_owned()];
+    let swept = ["asking:1:0:0", "quiet:1:0:0", "quiet:1:0:1"].map(str::to_owned);
     eventually("what the sweep found", async || (taken(&log) == swept).then_some(())).await;
 
     // The lifecycle events come after all, and those of another run with them.
@@ -170,14 +203,15 @@ async fn each_event_is_told_until_it_is_taken_and_then_no_more() {
         LifeEvent::new(&definition, run, kind, id.to_owned(), at, json!({}))
     };
     let events = [
-        event(&run, "task.dead-lettered", &swept[0], now()),
-        event(&run, "workflow.faulted", &swept[1], now()),
+        event(&run, "task.dead-lettered", &swept[1], now()),
+        event(&run, "workflow.faulted", &swept[2], now()),
         event(&loud, "workflow.completed", "loud:1:0:0", now()),
         event(&loud, "workflow.faulted", "loud:2:0:0", now()),
         event(&loud, "workflow.faulted", "ancient", Timestamp(0)),
     ];
     deps.bus.publish_life(&events).await.unwrap();
-    let all = [vec!["loud:2:0:0".to_owned()], swept.to_vec()].concat();
+    let mut all = [vec!["loud:2:0:0".to_owned()], swept.to_vec()].concat();
+    all.sort();
     eventually("what the event told", async || (taken(&log) == all).then_some(())).await;
     eventually("nothing is left to do", async || {
         (deps.store.counts().await.unwrap().notifications_pending == 0).then_some(())
@@ -188,7 +222,7 @@ async fn each_event_is_told_until_it_is_taken_and_then_no_more() {
     shutdown.cancel();
     work.await.unwrap().unwrap();
     let log = log.lock().unwrap();
-    assert_eq!(log.len(), 6, "each is tried again after its 500");
+    assert_eq!(log.len(), 8, "each is tried again after its 500");
     for got in log.iter() {
         got.assert_signed();
         let event: Value = serde_json::from_slice(&got.body).unwrap();

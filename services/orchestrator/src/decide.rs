@@ -18,6 +18,7 @@ use crate::{
     children::{Answers, Question, Rules},
     letters,
     mail::{self, Letter},
+    people,
     programs::{Compiled, Programs},
     recoveries,
     runs::{Run, Runs},
@@ -343,6 +344,9 @@ fn note_rows(
             }
             Effect::Redriven { task, epoch } => {
                 batch.redriven.push(letters::id(id, *task, *epoch));
+            }
+            Effect::Ask { .. } | Effect::Answered { .. } | Effect::Withdrawn { .. } => {
+                people::note(id, &run.definition, effect, now, batch);
             }
             _ => mail::note(id, effect, now, &mut batch.mail),
         }

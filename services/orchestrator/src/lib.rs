@@ -15,6 +15,7 @@ mod mail;
 mod membership;
 mod occasions;
 mod ownership;
+mod people;
 mod programs;
 mod publish;
 mod recoveries;

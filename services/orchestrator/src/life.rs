@@ -128,7 +128,7 @@ fn life(event: &Event, step: &Step, name: &str) -> Option<(&'static str, Value)>
             json!({ "workflow": name, "emittedAt": at, "event": { "id": id, "type": kind } }),
         ),
         Event::Child(event) => child(event, task, at),
-        _ => return None,
+        _ => return crate::people::life(event, name, &at),
     })
 }
 

@@ -64,7 +64,10 @@ impl Outbox {
             Effect::Redriven { .. }
             | Effect::Listen { .. }
             | Effect::Unlisten { .. }
-            | Effect::Offer => {}
+            | Effect::Offer
+            | Effect::Ask { .. }
+            | Effect::Answered { .. }
+            | Effect::Withdrawn { .. } => {}
             Effect::Child(effect) => self.inputs.extend(told(run, effect)),
         }
     }

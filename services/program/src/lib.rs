@@ -12,6 +12,7 @@ mod duration;
 mod error;
 mod evaluate;
 mod handling;
+mod human;
 mod id;
 mod program;
 mod retry;
@@ -29,6 +30,7 @@ pub use duration::{iso_millis, short_millis};
 pub use error::{Error, ErrorKind};
 pub use evaluate::{Evaluate, EvaluateError, Variables};
 pub use handling::{Catch, ErrorFilter, ErrorTemplate, RetrySpans, TryRetry};
+pub use human::Human;
 pub use id::{DefinitionRef, IdError, RunId, TaskKey, is_dns_label, partition_of};
 pub use program::{
     Call, Case, Deferred, Export, Expr, Extension, Flow, Jump, Kind, List, ListId, Map, Messages,

@@ -226,6 +226,8 @@ pub enum Kind {
     Map(Box<Map>),
     /// Undoes what was completed, the last first.
     Compensate,
+    /// Asks a person.
+    Human(Box<crate::Human>),
     /// Has a worker take messages, then does something with each.
     Messages(Box<Messages>),
     /// Publishes an event.

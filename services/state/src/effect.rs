@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ChildEffect, CloudEvent, Error, FailedAttempt, Timestamp, WhenExhausted};
+use crate::{ChildEffect, CloudEvent, Error, FailedAttempt, Question, Timestamp, WhenExhausted};
 
 /// What the machine wants done, after its decision is committed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,6 +94,29 @@ pub enum Effect {
     },
     /// Tell the run again of events that wait for it.
     Offer,
+    /// Ask a person. The same task again: in place of what was asked before.
+    Ask {
+        /// Number of the task.
+        task: u64,
+        /// JSON pointer of the task.
+        pointer: String,
+        /// What is asked.
+        question: Question,
+        /// JSON Schema of an answer; none: any JSON.
+        form: Option<Value>,
+    },
+    /// A person answered.
+    Answered {
+        /// Number of the task.
+        task: u64,
+        /// Who.
+        by: Option<String>,
+    },
+    /// Ask a person no longer.
+    Withdrawn {
+        /// Number of the task.
+        task: u64,
+    },
     /// Publish an event.
     Emit {
         /// The event.

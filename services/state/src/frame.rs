@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    ChildPhase, ChildTask, Error, Flow, Hearing, ListId, NodeId, Phase, TaskState, Timestamp,
-    Undone,
+    Asking, ChildPhase, ChildTask, Error, Flow, Hearing, ListId, NodeId, Phase, TaskState,
+    Timestamp, Undone,
 };
 
 /// An open scope, task or timer.
@@ -125,6 +125,8 @@ pub enum Work {
     Call(Box<TaskState>),
     /// `listen`.
     Listen(Box<Hearing>),
+    /// `call: human-task`.
+    Human(Box<Asking>),
     /// `run: workflow`.
     Child(Box<ChildTask>),
 }
@@ -225,6 +227,7 @@ impl Frame {
                 Phase::Dispatched { check_at, .. } => Some(*check_at),
                 Phase::DeadLettered | Phase::Interrupted => None,
             },
+            Work::Human(asking) => asking.due_at(),
             Work::Child(child) => match &child.phase {
                 ChildPhase::Wanted { at, .. } => Some(*at),
                 ChildPhase::Open { check, .. } => Some(check.at),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ChildEvent, ChildInput, CloudEvent, Error, Timestamp};
+use crate::{ChildEvent, ChildInput, CloudEvent, Error, LossCause, Timestamp};
 
 /// What the machine is told about a run. Late and repeated inputs change nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -96,52 +96,20 @@ pub enum Input {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         directed: bool,
     },
+    /// A person answered a task.
+    Answered {
+        /// Number of the task in its run.
+        task: u64,
+        /// What.
+        answer: Value,
+        /// Who, as the door was told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
     /// Events for the run lie in the store. The machine is never told this: it is told the events.
     Mail,
     /// About a run that started this one, or that this one started.
     Child(ChildInput),
-}
-
-/// Why an attempt will give no result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LossCause {
-    /// The worker's process is gone: no heartbeat, and nobody answers for it.
-    WorkerDead,
-    /// The worker is connected, but neither sends heartbeats nor answers.
-    WorkerFrozen,
-    /// The worker stopped holding the lease without giving a result, or stopped in good order.
-    LeaseDropped,
-    /// The broker delivered the message again: nobody acked it in time.
-    Redelivered,
-    /// The broker gave up delivering it.
-    Undeliverable,
-    /// The message is in no stream, and no worker holds the task.
-    MessageLost,
-    /// The message is older than the broker's process, which may have forgotten that it delivered it.
-    BrokerRestarted,
-}
-
-impl LossCause {
-    /// Whether an execution may have ended with the loss: then it counts against `crashes_max`.
-    #[must_use]
-    pub fn is_crash(self) -> bool {
-        matches!(self, Self::WorkerDead | Self::WorkerFrozen | Self::Redelivered)
-    }
-
-    /// As it is written on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::WorkerDead => "worker_dead",
-            Self::WorkerFrozen => "worker_frozen",
-            Self::LeaseDropped => "lease_dropped",
-            Self::Redelivered => "redelivered",
-            Self::Undeliverable => "undeliverable",
-            Self::MessageLost => "message_lost",
-            Self::BrokerRestarted => "broker_restarted",
-        }
-    }
 }
 
 /// Why a worker failed at a task.
@@ -357,6 +325,44 @@ pub enum Event {
         error: Error,
         /// When it tries again; none: its handler runs.
         retry_at: Option<Timestamp>,
+    },
+    /// A person is asked to do a task, or asked again after a fault.
+    HumanTaskAsked {
+        /// Number of the task.
+        task: u64,
+        /// JSON pointer of the task.
+        pointer: String,
+        /// What is to be done, in a few words.
+        title: String,
+        /// Whose task it is; empty: anyone's.
+        assignees: Vec<String>,
+    },
+    /// Such a task is due, and given to others where the definition says so.
+    HumanTaskDue {
+        /// Number of the task.
+        task: u64,
+        /// JSON pointer of the task.
+        pointer: String,
+        /// What is to be done, in a few words.
+        title: String,
+        /// Whose it is from now on.
+        assignees: Vec<String>,
+    },
+    /// A person answered; the answer stands in the input.
+    HumanTaskAnswered {
+        /// Number of the task.
+        task: u64,
+        /// JSON pointer of the task.
+        pointer: String,
+        /// Who.
+        by: Option<String>,
+    },
+    /// An answer is no longer wanted.
+    HumanTaskWithdrawn {
+        /// Number of the task.
+        task: u64,
+        /// JSON pointer of the task.
+        pointer: String,
     },
     /// About a run that this one started.
     Child(ChildEvent),

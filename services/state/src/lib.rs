@@ -2,18 +2,21 @@
 //!
 //! As pure as the machine that makes it (`services/core`), through which others reach it.
 
+mod asking;
 mod attempts;
 mod child;
 mod effect;
 mod frame;
 mod hearing;
 mod io;
+mod loss;
 mod op;
 mod present;
 mod run;
 mod status;
 mod task;
 
+pub use asking::{Asking, Question};
 pub use attempts::{By, FailedAttempt};
 pub use child::{
     Check, ChildEffect, ChildEvent, ChildInput, ChildOutcome, ChildPhase, ChildTask, Parent,
@@ -23,8 +26,9 @@ pub use frame::{
     Body, Compensating, Extending, Frame, Iterating, Mapping, Stage, TaskFrame, TryPhase, Work,
 };
 pub use hearing::Hearing;
-pub use io::{Event, Fault, Input, LossCause, Step};
+pub use io::{Event, Fault, Input, Step};
 pub use kintsugi_program::*;
+pub use loss::LossCause;
 pub use op::Op;
 pub use run::{Leaving, RunState, TaskView, Undone};
 pub use status::Status;

@@ -30,6 +30,8 @@ pub(crate) struct World<'s> {
     definition: String,
     input: Value,
     registered: Value,
+    /// Titles of tasks of people, and what these answer.
+    answers: Vec<(String, Value)>,
     run: Option<Value>,
     took: Duration,
     trouble: Trouble,
@@ -51,6 +53,7 @@ impl<'s> World<'s> {
             definition,
             input,
             registered,
+            answers: Vec::new(),
             run: None,
             took,
             trouble,
@@ -72,6 +75,10 @@ impl<'s> World<'s> {
             ("a workflow with definition:", _) => self.define(block(text)?),
             ("given the workflow input is:" | "the workflow input is:", _) => {
                 self.input = yaml(block(text)?)?;
+                Ok(())
+            }
+            (s, [title]) if s.starts_with("a person answers '") => {
+                self.answers.push(((*title).to_owned(), yaml(block(text)?)?));
                 Ok(())
             }
             ("the workflow is executed", _) => self.execute().await,
@@ -170,9 +177,37 @@ impl<'s> World<'s> {
         };
         let begun = Instant::now();
         let run = self.client.start(&definition, self.input.clone()).await;
-        self.run = Some(self.client.ended(&run, self.patience).await);
+        let answering = async {
+            self.answer(&run).await;
+            std::future::pending::<Value>().await
+        };
+        let ended = tokio::select! {
+            ended = self.client.ended(&run, self.patience) => ended,
+            never = answering => never,
+        };
+        self.run = Some(ended);
         self.took = begun.elapsed();
         Ok(())
+    }
+
+    /// Answers what the run asks people, each question once it is open, again until it is not.
+    async fn answer(&self, run: &str) {
+        for (title, answer) in &self.answers {
+            let path = format!("/v1/human-tasks?status=open&run={run}");
+            let task = eventually("a person is asked", self.patience, || async {
+                let (_, page) = self.client.try_get(&path).await?;
+                let tasks = page["items"].as_array()?;
+                tasks.iter().find(|task| task["title"] == **title).cloned()
+            })
+            .await;
+            let path = format!("/v1/human-tasks/{}/answer", task["id"].as_str().unwrap_or("?"));
+            eventually("the answer is taken", self.patience, || async {
+                let given = json!({ "answer": answer, "by": "somebody" });
+                let (status, _) = self.client.try_post(&path, &given).await?;
+                [202, 409].contains(&status.as_u16()).then_some(())
+            })
+            .await;
+        }
     }
 
     /// Publishes an event as anyone may, once the broker has it.

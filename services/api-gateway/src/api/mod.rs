@@ -7,6 +7,7 @@ mod drawings;
 mod events;
 pub(crate) mod failure;
 mod health;
+mod human_tasks;
 mod runs;
 mod schedules;
 mod system;
@@ -31,6 +32,9 @@ enum Tag {
     Runs,
     /// Steps of a run that workers execute.
     Tasks,
+    /// Steps of a run that people do.
+    #[oai(rename = "Human tasks")]
+    HumanTasks,
     /// Tasks that exhausted their policy.
     #[oai(rename = "Dead letters")]
     DeadLetters,
@@ -47,6 +51,7 @@ pub(crate) type Operations = (
     schedules::Schedules,
     runs::Runs,
     tasks::Tasks,
+    human_tasks::HumanTasks,
     dead_letters::DeadLetters,
     system::System,
     events::Events,
@@ -61,6 +66,7 @@ pub(crate) fn service() -> OpenApiService<Operations, ()> {
         schedules::Schedules,
         runs::Runs,
         tasks::Tasks,
+        human_tasks::HumanTasks,
         dead_letters::DeadLetters,
         system::System,
         events::Events,

@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_secs(25);
 const TIMEOUT_HEADER: &str = "Kintsugi-Timeout";
 
 /// Name, subject, concurrency, and what it is for.
-const ENDPOINTS: [(&str, &str, usize, &str); 13] = [
+const ENDPOINTS: [(&str, &str, usize, &str); 15] = [
     ("define", "kintsugi.api.define", 16, "register a definition; payload: YAML or JSON"),
     ("start", "kintsugi.api.start.*.*", STARTS_MAX, "start a run; payload: its input as JSON"),
     ("run", "kintsugi.api.run.*.*", RUNS_MAX, "start a run and wait for its result"),
@@ -38,6 +38,8 @@ const ENDPOINTS: [(&str, &str, usize, &str); 13] = [
     ("definitions", "kintsugi.api.definitions", 64, "list definitions; payload as for list"),
     ("retire", "kintsugi.api.retire", 16, "retire a definition; payload: namespace/name:version"),
     ("schedules", "kintsugi.api.schedules", 64, "list schedules; payload as for list"),
+    ("human-tasks", "kintsugi.api.human-tasks", 64, "list tasks of people; payload as for list"),
+    ("answer", "kintsugi.api.answer", 64, "answer a task of a person; payload: `id`, `answer`"),
     ("schedule", "kintsugi.api.schedule.*", 16, "get, pause, resume; payload: namespace/name"),
 ];
 
@@ -95,7 +97,7 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
             ops::dead_letters::redrive(app, &id, input).await?.to_json_string()
         }
         "list" => {
-            let list = payload::list(&bytes)?;
+            let list: payload::List = payload::restricting(&bytes)?;
             let filter = ops::runs::filter(
                 list.status.as_deref(),
                 list.definition,
@@ -109,6 +111,18 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
         "definitions" => definitions(app, &bytes).await?,
         "schedules" => schedules(app, &bytes).await?,
         "schedule" => schedule(app, &subject, &bytes).await?,
+        "human-tasks" => {
+            let payload::HumanTasks { status, run, assignee, limit, cursor } =
+                payload::restricting(&bytes)?;
+            let filter = ops::human_tasks::Filter { status, run, assignee };
+            let page = ops::page(limit, cursor)?;
+            ops::human_tasks::list(app, filter, page).await?.to_json_string()
+        }
+        "answer" => {
+            let payload::Answer { id, answer, by } = json::from_slice(&bytes)?;
+            let asked = ops::types::AnswerRequest { answer, by };
+            ops::human_tasks::answer(app, &id, asked).await?.to_json_string()
+        }
         "retire" => {
             let payload::Named { id } = payload::with_id(&bytes)?;
             ops::retire::retire(app, &DefinitionRef::parse(&id)?).await?.to_json_string()
@@ -174,7 +188,7 @@ async fn schedule(app: &App, subject: &str, bytes: &[u8]) -> Result<String, Prob
 
 /// What restricts a list that only a namespace restricts.
 fn by_namespace(bytes: &[u8], of: &str) -> Result<payload::List, Problem> {
-    let list = payload::list(bytes)?;
+    let list: payload::List = payload::restricting(bytes)?;
     let others = [
         ("status", &list.status),
         ("definition", &list.definition),

@@ -35,6 +35,35 @@ pub(super) struct Redrive {
     pub(super) input: Option<Value>,
 }
 
+/// Answers a task of a person.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Answer {
+    /// Which.
+    pub(super) id: String,
+    /// What.
+    pub(super) answer: Value,
+    /// Who.
+    #[serde(default)]
+    pub(super) by: Option<String>,
+}
+
+/// Restricts a list of tasks of people.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct HumanTasks {
+    /// A status.
+    pub(super) status: Option<String>,
+    /// A run.
+    pub(super) run: Option<String>,
+    /// A person or group.
+    pub(super) assignee: Option<String>,
+    /// How many at most.
+    pub(super) limit: Option<u32>,
+    /// `next` of the page before.
+    pub(super) cursor: Option<String>,
+}
+
 /// Sends an event to a run.
 #[derive(Debug, Deserialize)]
 pub(super) struct Signal {
@@ -95,9 +124,9 @@ pub(super) fn with_id<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 /// # Errors
 ///
 /// 400 and 422 as for any JSON.
-pub(super) fn list(bytes: &[u8]) -> Result<List, Problem> {
+pub(super) fn restricting<T: DeserializeOwned + Default>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(List::default());
+        return Ok(T::default());
     }
     json::from_slice(bytes)
 }

@@ -320,6 +320,7 @@ impl<'a> Machine<'a> {
             match &mut open.work {
                 Work::Wait { interrupted, .. } => *interrupted = false,
                 Work::Listen(_) => self.listen_again(number),
+                Work::Human(_) => self.ask_again(number),
                 Work::Call(task) if task.phase == Phase::Interrupted => {
                     reset(task, now);
                     self.give_out(number);

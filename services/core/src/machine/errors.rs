@@ -271,6 +271,12 @@ impl Machine<'_> {
                     }
                     continue;
                 }
+                Work::Human(asking) => {
+                    if !std::mem::replace(&mut asking.closed, true) {
+                        self.withdraw(number, node);
+                    }
+                    continue;
+                }
                 Work::Wait { interrupted, .. } => {
                     *interrupted = true;
                     continue;

@@ -64,6 +64,7 @@ impl Machine<'_> {
             }
             Kind::Listen(_) => return self.open_listen(parent, id, node, raw, own),
             Kind::Messages(of) => return self.open_messages(parent, id, node, of, raw, own),
+            Kind::Human(_) => return self.open_human(parent, id, node, raw, own),
             Kind::Compensate => return self.open_compensate(parent, id, node, raw, own),
             Kind::Map(map) => return self.open_map(parent, id, node, map, raw, own),
             Kind::Extended { .. } => return self.open_extended(parent, id, node, raw, own),

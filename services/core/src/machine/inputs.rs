@@ -29,6 +29,9 @@ impl Machine<'_> {
             (_, Input::Redrive { task, epoch, input }) => {
                 self.take_redrive(*task, *epoch, input.as_ref());
             }
+            (_, Input::Answered { task, answer, by }) => {
+                self.answered(*task, answer, by.as_deref());
+            }
             (_, Input::Started { task, epoch, worker, at }) => {
                 if self.is_current(*task, *epoch, input) {
                     self.started(*task, worker, *at);
@@ -200,6 +203,9 @@ impl Machine<'_> {
                 Phase::Dispatched { check_at, .. } if *check_at <= now => self.verify(number),
                 _ => {}
             },
+            Work::Human(asking) if asking.question.due_at.is_some_and(|due| due <= now) => {
+                self.human_due(number);
+            }
             Work::Child(_) => self.tick_child(number),
             _ => {}
         }

@@ -108,6 +108,7 @@ impl Machine<'_> {
             Work::Listen(hearing) if !hearing.interrupted => {
                 return self.listened(number, open.node, hearing.count);
             }
+            Work::Human(asking) if !asking.closed => return self.withdraw(number, open.node),
             Work::Child(child) => return self.child_closed(number, *child),
             Work::Compensate(open) => return self.not_undone(*open),
             _ => return,

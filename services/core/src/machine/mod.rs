@@ -15,6 +15,7 @@ mod extend;
 mod filter;
 mod flow;
 mod fork;
+mod human;
 mod inputs;
 mod listen;
 mod lists;

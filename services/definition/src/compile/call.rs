@@ -11,7 +11,7 @@ use crate::source::{self, Checks, Fields, Node, Tree};
 pub(super) const RESERVED: [&str; 5] = ["grpc", "openapi", "asyncapi", "a2a", "mcp"];
 
 /// Functions of the default catalog that the engine carries out itself.
-pub(super) const NATIVE: [&str; 2] = ["map", "compensate"];
+pub(super) const NATIVE: [&str; 3] = ["map", "compensate", "human-task"];
 
 /// How long a subscription may take that has no time of its own: a day.
 const LISTEN_MS: u64 = 86_400_000;
@@ -28,6 +28,7 @@ impl<'a> Compiler<'a> {
         if NATIVE.contains(&name) && !self.uses.functions.contains_key(name) {
             return match name {
                 "map" => self.map(task, tree, pointer),
+                "human-task" => self.human(task, tree, pointer),
                 _ => self.compensate(task, tree, pointer),
             };
         }

@@ -9,6 +9,7 @@ mod emit;
 mod extension;
 mod function;
 mod host;
+mod human;
 mod listen;
 mod loops;
 mod map;

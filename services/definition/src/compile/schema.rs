@@ -89,7 +89,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// Checks a schema, gets what it refers to, and gives it a number.
-    fn add_schema(&mut self, value: Value, mark: Mark, pointer: &str) -> Option<Schema> {
+    pub(super) fn add_schema(&mut self, value: Value, mark: Mark, pointer: &str) -> Option<Schema> {
         if let Some(known) = self.schemas.iter().position(|schema| *schema == value) {
             return u32::try_from(known).ok().map(Schema);
         }

@@ -60,6 +60,7 @@ impl Sizes {
                 | Role::Run
                 | Role::Map
                 | Role::Compensate
+                | Role::Human
                 | Role::Extended => false,
             };
             let h = head + ROW * pixels(rows.len()) + if rows.is_empty() { 0 } else { 3 };
