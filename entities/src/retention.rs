@@ -45,6 +45,7 @@ impl Store {
         for (name, count) in self
             .groups(
                 "SELECT 'open' AS name, count(*) AS count FROM dead_letters WHERE status = 'open'
+                UNION ALL SELECT 'asked', count(*) FROM human_tasks WHERE status = 'open'
                 UNION ALL SELECT 'unpublished', count(*) FROM dead_letters WHERE published_at IS NULL
                 UNION ALL SELECT 'pending', count(*) FROM notifications WHERE status = 'pending'
                 UNION ALL SELECT 'dead', count(*) FROM notifications WHERE status = 'dead'
@@ -56,6 +57,7 @@ impl Store {
         {
             match name.as_str() {
                 "open" => counts.dead_letters_open = count,
+                "asked" => counts.human_tasks_open = count,
                 "unpublished" => counts.dead_letters_unpublished = count,
                 "pending" => counts.notifications_pending = count,
                 "dead" => counts.notifications_dead = count,

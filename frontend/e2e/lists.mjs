@@ -95,6 +95,55 @@ export async function lists(browser) {
     assert(!page.url().includes('type='), 'the way out of a filter leads nowhere')
   })
 
+  await browser.check('a person is asked, answers in the form, and the run goes on', async () => {
+    const source = `document: {dsl: 1.0.3, namespace: demo, name: approve, version: 1.0.0}
+do:
+  - approve:
+      call: human-task
+      with:
+        title: '\${ "Approve order \\(.order)" }'
+        description: More than usual.
+        data: '\${ . }'
+        assignees: [buyers]
+        due: PT1H
+        form:
+          type: object
+          required: [ok]
+          properties:
+            ok: {type: boolean, title: Approved?}
+            discount: {type: number, description: In percent}
+`
+    await browser.api('POST', '/v1/definitions', source, 'application/yaml')
+    const { json } = await browser.api('POST', '/v1/runs', { definition: 'demo/approve', input: { order: 7 } })
+    await page.goto(`/runs/${json.id}`)
+    await page.getByText('buyers is asked: “Approve order 7”.').waitFor()
+    await page.goto('/inbox?for=buyers')
+    await page.getByRole('link', { name: 'Inbox, 1 open' }).waitFor({ timeout: 20_000 })
+    await browser.shot('inbox')
+    await browser.accessible('the inbox')
+    await page.getByRole('link', { name: 'Approve order 7' }).click()
+    await page.getByRole('heading', { name: 'Approve order 7' }).waitFor()
+    const button = page.getByRole('button', { name: 'Answer' })
+    assert(await button.isDisabled(), 'an answer that lacks what is needed can be given')
+    await page.getByLabel('Approved?').selectOption('yes')
+    await page.getByLabel('discount').fill('2,5')
+    await page.getByText('Write a number, such as 12.5.').waitFor()
+    assert(await button.isDisabled(), 'what is no number can be given')
+    await page.getByLabel('discount').fill('2.5')
+    await page.getByLabel('Your name').fill('Ada')
+    await browser.shot('human-task')
+    await browser.accessible('a task of a person')
+    await button.click()
+    await page.getByRole('link', { name: 'See the run go on.' }).click()
+    await browser.status('completed')
+    await page.getByRole('link', { name: 'History', exact: true }).click()
+    await page.getByText('Approve was answered by Ada.').waitFor()
+    const { json: ended } = await browser.api('GET', `/v1/runs/${json.id}`)
+    assert(JSON.stringify(ended.output) === '{"discount":2.5,"ok":true}', JSON.stringify(ended.output))
+    await page.goto('/inbox?status=answered')
+    await page.getByText('by Ada').waitFor()
+  })
+
   await browser.check('recoveries tell what broke, who saw it and how long it took', async () => {
     await page.goto('/recoveries')
     await page.getByRole('region', { name: 'Recovery log, newest first' }).getByText('worker died').first().waitFor()

@@ -100,7 +100,7 @@ export async function trouble(browser) {
 
   await browser.check('it is dark at night, on every page', async () => {
     await page.emulateMedia({ colorScheme: 'dark' })
-    for (const [name, path] of [['runs', '/'], ['start', '/start'], ['definitions', '/definitions'], ['dead-letters', '/dead-letters?status=all'], ['recoveries', '/recoveries'], ['workers', '/workers'], ['system', '/system']]) {
+    for (const [name, path] of [['runs', '/'], ['start', '/start'], ['definitions', '/definitions'], ['inbox', '/inbox?status=all'], ['dead-letters', '/dead-letters?status=all'], ['recoveries', '/recoveries'], ['workers', '/workers'], ['system', '/system']]) {
       await page.goto(path)
       await page.getByRole('heading', { level: 1 }).waitFor()
       await page.getByText(/^Loading/).first().waitFor({ state: 'detached' })

@@ -62,6 +62,7 @@ pub(crate) async fn what_people_are_asked_comes_and_goes_with_the_batch(store: S
         let own = HumanTaskFilter { assignee: Some(name.to_owned()), ..open.clone() };
         assert_eq!(found(&store, &own).await, expected, "{name}");
     }
+    assert_eq!(store.counts().await.unwrap().human_tasks_open, 3);
     let of_b = HumanTaskFilter { run: Some(id("b")), ..HumanTaskFilter::default() };
     assert_eq!(found(&store, &of_b).await, [""; 0]);
     let first = Page { limit: 2, cursor: None };

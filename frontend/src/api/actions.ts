@@ -33,3 +33,9 @@ export function cancel(run: string, reason: string): Promise<unknown> {
 export function redrive(id: string, input?: string): Promise<unknown> {
   return send(`/v1/dead-letters/${encodeURIComponent(id)}/redrive`, input === undefined ? '{}' : `{"input":${input}}`, JSON_TYPE)
 }
+
+/** Answers what a run asks a person, with a JSON text. */
+export function answer(id: string, given: string, by: string): Promise<unknown> {
+  const who = by === '' ? '' : `,"by":${JSON.stringify(by)}`
+  return send(`/v1/human-tasks/${encodeURIComponent(id)}/answer`, `{"answer":${given}${who}}`, JSON_TYPE)
+}

@@ -122,6 +122,31 @@ export const deadLetterQuery = (id: string) =>
     refetchInterval: SAFETY_MS,
   })
 
+export interface InboxFilter {
+  status?: string | undefined
+  run?: string | undefined
+  assignee?: string | undefined
+}
+
+export const humanTasksQuery = ({ status, run, assignee }: InboxFilter) =>
+  infiniteQueryOptions({
+    queryKey: ['human-tasks', { status, run, assignee }],
+    queryFn: ({ pageParam, signal }) => {
+      const query = { limit: LIMIT, ...(status && { status }), ...(run && { run }), ...(assignee && { assignee }), ...(pageParam && { cursor: pageParam }) }
+      return read(client.GET('/v1/human-tasks', { params: { query }, signal, ...EXACT }))
+    },
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: cursor,
+    refetchInterval: SAFETY_MS,
+  })
+
+export const humanTaskQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['human-task', id],
+    queryFn: ({ signal }) => read(client.GET('/v1/human-tasks/{id}', { params: { path: { id } }, signal, ...EXACT })),
+    refetchInterval: SAFETY_MS,
+  })
+
 export const workersQuery = queryOptions({
   queryKey: ['workers'],
   queryFn: ({ signal }) => read(client.GET('/v1/workers', { signal, ...EXACT })),

@@ -3,6 +3,8 @@ import { DeadLetterPage } from '../features/dead-letters/DeadLetterPage'
 import { DeadLettersPage } from '../features/dead-letters/DeadLettersPage'
 import { DefinitionPage } from '../features/definitions/DefinitionPage'
 import { DefinitionsPage } from '../features/definitions/DefinitionsPage'
+import { HumanTaskPage } from '../features/inbox/HumanTaskPage'
+import { InboxPage } from '../features/inbox/InboxPage'
 import { RecoveriesPage } from '../features/recoveries/RecoveriesPage'
 import { RunPage } from '../features/run/RunPage'
 import { RunsPage } from '../features/runs/RunsPage'
@@ -23,6 +25,8 @@ export function App() {
         <Route path="definitions/:namespace/:name" element={<DefinitionPage />} />
         <Route path="dead-letters" element={<DeadLettersPage />} />
         <Route path="dead-letters/:id" element={<DeadLetterPage />} />
+        <Route path="inbox" element={<InboxPage />} />
+        <Route path="inbox/:id" element={<HumanTaskPage />} />
         <Route path="recoveries" element={<RecoveriesPage />} />
         <Route path="workers" element={<WorkersPage />} />
         <Route path="system" element={<SystemPage />} />

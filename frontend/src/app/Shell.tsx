@@ -13,6 +13,7 @@ const PAGES: readonly [string, string][] = [
   [paths.runs(), 'Runs'],
   [paths.start(), 'Start'],
   [paths.definitions(), 'Definitions'],
+  [paths.inbox(), 'Inbox'],
   [paths.deadLetters(), 'Dead letters'],
   [paths.recoveries(), 'Recoveries'],
   [paths.workers(), 'Workers'],
@@ -22,7 +23,8 @@ const PAGES: readonly [string, string][] = [
 /** What surrounds every page. */
 export function Shell() {
   const { pathname } = useLocation()
-  const dead = count(useQuery(glanceQuery).data, 'dead_letters_open')
+  const glance = useQuery(glanceQuery).data
+  const open: Readonly<Record<string, number>> = { [paths.deadLetters()]: count(glance, 'dead_letters_open'), [paths.inbox()]: count(glance, 'human_tasks_open') }
   const isRuns = pathname === '/' || pathname.startsWith('/runs/')
   return (
     <>
@@ -36,7 +38,7 @@ export function Shell() {
           {PAGES.map(([to, name]) => (
             <NavLink key={to} to={to} end={to === paths.runs()} className={({ isActive }) => (isActive || (to === paths.runs() && isRuns) ? 'active' : '')}>
               {name}
-              {to === paths.deadLetters() && dead > 0 && <span className="count" aria-label={`, ${dead} open`}>{dead > 999 ? '999+' : dead}</span>}
+              <Count of={open[to] ?? 0} />
             </NavLink>
           ))}
         </nav>
@@ -55,4 +57,9 @@ export function Shell() {
       </main>
     </>
   )
+}
+
+/** How many are open, where any are. */
+function Count({ of }: { of: number }) {
+  return of > 0 && <span className="count" aria-label={`, ${of} open`}>{of > 999 ? '999+' : of}</span>
 }

@@ -28,6 +28,11 @@ export interface Fact {
   retry_at?: Instant | null
   failures?: number
   edited?: boolean
+  title?: string
+  by?: string | null
+  assignees?: readonly string[]
+  count?: number
+  type?: string
   current?: number
   reason?: string | null
   error?: Fault
@@ -104,6 +109,8 @@ function within(at: number, then: Instant | null | undefined): string {
 
 const by = (fact: Fact) => (fact.worker ? ` by ${called(fact.worker)}` : '')
 
+const named = (before: string, names: readonly string[] | undefined) => (names && names.length > 0 ? before + names.join(', ') : '')
+
 const TELL: Readonly<Record<string, Teller>> = {
   run_started: () => ['live', 'The run began.'],
   run_completed: () => ['good', 'The run completed.'],
@@ -138,6 +145,14 @@ const TELL: Readonly<Record<string, Teller>> = {
   ],
   timer_started: (fact, _name, at) => ['hold', `${capital(taskName(fact.pointer))} waits${within(at, fact.due_at)}.`],
   timer_fired: (fact) => ['live', `The wait of ${taskName(fact.pointer)} is over.`],
+  listen_started: (_fact, name) => ['hold', `${capital(name)} waits for events.`],
+  listen_ended: (fact, name) => ['live', `${capital(name)} is done with ${fact.count === 1 ? 'one event' : `${fact.count ?? 0} events`}.`],
+  event_received: (fact, name) => ['live', `${capital(name)} took an event of type ${fact.type ?? '?'}.`],
+  event_emitted: (fact) => ['live', `${capital(taskName(fact.pointer))} published an event of type ${fact.type ?? '?'}.`],
+  human_task_asked: (fact) => ['hold', `A person is asked: “${fact.title ?? '?'}”${named(' for ', fact.assignees)}.`],
+  human_task_due: (fact) => ['bad', `It is due: “${fact.title ?? '?'}”${named(', given to ', fact.assignees)}.`],
+  human_task_answered: (fact, name) => ['good', `${capital(name)} was answered${fact.by ? ` by ${fact.by}` : ''}.`],
+  human_task_withdrawn: (_fact, name) => ['quiet', `An answer to ${name} is no longer wanted.`],
   error_caught: (fact, _name, at) => [
     'hold',
     `${capital(taskName(fact.pointer))} caught an error (${faultText(fact.error)}) and ${

@@ -47,6 +47,9 @@ export const paths = {
     `/definitions/${part(namespace)}/${part(name)}${query({ version })}`,
   deadLetters: ({ status, type, queue, run }: LetterFilter = {}) => `/dead-letters${query({ status: status === 'open' ? undefined : status, type, queue, run })}`,
   deadLetter: (id: string) => `/dead-letters/${part(id)}`,
+  inbox: ({ status, assignee }: { status?: string | undefined; assignee?: string | undefined } = {}) =>
+    `/inbox${query({ status: status === 'open' ? undefined : status, for: assignee })}`,
+  humanTask: (id: string) => `/inbox/${part(id)}`,
   recoveries: ({ run, kind }: { run?: string | undefined; kind?: string | undefined } = {}) => `/recoveries${query({ run, kind })}`,
   workers: () => '/workers',
   system: () => '/system',

@@ -30,6 +30,7 @@ pub(crate) struct Metrics {
     runs_overdue: IntGaugeVec,
     definitions: IntGauge,
     dead_letters: IntGaugeVec,
+    human_tasks: IntGaugeVec,
     notifications: IntGaugeVec,
     services: IntGaugeVec,
     workers: IntGaugeVec,
@@ -87,6 +88,11 @@ impl Metrics {
             dead_letters: gauges(
                 "kintsugi_dead_letters",
                 "Dead letters: open (nobody redrove them), unpublished (not in the stream yet).",
+                &["state"],
+            )?,
+            human_tasks: gauges(
+                "kintsugi_human_tasks",
+                "Tasks of people: open (they wait for an answer).",
                 &["state"],
             )?,
             notifications: gauges(
@@ -185,6 +191,7 @@ impl Metrics {
             ("open", summary.dead_letters_open),
             ("unpublished", summary.dead_letters_unpublished),
         ];
+        self.human_tasks.with_label_values(&["open"]).set(number(summary.human_tasks_open));
         let notifications =
             [("pending", summary.notifications_pending), ("dead", summary.notifications_dead)];
         for (gauges, states) in

@@ -25,6 +25,8 @@ pub struct Summary {
     pub dead_letters_open: u64,
     /// Dead letters that the stream does not hold yet.
     pub dead_letters_unpublished: u64,
+    /// Tasks of people that wait for an answer.
+    pub human_tasks_open: u64,
     /// Notifications to be delivered.
     pub notifications_pending: u64,
     /// Notifications that were given up.

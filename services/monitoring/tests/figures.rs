@@ -106,6 +106,7 @@ async fn the_figures_are_those_of_the_system() {
         "kintsugi_recovery_seconds_bucket{kind=\"worker_dead\",le=\"0.5\"} 1",
         "kintsugi_stream_messages{stream=\"KINTSUGI_TASKS\"} 0",
         "kintsugi_events_lag{partition=\"0\"} 0",
+        "kintsugi_human_tasks{state=\"open\"} 0",
         "kintsugi_dead_letters{state=\"open\"} 0",
     ] {
         assert!(text.lines().any(|found| found == line), "no `{line}` in\n{text}");
