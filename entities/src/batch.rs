@@ -6,6 +6,7 @@
 
 mod human;
 mod mail;
+mod permits;
 mod postgres;
 mod rare;
 mod sqlite;

@@ -21,6 +21,7 @@ mod notifications;
 mod occasions;
 mod options;
 mod partitions;
+mod permits;
 mod requests;
 mod retention;
 mod runs;
@@ -40,8 +41,8 @@ pub use kintsugi_rows::{
     Definition, DefinitionSummary, Error, HistoryRow, HumanTaskEnd, HumanTaskFilter, HumanTaskRow,
     HumanTaskStatus, ListenerRow, MailBatch, MailLimit, MailRow, MailWaiting, NewDefinition,
     NewRun, NewSchedule, NotificationRow, NotificationStatus, OccasionStep, OutboxRow, Overdue,
-    Page, Paged, PartitionRow, Posted, Put, RecoveryRow, RequestRow, RunFilter, RunRow, RunSummary,
-    RunWrite, ScheduleRow, ScheduleStep,
+    Page, Paged, PartitionRow, PermitRound, PermitRow, PermitWrite, Posted, Put, RecoveryRow,
+    RequestRow, RunFilter, RunRow, RunSummary, RunWrite, ScheduleRow, ScheduleStep,
 };
 #[cfg(feature = "testing")]
 pub use kintsugi_testing as testing;

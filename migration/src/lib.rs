@@ -14,6 +14,7 @@ mod m20261201_000003_retired;
 mod m20261202_000001_schedules;
 mod m20261202_000002_occasions;
 mod m20261203_000001_human_tasks;
+mod m20261203_000002_permits;
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261202_000001_schedules::Schedules),
             Box::new(m20261202_000002_occasions::Occasions),
             Box::new(m20261203_000001_human_tasks::HumanTasks),
+            Box::new(m20261203_000002_permits::Permits),
         ]
     }
 }

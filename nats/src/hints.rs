@@ -5,7 +5,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use async_nats::{Message, Subscriber};
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use kintsugi_core::RunId;
 use tokio::sync::watch;
 
@@ -105,6 +105,26 @@ impl Bus {
     pub async fn ended_hints(&self) -> Result<RunHints, Error> {
         RunHints::open(self, names::ENDED, |message| decode(&message.payload).unwrap_or_default())
             .await
+    }
+
+    /// Tells who grants permits that some were wanted or given back.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub async fn permit_hint(&self) -> Result<(), Error> {
+        self.send_now(names::PERMITS.to_owned(), Vec::new()).await
+    }
+
+    /// Hints that permits were wanted or given back.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub async fn permit_hints(&self) -> Result<impl Stream<Item = ()> + Send + 'static, Error> {
+        let hints = self.client.subscribe(names::PERMITS).await;
+        let hints = hints.map_err(|error| Error::unavailable("listen for hints", error))?;
+        Ok(hints.map(drop))
     }
 
     /// Hints that anything happened to a run: lifecycle events as they pass, of which only the

@@ -50,6 +50,9 @@ pub struct TaskMessage {
     pub idempotency_key: String,
     /// The longest that the attempt may take, in milliseconds.
     pub start_to_close_ms: u64,
+    /// The longest that it may go on without a word of its progress, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_ms: Option<u64>,
     /// How often its worker should send heartbeats, in milliseconds.
     pub heartbeat_ms: u64,
     /// The subject that results go to: `kintsugi.events.<partition>`.

@@ -31,6 +31,8 @@ pub(crate) const BROKER: &str = "kintsugi.broker";
 pub(crate) const CANCEL: &str = "kintsugi.cancel";
 pub(crate) const VERIFY: &str = "kintsugi.verify";
 pub(crate) const WAKE: &str = "kintsugi.wake";
+/// Permits were wanted or given back.
+pub(crate) const PERMITS: &str = "kintsugi.permits";
 /// Runs that have ended, for who waits.
 pub(crate) const ENDED: &str = "kintsugi.ended";
 pub(crate) const BEAT: &str = "kintsugi.service.beat";

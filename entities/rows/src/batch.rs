@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use kintsugi_core::{RunId, Status};
 
-use super::{DeadLetterRow, HistoryRow, HumanTaskEnd, HumanTaskRow, MailBatch, NewRun};
+use super::{
+    DeadLetterRow, HistoryRow, HumanTaskEnd, HumanTaskRow, MailBatch, NewRun, PermitWrite,
+};
 use crate::entity::{partition, recovery};
 use crate::{Error, run_id};
 
@@ -28,6 +30,8 @@ pub struct Batch {
     pub children: Vec<NewRun>,
     /// Tasks that people are asked to do. The same again: in place of the one before.
     pub human_tasks: Vec<HumanTaskRow>,
+    /// Permits of tasks, by `run:task`.
+    pub permits: BTreeMap<String, PermitWrite>,
     /// Such tasks that are over.
     pub human_ends: Vec<HumanTaskEnd>,
 }

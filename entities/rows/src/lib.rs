@@ -11,6 +11,7 @@ mod human_task;
 mod mail;
 mod notification;
 mod page;
+mod permit;
 mod run;
 mod schedule;
 
@@ -24,5 +25,6 @@ pub use mail::{
 };
 pub use notification::{NotificationRow, NotificationStatus};
 pub use page::{Page, Paged, cursor};
+pub use permit::{PermitRound, PermitRow, PermitWrite};
 pub use run::{Created, HistoryRow, NewRun, RunFilter, RunRow, RunSummary, run_id, status};
 pub use schedule::{NewSchedule, OccasionStep, ScheduleRow, ScheduleStep};

@@ -22,6 +22,7 @@ pub(super) fn any(batch: &Batch) -> bool {
         || !batch.children.is_empty()
         || !batch.human_tasks.is_empty()
         || !batch.human_ends.is_empty()
+        || !batch.permits.is_empty()
 }
 
 pub(super) async fn write(
@@ -54,6 +55,7 @@ pub(super) async fn write(
             .map_err(Error::because(ACTION))?;
     }
     super::human::write(transaction, &batch.human_tasks, &batch.human_ends).await?;
+    super::permits::write(store, transaction, &batch.permits).await?;
     note(transaction, &batch.recoveries).await
 }
 

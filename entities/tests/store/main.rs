@@ -11,6 +11,7 @@ mod make;
 mod occasions;
 mod others;
 mod outage;
+mod permits;
 mod requests;
 mod runs;
 mod safety;
@@ -76,6 +77,8 @@ cases![
     mail::what_waits_for_a_listen_is_parked_and_offered,
     mail::what_is_published_leaves_the_outbox_when_it_is_on_its_way,
     mail::events_of_a_run_go_with_it,
+    permits::permits_go_by_priority_and_age_as_far_as_the_bound,
+    permits::two_that_grant_at_once_never_grant_too_many,
     requests::what_is_asked_is_kept_until_it_is_done,
     others::partitions_are_claimed_and_rewound,
     others::dead_letters_are_published_and_redriven,

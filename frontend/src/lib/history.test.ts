@@ -51,7 +51,7 @@ test('a loss without cause or worker is still told', () => {
 
 test('every known event is told as a sentence', () => {
   const events = ['run_faulted', 'run_cancelled', 'task_entered', 'task_left', 'task_skipped', 'task_timed_out', 'task_dead_lettered',
-    'task_redriven', 'task_cancelled', 'result_refused', 'timer_started', 'timer_fired', 'error_caught', 'listen_started', 'listen_ended',
+    'task_redriven', 'task_cancelled', 'result_refused', 'timer_started', 'timer_fired', 'error_caught', 'task_queued', 'listen_started', 'listen_ended',
     'event_received', 'event_emitted', 'human_task_asked', 'human_task_due', 'human_task_answered', 'human_task_withdrawn']
   for (const { text } of tell(events.map((event) => step(0, { event, task: 1, pointer: '/do/0/a' })))) {
     expect(text).toMatch(/^[A-Z]/)

@@ -29,6 +29,8 @@ export interface Fact {
   failures?: number
   edited?: boolean
   title?: string
+  key?: string
+  limit?: number
   by?: string | null
   assignees?: readonly string[]
   count?: number
@@ -119,6 +121,7 @@ const TELL: Readonly<Record<string, Teller>> = {
   task_entered: (fact) => ['quiet', `Entered ${taskName(fact.pointer)}.`],
   task_left: (fact) => ['quiet', `Done with ${taskName(fact.pointer)}.`],
   task_skipped: (fact) => ['quiet', `Skipped ${taskName(fact.pointer)}: its condition did not hold.`],
+  task_queued: (fact, name) => ['hold', `${capital(name)} waits for its turn: at most ${fact.limit ?? '?'} at a time for “${fact.key ?? '?'}”.`],
   task_dispatched: (fact, name) => [
     'live',
     `Attempt ${fact.epoch ?? '?'} of ${name} was given out to workers for “${fact.task_type ?? '?'}” on queue “${fact.queue ?? '?'}”.`,

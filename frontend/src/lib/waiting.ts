@@ -38,6 +38,7 @@ function reason(task: OpenTask, workers: readonly Serving[] | undefined, now: nu
     const ms = (toMs(task.retry_at) ?? now) - now
     return [{ text: `${task.name} failed ${task.failures === 1 ? 'once' : `${task.failures} times`} and is tried again ${ms > 0 ? `in ${duration(Math.ceil(ms / 100) * 100)}` : 'now'}.` }]
   }
+  if (task.status === 'queued') return [{ text: `${task.name} waits for its turn: only so many tasks of its kind are given out at a time.` }]
   const since = toMs(task.attempts.at(-1)?.scheduled_at) ?? now
   if (task.status !== 'scheduled' || now - since < GRACE_MS) return []
   const serves = workers?.some((worker) => worker.alive && !worker.stopping && worker.types.some((one) => one.queue === task.queue && one.type === task.type))

@@ -101,6 +101,7 @@ pub(crate) fn task(run: &str, number: u64, epoch: u64) -> TaskMessage {
         pointer: "/do/0/charge".to_owned(),
         idempotency_key: task.clone(),
         start_to_close_ms: 60_000,
+        lease_ms: None,
         heartbeat_ms: 300,
         reply: "kintsugi.events.0".to_owned(),
         dispatched_at: Timestamp(1),

@@ -9,6 +9,8 @@ use super::RunError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[oai(rename_all = "snake_case")]
 pub enum TaskStatus {
+    /// It waits for a permit: only so many are given out at a time.
+    Queued,
     /// An attempt was given out.
     Scheduled,
     /// A worker said that it is at it.

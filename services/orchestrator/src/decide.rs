@@ -18,7 +18,7 @@ use crate::{
     children::{Answers, Question, Rules},
     letters,
     mail::{self, Letter},
-    people,
+    people, permits,
     programs::{Compiled, Programs},
     recoveries,
     runs::{Run, Runs},
@@ -347,6 +347,9 @@ fn note_rows(
             }
             Effect::Ask { .. } | Effect::Answered { .. } | Effect::Withdrawn { .. } => {
                 people::note(id, &run.definition, effect, now, batch);
+            }
+            Effect::Want { .. } | Effect::Took { .. } | Effect::Release { .. } => {
+                permits::note(id, effect, now, batch);
             }
             _ => mail::note(id, effect, now, &mut batch.mail),
         }

@@ -16,6 +16,7 @@ mod membership;
 mod occasions;
 mod ownership;
 mod people;
+mod permits;
 mod programs;
 mod publish;
 mod recoveries;
@@ -84,9 +85,12 @@ impl Service for Orchestrator {
         let part = self.deps.announce.part(NAME, "schedules");
         let schedules = schedules::run(self.deps.clone(), shares.clone(), part, shutdown.clone());
         let schedules = tokio::spawn(schedules);
+        let part = self.deps.announce.part(NAME, "permits");
+        let permits = permits::run(self.deps.clone(), shares.clone(), part, shutdown.clone());
+        let permits = tokio::spawn(permits);
         // On the heap: it is the largest part of the future that every role's start carries.
         Box::pin(lane::run(self.config, self.deps, shares, shutdown)).await;
-        for (what, work) in [("router", router), ("schedules", schedules)] {
+        for (what, work) in [("router", router), ("schedules", schedules), ("permits", permits)] {
             if let Err(error) = work.await {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, what, "a part ended badly");

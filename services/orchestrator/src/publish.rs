@@ -36,6 +36,7 @@ pub(crate) struct Outbox {
     pub(crate) inputs: Vec<RunInput>,
     pub(crate) wake_at: Option<i64>,
     pub(crate) has_letters: bool,
+    pub(crate) has_permits: bool,
 }
 
 impl Outbox {
@@ -60,11 +61,13 @@ impl Outbox {
                 self.verifies.push(Verify { run, task, epoch, task_type, queue, dispatched_at });
             }
             Effect::DeadLetter { .. } => self.has_letters = true,
+            Effect::Want { .. } | Effect::Release { .. } => self.has_permits = true,
             Effect::Emit { event } => self.events.push(event),
             Effect::Redriven { .. }
             | Effect::Listen { .. }
             | Effect::Unlisten { .. }
             | Effect::Offer
+            | Effect::Took { .. }
             | Effect::Ask { .. }
             | Effect::Answered { .. }
             | Effect::Withdrawn { .. } => {}
@@ -104,6 +107,9 @@ impl Outbox {
             }
             if !self.verifies.is_empty() {
                 bus.verify(&self.verifies).await?;
+            }
+            if self.has_permits {
+                bus.permit_hint().await?;
             }
             if let Some(at) = hint {
                 bus.wake_hint(WakeHint { at }).await?;
@@ -227,6 +233,7 @@ fn message(
         queue,
         input,
         start_to_close_ms,
+        lease_ms,
     } = effect
     else {
         return None;
@@ -247,6 +254,7 @@ fn message(
         definition: origin.definition.clone(),
         pointer,
         start_to_close_ms,
+        lease_ms,
         heartbeat_ms: 300,
         reply: events_subject(partition_of(run, deps.partitions)),
         dispatched_at: now,

@@ -6,6 +6,7 @@
 
 mod ability;
 mod bare;
+mod bound;
 mod cloud_event;
 mod depth;
 mod duration;
@@ -22,6 +23,7 @@ mod strategy;
 mod time;
 
 pub use ability::Ability;
+pub use bound::Bound;
 pub use cloud_event::{
     CloudEvent, CloudEventError, EVENT_BYTES_MAX, is_event_attribute, is_event_time,
 };

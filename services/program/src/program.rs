@@ -332,6 +332,13 @@ pub struct TaskPolicy {
     pub crashes_max: u32,
     /// What happens to the run when the task is dead-lettered.
     pub when_exhausted: WhenExhausted,
+    /// The longest that an attempt may go on without a word of its progress, in milliseconds; none: as
+    /// long as it may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_ms: Option<u64>,
+    /// Only so many at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<crate::Bound>,
 }
 
 impl Default for TaskPolicy {
@@ -341,6 +348,8 @@ impl Default for TaskPolicy {
             start_to_close_ms: 300_000,
             crashes_max: 5,
             when_exhausted: WhenExhausted::Fault,
+            lease_ms: None,
+            bound: None,
         }
     }
 }

@@ -27,6 +27,30 @@ pub enum Effect {
         input: Value,
         /// The longest that the attempt may take, in milliseconds.
         start_to_close_ms: u64,
+        /// The longest that it may go on without a word of its progress, in milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lease_ms: Option<u64>,
+    },
+    /// Ask for a permit; [`crate::Input::Granted`] is the answer.
+    Want {
+        /// Number of the task.
+        task: u64,
+        /// What it shares the bound with.
+        key: String,
+        /// How many with this key have a permit at a time.
+        limit: u32,
+        /// Of those that wait, the highest goes first.
+        priority: u8,
+    },
+    /// A permit came to a task that waited for it.
+    Took {
+        /// Number of the task.
+        task: u64,
+    },
+    /// Give a permit back, or want one no longer.
+    Release {
+        /// Number of the task.
+        task: u64,
     },
     /// Tell a worker that an attempt is no longer wanted.
     Cancel {

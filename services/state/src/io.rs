@@ -96,6 +96,11 @@ pub enum Input {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         directed: bool,
     },
+    /// A task may be given out: it has its permit.
+    Granted {
+        /// Number of the task in its run.
+        task: u64,
+    },
     /// A person answered a task.
     Answered {
         /// Number of the task in its run.
@@ -163,6 +168,21 @@ pub enum Event {
     TaskSkipped {
         /// JSON pointer of the task.
         pointer: String,
+    },
+    /// A task waits for its permit.
+    TaskQueued {
+        /// Number of the task.
+        task: u64,
+        /// JSON pointer of the task.
+        pointer: String,
+        /// The task type.
+        task_type: String,
+        /// The queue.
+        queue: String,
+        /// What it shares the bound with.
+        key: String,
+        /// How many with this key have a permit at a time.
+        limit: u32,
     },
     /// An attempt was given out.
     TaskDispatched {

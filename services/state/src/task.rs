@@ -14,6 +14,9 @@ pub struct TaskState {
     pub queue: String,
     /// What the worker gets.
     pub input: Value,
+    /// What it shares its bound with; it waits for a permit before it is given out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permit: Option<String>,
     /// The fencing token: the number of the newest attempt.
     pub epoch: u64,
     /// Attempts that failed since the last redrive.
@@ -39,6 +42,11 @@ pub struct TaskState {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
+    /// It waits for a permit: as many as may be are given out.
+    Queued {
+        /// Since when.
+        since: Timestamp,
+    },
     /// An attempt was given out; its message is on its way, or its worker is at it.
     Dispatched {
         /// When.

@@ -21,6 +21,8 @@ pub(crate) enum Stop {
     Cancelled,
     /// It took longer than its limit.
     TimedOut,
+    /// It said nothing of its progress for too long.
+    Silent,
     /// The worker is stopping.
     Stopping,
 }
@@ -44,6 +46,8 @@ pub(crate) struct Attempt {
     pub(crate) listens: AtomicBool,
     /// What the handler said last about how far it is.
     pub(crate) progress: Mutex<Option<Value>>,
+    /// When it said so, or began.
+    pub(crate) heard: Mutex<Instant>,
     /// Whether the engine was told that it runs.
     pub(crate) announced: AtomicBool,
     why: OnceLock<Stop>,
@@ -75,12 +79,19 @@ impl Attempt {
             stopped: CancellationToken::new(),
             listens: AtomicBool::new(false),
             progress: Mutex::new(None),
+            heard: Mutex::new(started),
             announced: AtomicBool::new(false),
             why: OnceLock::new(),
             ended: AtomicBool::new(false),
             delivery: Mutex::new(Held { delivery, touched: started }),
             _room: room,
         }
+    }
+
+    /// Whether nothing was heard of its progress for longer than its lease.
+    pub(crate) fn is_silent(&self) -> bool {
+        let Some(lease) = self.message.lease_ms.map(Duration::from_millis) else { return false };
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= lease
     }
 
     /// Whether the caller is the one to report how this attempt ended.

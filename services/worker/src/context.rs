@@ -104,7 +104,8 @@ impl Context {
         self.0.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Says how far the attempt is. The newest word travels with the next heartbeat.
+    /// Says how far the attempt is. The newest word travels with the next heartbeat. An attempt with a
+    /// lease (`metadata.kintsugi.lease`) must say something again before it has passed.
     ///
     /// # Errors
     ///
@@ -114,6 +115,7 @@ impl Context {
             .map_err(|error| Failure::fatal(format!("progress is not JSON: {error}")))?;
         output::check(&progress, PROGRESS_MAX)
             .map_err(|failure| Failure::fatal(format!("progress: {failure}")))?;
+        *self.0.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         *self.0.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
         Ok(())
     }

@@ -101,6 +101,35 @@ async fn an_attempt_over_its_limit_is_ended_and_its_slot_is_free_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_is_silent_for_its_lease_is_ended_and_one_that_tells_is_not() {
+    let Some(mut engine) = Engine::start().await else { return };
+    let tell = |context: Context, input: Value| async move {
+        for step in 0..input["told"].as_u64().unwrap() {
+            context.progress(json!(step))?;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        if input["hang"] == json!(true) {
+            std::future::pending::<()>().await;
+        }
+        Ok(input)
+    };
+    let worker = run(engine.worker().await.task("tell", tell).concurrency(1));
+    let mut task = engine.task("tell", json!({"told": 8}));
+    task.lease_ms = Some(1_000);
+    engine.give(&task).await;
+    // In all it takes longer than its lease, and long enough to be told of.
+    assert!(matches!(engine.said().await.input, Input::Started { .. }));
+    assert_eq!(output(engine.said().await.input), json!({"told": 8}));
+    let mut task = engine.task("tell", json!({"told": 1, "hang": true}));
+    task.lease_ms = Some(300);
+    engine.give(&task).await;
+    let failed = fault(engine.said().await.input);
+    assert_eq!(failed.kind.as_deref(), Some("timeout"));
+    assert!(failed.message.contains("its lease of 300 ms") && !failed.fatal, "{failed:?}");
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_handler_may_clean_up() {
     let Some(mut engine) = Engine::start().await else { return };
     let clean = Arc::new(AtomicBool::new(false));

@@ -25,6 +25,7 @@ export const ATTEMPT_TONE: Record<AttemptStatus, Tone> = {
 }
 
 export const TASK_TONE: Record<TaskStatus, Tone> = {
+  queued: 'hold',
   scheduled: 'quiet',
   running: 'live',
   backing_off: 'hold',
@@ -36,6 +37,7 @@ export const TASK_TONE: Record<TaskStatus, Tone> = {
 }
 
 export const TASK_MEANING: Record<TaskStatus, string> = {
+  queued: 'It waits for its turn: only so many are given out at a time.',
   scheduled: 'An attempt was given out; no worker has said yet that it is at it.',
   running: 'A worker is at it.',
   backing_off: 'It failed; the next attempt follows after a pause.',

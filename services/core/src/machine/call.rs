@@ -23,7 +23,7 @@ pub(super) fn is_out(task: &TaskState) -> bool {
 
 /// Whether the engine or a worker has something to do for it.
 pub(super) fn is_busy(task: &TaskState) -> bool {
-    is_out(task) || matches!(task.phase, Phase::Backoff { .. })
+    is_out(task) || matches!(task.phase, Phase::Backoff { .. } | Phase::Queued { .. })
 }
 
 /// Whether something is under way for a frame, here, at a worker or in a child.
@@ -56,6 +56,7 @@ pub(super) fn dispatch(
         queue: call.queue.clone(),
         input: state.input.clone(),
         start_to_close_ms: call.policy.start_to_close_ms,
+        lease_ms: call.policy.lease_ms,
     })
 }
 
@@ -87,6 +88,13 @@ impl<'a> Machine<'a> {
                 task_type: call.task_type.clone(),
                 queue: call.queue.clone(),
                 input: self.arguments(call, input, &place)?,
+                permit: match &call.policy.bound {
+                    Some(bound) => {
+                        let names = (&*call.queue, &*call.task_type);
+                        Some(self.permit_key(bound, names, input, &place)?)
+                    }
+                    None => None,
+                },
                 epoch: 0,
                 failures: 0,
                 crashes: 0,
@@ -101,7 +109,7 @@ impl<'a> Machine<'a> {
         };
         let number = self.open_task(parent, id, node, raw, own, work)?;
         match &node.kind {
-            Kind::Call(_) => self.give_out(number),
+            Kind::Call(_) => self.begin_attempts(number),
             Kind::RunWorkflow(_) => self.want_child(number),
             _ => {}
         }
@@ -162,8 +170,12 @@ impl<'a> Machine<'a> {
         let (node, raw_input, input) = (open.node, open.raw_input.clone(), open.input().clone());
         let Some((_, task)) = self.call_mut(number) else { return };
         let epoch = task.epoch;
-        task.phase = Phase::Interrupted;
+        let before = std::mem::replace(&mut task.phase, Phase::Interrupted);
+        let has_permit = task.permit.is_some() && before != Phase::Interrupted;
         self.note(Event::TaskCompleted { task: number, epoch, worker: worker.to_owned() });
+        if has_permit {
+            self.effect(Effect::Release { task: number });
+        }
         self.finish(Ended {
             parent,
             frame: Some(number),
@@ -257,8 +269,12 @@ impl<'a> Machine<'a> {
         let parent = self.state.frames.get(&number).and_then(|frame| frame.parent);
         let Some((node, call)) = self.call_of(number) else { return };
         if let Some((_, task)) = self.call_mut(number) {
+            let has_permit = task.permit.is_some();
             task.phase = Phase::DeadLettered;
             task.error = Some(error.clone());
+            if has_permit {
+                self.effect(Effect::Release { task: number });
+            }
         }
         if self.is_handled(parent, &error) {
             self.close(number);
@@ -298,7 +314,7 @@ impl<'a> Machine<'a> {
         reset(task, now);
         self.note(Event::TaskRedriven { task: number, edited: input.is_some() });
         self.effect(Effect::Redriven { task: number, epoch });
-        self.give_out(number);
+        self.begin_attempts(number);
         if self.state.status.is_terminal() {
             self.resume();
         }
@@ -323,7 +339,7 @@ impl<'a> Machine<'a> {
                 Work::Human(_) => self.ask_again(number),
                 Work::Call(task) if task.phase == Phase::Interrupted => {
                     reset(task, now);
-                    self.give_out(number);
+                    self.begin_attempts(number);
                 }
                 _ => {}
             }

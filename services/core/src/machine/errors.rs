@@ -283,7 +283,11 @@ impl Machine<'_> {
                 }
                 Work::Call(task) if task.phase != Phase::DeadLettered => {
                     let out = call::is_out(task).then_some(task.epoch);
+                    let has_permit = task.permit.is_some() && task.phase != Phase::Interrupted;
                     task.phase = Phase::Interrupted;
+                    if has_permit {
+                        self.effect(Effect::Release { task: number });
+                    }
                     out
                 }
                 _ => continue,

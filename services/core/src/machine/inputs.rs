@@ -29,6 +29,7 @@ impl Machine<'_> {
             (_, Input::Redrive { task, epoch, input }) => {
                 self.take_redrive(*task, *epoch, input.as_ref());
             }
+            (_, Input::Granted { task }) => self.granted(*task),
             (_, Input::Answered { task, answer, by }) => {
                 self.answered(*task, answer, by.as_deref());
             }

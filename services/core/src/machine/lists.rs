@@ -113,10 +113,11 @@ impl Machine<'_> {
             Work::Compensate(open) => return self.not_undone(*open),
             _ => return,
         };
+        self.give_back(number, &task);
         if call::is_out(&task) {
             self.note(Event::TaskCancelled { task: number, epoch: task.epoch });
             self.effect(Effect::Cancel { task: number, epoch: task.epoch });
-        } else if matches!(task.phase, Phase::Backoff { .. }) {
+        } else if matches!(task.phase, Phase::Backoff { .. } | Phase::Queued { .. }) {
             self.note(Event::TaskCancelled { task: number, epoch: task.epoch });
         }
         self.settle(number, task.epoch);

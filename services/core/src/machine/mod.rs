@@ -21,6 +21,7 @@ mod listen;
 mod lists;
 mod map;
 mod messages;
+mod permit;
 mod replay;
 mod scope;
 

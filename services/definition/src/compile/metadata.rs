@@ -36,7 +36,16 @@ impl<'a> Compiler<'a> {
         let mut all = Defaults { states_retry: false, ..base };
         let fields = metadata.and_then(|(tree, at)| self.object(tree, &at, "`metadata`"));
         let own = fields.and_then(|fields| fields.at(OURS));
-        let known = ["queue", "retry", "start_to_close", "crashes_max", "when_exhausted"];
+        let known = [
+            "queue",
+            "retry",
+            "start_to_close",
+            "crashes_max",
+            "when_exhausted",
+            "lease",
+            "concurrency",
+            "priority",
+        ];
         let known = [&known, elsewhere].concat();
         let own = own.and_then(|(tree, at)| self.fields(tree, &at, "`metadata.kintsugi`", &known));
         let Some(own) = own else { return all };
@@ -71,6 +80,11 @@ impl<'a> Compiler<'a> {
         if let Some((tree, at)) = own.at("when_exhausted") {
             all.policy.when_exhausted = self.when_exhausted(tree, &at);
         }
+        if let Some((tree, at)) = own.at("lease") {
+            let millis = self.lenient(tree, &at, "`lease`");
+            all.policy.lease_ms = Some(self.not_zero(millis, tree, &at, "`lease`"));
+        }
+        self.bound(&own, &mut all.policy);
         all
     }
 

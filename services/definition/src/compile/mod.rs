@@ -1,6 +1,7 @@
 //! From a tree to a program. Everything is looked at even when something is wrong, so that all
 //! problems are told at once; a program that has one is thrown away.
 
+mod bound;
 mod call;
 mod catch;
 mod deferred;

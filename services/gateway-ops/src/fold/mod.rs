@@ -51,6 +51,12 @@ impl Tasks {
     fn event(&mut self, event: &Event, step: &Step) {
         let at = step.at;
         match event {
+            Event::TaskQueued { task, pointer, task_type, queue, .. } => {
+                let entry = self.tasks.entry(*task);
+                let new = || dispatched(&self.run, *task, pointer, task_type, queue, at);
+                let task = entry.or_insert_with(new);
+                (task.status, task.ended_at) = (TaskStatus::Queued, None);
+            }
             Event::TaskDispatched { task, epoch, pointer, task_type, queue } => {
                 let entry = self.tasks.entry(*task);
                 let new = || dispatched(&self.run, *task, pointer, task_type, queue, at);
@@ -131,6 +137,11 @@ impl Tasks {
             Event::TaskRedriven { task, .. } => {
                 let Some(task) = self.tasks.get_mut(task) else { return };
                 (task.failures, task.crashes, task.error) = (0, 0, None);
+            }
+            // It waited for its permit, and was never given out.
+            Event::TaskCancelled { task, epoch: 0 } => {
+                let Some(task) = self.tasks.get_mut(task) else { return };
+                over(task, TaskStatus::Cancelled, at);
             }
             Event::TaskCancelled { task, epoch } => self.with(*task, *epoch, |task, attempt| {
                 if attempt.ended_at.is_none() {

@@ -86,6 +86,7 @@ pub(super) fn overlay(task: &mut Task, state: &TaskState) {
     task.input = Some(state.input.clone());
     (task.failures, task.crashes) = (state.failures, state.crashes);
     match &state.phase {
+        Phase::Queued { .. } => task.status = TaskStatus::Queued,
         Phase::Dispatched { .. } => task.status = TaskStatus::Scheduled,
         Phase::Started { worker, .. } => {
             task.status = TaskStatus::Running;

@@ -73,10 +73,15 @@ fn stopped(shared: &Shared, attempt: &Attempt, why: Stop) -> Input {
     let (task, epoch) = (attempt.message.number, attempt.message.epoch);
     let worker = shared.name.clone();
     match why {
-        Stop::TimedOut => {
+        Stop::TimedOut | Stop::Silent => {
             let limit = attempt.message.start_to_close_ms;
+            let lease = attempt.message.lease_ms.unwrap_or_default();
             let fault = Fault {
-                message: format!("the attempt took longer than its limit of {limit} ms"),
+                message: if why == Stop::TimedOut {
+                    format!("the attempt took longer than its limit of {limit} ms")
+                } else {
+                    format!("the attempt said nothing of its progress for its lease of {lease} ms")
+                },
                 kind: Some("timeout".to_owned()),
                 ..Fault::default()
             };

@@ -119,6 +119,8 @@ async fn sweep(shared: &Arc<Shared>) {
     for attempt in shared.leases.all() {
         if attempt.deadline <= Instant::now() && attempt.why().is_none() {
             attempts::stop(shared, &attempt, Stop::TimedOut);
+        } else if attempt.is_silent() && attempt.why().is_none() {
+            attempts::stop(shared, &attempt, Stop::Silent);
         }
         if attempt.started.elapsed() >= STARTED_AFTER
             && !attempt.announced.swap(true, Ordering::AcqRel)

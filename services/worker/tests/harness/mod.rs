@@ -114,6 +114,7 @@ impl Engine {
             definition: "test/test:1.0.0".to_owned(),
             pointer: "/do/0/it".to_owned(),
             start_to_close_ms: 60_000,
+            lease_ms: None,
             heartbeat_ms: 300,
             reply: "kintsugi.events.0".to_owned(),
             dispatched_at: Timestamp(0),

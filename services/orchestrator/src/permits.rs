@@ -1,0 +1,135 @@
+//! Grants permits: of tasks with the same key only so many are given out at a time.
+//!
+//! The orchestrator with the first partition grants, whenever a batch wanted or gave back any. A permit
+//! is a row that is written with the step of its run, so none is lost with a process; a run that was
+//! not told is told again.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use futures::{StreamExt, stream::BoxStream};
+use kintsugi_core::{Effect, Input, RunId, TaskKey, Timestamp};
+use kintsugi_entities::{Batch, PermitRow, PermitWrite};
+use kintsugi_nats::RunInput;
+use kintsugi_runtime::{Deps, Part, Shutdown, now};
+use tokio::{sync::watch, time::Instant, time::sleep_until};
+use tracing::{debug, warn};
+
+use crate::{
+    Error,
+    ownership::{FIRST, left_first},
+};
+
+/// The longest between two rounds while there are permits: a hint may be lost.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The same while there are none.
+const REST: Duration = Duration::from_secs(30);
+
+/// The shortest between two rounds: what comes meanwhile is dealt with together.
+const GAP: Duration = Duration::from_millis(5);
+
+/// How soon a round that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// A run that has not taken its permit for so long is told again.
+const RETELL_MS: i64 = 4_000;
+
+/// Notes what an effect does to permits.
+pub(crate) fn note(run: &RunId, effect: &Effect, now: Timestamp, batch: &mut Batch) {
+    let (task, write) = match effect {
+        Effect::Want { task, key, limit, priority } => {
+            let row = PermitRow {
+                run: run.clone(),
+                task: *task,
+                key: key.clone(),
+                limit: *limit,
+                priority: *priority,
+                at: now.0,
+            };
+            (*task, PermitWrite::Want(row))
+        }
+        Effect::Took { task } => (*task, PermitWrite::Took),
+        Effect::Release { task } => (*task, PermitWrite::Release),
+        _ => return,
+    };
+    batch.permits.insert(TaskKey { run: run.clone(), task }.to_string(), write);
+}
+
+/// Grants until `shutdown`, while `shares` has the first partition.
+pub(crate) async fn run(
+    deps: Deps,
+    mut shares: watch::Receiver<BTreeSet<u16>>,
+    part: Part,
+    shutdown: Shutdown,
+) {
+    loop {
+        let is_ours = async { shares.wait_for(|share| share.contains(&FIRST)).await.is_ok() };
+        if shutdown.run_until_cancelled(is_ours).await != Some(true) {
+            return;
+        }
+        look_after(&deps, &mut shares, &part, &shutdown).await;
+        part.trouble(None);
+    }
+}
+
+async fn look_after(
+    deps: &Deps,
+    shares: &mut watch::Receiver<BTreeSet<u16>>,
+    part: &Part,
+    shutdown: &Shutdown,
+) {
+    let mut hints = hints(deps).await;
+    let gone = left_first(shares);
+    tokio::pin!(gone);
+    let (mut next, mut looked) = (Instant::now(), Instant::now());
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = &mut gone => return,
+            () = sleep_until(next) => {
+                looked = Instant::now();
+                let done = round(deps).await;
+                part.trouble(done.as_ref().err().map(ToString::to_string));
+                next = Instant::now() + match done {
+                    Ok(true) => LOOK,
+                    Ok(false) => REST,
+                    Err(error) => {
+                        let error = &error as &dyn std::error::Error;
+                        warn!(error, "permits were not granted; will try again");
+                        AGAIN
+                    }
+                };
+            }
+            hint = hints.next() => match hint {
+                Some(()) => next = next.min(looked + GAP),
+                None => {
+                    tokio::time::sleep(AGAIN).await;
+                    hints = self::hints(deps).await;
+                }
+            },
+        }
+    }
+}
+
+async fn hints(deps: &Deps) -> BoxStream<'static, ()> {
+    match deps.bus.permit_hints().await {
+        Ok(hints) => hints.boxed(),
+        Err(error) => {
+            debug!(error = &error as &dyn std::error::Error, "no hints; looking only");
+            futures::stream::pending().boxed()
+        }
+    }
+}
+
+/// One round; whether there are any permits at all.
+async fn round(deps: &Deps) -> Result<bool, Error> {
+    let time = now().0;
+    let round = deps.store.permits_round(time, time - RETELL_MS).await?;
+    let told = round.told.into_iter().map(|(run, task)| {
+        let input = Input::Granted { task };
+        RunInput { run, input }
+    });
+    // What is not published now is told again.
+    deps.bus.publish_inputs(told.collect(), deps.partitions).await?;
+    Ok(round.any)
+}
