@@ -1,6 +1,6 @@
 //! What people and systems outside hear of a run.
 
-use kintsugi_core::{ChildEvent, DefinitionRef, Event, Program, Step};
+use kintsugi_core::{ChildEvent, DefinitionRef, Event, Program};
 use kintsugi_nats::{Bus, LifeEvent};
 use kintsugi_observability::traceparent;
 use serde_json::{Value, json};
@@ -208,8 +208,8 @@ fn child(event: &ChildEvent, about: &About<'_>) -> (&'static str, Value) {
 
 #[cfg(test)]
 mod tests {
-    use kintsugi_core::{Input, Machine, RunId, RunState, Timestamp};
-    use kintsugi_definition::{Expressions, Limits, program_from_document};
+    use kintsugi_core::{Input, Machine, RunId, RunState, Step, Timestamp};
+    use kintsugi_definition::{Expressions, Limits, Resources, program_from_document};
 
     use super::*;
 
@@ -226,8 +226,7 @@ mod tests {
                 { "last": { "call": "last" } },
             ],
         });
-        let program =
-            program_from_document(&document, &serde_json::from_str("{}").unwrap()).unwrap();
+        let program = program_from_document(&document, &Resources::default()).unwrap();
         let expressions = Expressions::new(&program, Limits::default()).unwrap();
         let id = RunId::parse("r").unwrap();
         let mut state = RunState::new(Value::Null, Timestamp(0));
