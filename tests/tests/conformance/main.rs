@@ -2,6 +2,9 @@
 //! where they lie, and our own in `tests/conformance`, with the same steps and a few more.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic")]
 
+#[path = "../../../services/task-worker/tests/service/authority.rs"]
+#[allow(dead_code, reason = "only who asks is needed here, not what it was asked")]
+mod authority;
 mod features;
 #[path = "../../../services/task-worker/tests/service/greeter.rs"]
 mod greeter;
@@ -37,13 +40,16 @@ async fn hold(folder: &Path, trouble: Trouble) -> Option<(usize, Vec<String>)> {
         Trouble::None => (Shape::Dev, 1),
         _ => (Shape::Services, TOGETHER),
     };
-    let set =
-        ["processes.allow=[\"script\"]", "worker.http.allow=any", "gateway.resources.allow=any"];
+    let set = [
+        "processes.allow=[\"script\", \"shell\"]",
+        "worker.http.allow=any",
+        "gateway.resources.allow=any",
+    ];
     let flags: Vec<&str> = set.iter().flat_map(|one| ["--set", one]).collect();
     let mut engine = Engine::start_in(trouble, shape, &flags).await?;
     let options = Options { url: engine.nats_url(), ..Options::default() };
     let bus = Bus::connect(&options).await.unwrap();
-    let stub = Stub::start().await;
+    let stub = Stub::start(&engine.nats_url()).await;
     let (mut held, mut unsupported, mut failed) = (0, Vec::new(), Vec::new());
     let (client, began) = (engine.client.clone(), Instant::now());
     let scenarios = features(folder).into_iter().flat_map(|Feature { name, scenarios, .. }| {
