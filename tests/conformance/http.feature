@@ -16,7 +16,7 @@ Feature: HTTP
     When the workflow is executed
     Then the workflow should complete with output:
     """yaml
-    {method: POST, query: 'q=a%20b', body: {b: 1}, one: h}
+    {method: POST, query: 'q=a+b', body: {b: 1}, one: h}
     """
 
   Scenario: An endpoint is a URI template

@@ -241,7 +241,7 @@ Feature: Listening
     do: [{hear: {listen: {to: {all: [{with: {type: a}, correlate: {c: {from: .data, expect: x}}}, {with: {type: b}, correlate: {c: {from: .data, expect: y}}}]}}}}]
     """
     When the definition is registered
-    Then the definition should be refused with 'conflicting-correlation'
+    Then the definition should be refused with 'contradiction'
 
   Scenario: Another listen begins anew
     Given a workflow with definition:

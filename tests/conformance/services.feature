@@ -158,7 +158,7 @@ Feature: Services that describe themselves
           with: {document: {endpoint: '{server}/open3d.yaml'}, operationId: nothing, parameters: {}}
     """
     When the definition is registered
-    Then the definition should be refused with 'unknown-reference'
+    Then the definition should be refused with 'invalid-resource'
 
   Scenario: A parameter that is not there is refused
     Given a resource '/open3e.yaml' with content:

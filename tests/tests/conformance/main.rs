@@ -27,8 +27,12 @@ use kintsugi_tests::{Engine, Shape, Trouble, check_promises, root};
 use crate::features::{Verdict, features, run};
 use crate::stub::Stub;
 
-/// Scenarios whose runs are under way at once: enough that one life of an orchestrator serves many.
+/// Scenarios whose runs are under way at once in trouble: enough that one life of an orchestrator
+/// serves many.
 const TOGETHER: usize = 64;
+
+/// The same undisturbed: most of a scenario is waiting.
+const TOGETHER_CALM: usize = 8;
 
 /// How often it is looked whether an orchestrator was killed.
 const REVIVE: Duration = Duration::from_millis(5);
@@ -37,7 +41,7 @@ const REVIVE: Duration = Duration::from_millis(5);
 /// many held, and those that the engine refuses by name.
 async fn hold(folder: &Path, trouble: Trouble) -> Option<(usize, Vec<String>)> {
     let (shape, together) = match trouble {
-        Trouble::None => (Shape::Dev, 1),
+        Trouble::None => (Shape::Dev, TOGETHER_CALM),
         _ => (Shape::Services, TOGETHER),
     };
     let set = [
