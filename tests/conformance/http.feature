@@ -108,12 +108,12 @@ Feature: HTTP
   Scenario: An answer of 503 is tried again
     Given a workflow with definition:
     """yaml
-    do: [{get: {call: http, metadata: {kintsugi: {retry: {initial_interval: 10ms}}}, with: {method: get, endpoint: '{server}/flaky/2/http'}}}]
+    do: [{get: {call: http, metadata: {kintsugi: {retry: {initial_interval: 10ms}}}, with: {method: get, endpoint: '{server}/flaky/2/http'}, output: {as: '.before >= 2'}}}]
     """
     When the workflow is executed
     Then the workflow should complete with output:
     """yaml
-    {before: 2}
+    true
     """
 
   Scenario: A redirect is an error where it is not allowed
@@ -381,3 +381,18 @@ Feature: HTTP
     """
     When the definition is registered
     Then the definition should be warned of with 'no-effect'
+
+  Scenario: What is no JSON is a text
+    Given a resource '/text.txt' with content:
+    """yaml
+    hello
+    """
+    And a workflow with definition:
+    """yaml
+    do: [{get: {call: http, with: {method: get, endpoint: '{server}/text.txt'}, output: {as: 'type'}}}]
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    string
+    """

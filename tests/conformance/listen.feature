@@ -477,3 +477,55 @@ Feature: Listening
     """yaml
     {type: timeout}
     """
+
+  Scenario: What is not said of an event is made from the run
+    Given a workflow with definition:
+    """yaml
+    do: [{say: {emit: {event: {with: {type: own.said.bare}}}, output: {as: '[.specversion, .source == "/\($workflow.definition.document | .namespace + "/" + .name + "/" + .version)", .id == "\($workflow.id):1", has("time")]'}}}]
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    ['1.0', true, true, true]
+    """
+
+  Scenario: A number as the subject of an event becomes its text
+    Given a workflow with definition:
+    """yaml
+    do: [{say: {emit: {event: {with: {type: own.said.number, subject: '${ 7 }'}}}, output: {as: .subject}}}]
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    '7'
+    """
+
+  Scenario: An object as the subject of an event is an expression error
+    Given a workflow with definition:
+    """yaml
+    do: [{say: {emit: {event: {with: {type: own.said.object, subject: '${ {} }'}}}}}]
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    {type: 'https://serverlessworkflow.io/spec/1.0.0/errors/expression', status: 400, instance: /do/0/say}
+    """
+
+  Scenario: An exit ends the iteration of a foreach
+    Given a workflow with definition:
+    """yaml
+    do:
+      - both:
+          fork:
+            branches:
+              - hear:
+                  listen: {to: {any: [{with: {type: own.exit}}], until: '${ length == 2 }'}}
+                  foreach: {item: event, do: [{leave: {set: {n: '${ $event }'}, then: exit}}, {never: {set: {n: none}}}]}
+              - say: {do: [{a: {emit: {event: {with: {type: own.exit, data: 1}}}}}, {b: {emit: {event: {with: {type: own.exit, data: 2}}}}}]}
+          output: {as: '.[0]'}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [{n: 1}, {n: 2}]
+    """

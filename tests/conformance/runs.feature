@@ -207,3 +207,19 @@ Feature: Runs that start runs
     quick
     """
     And the run of 'own/child-that-loses:1.0.0' should be 'cancelled'
+
+  Scenario: Without a version it is the latest
+    Given another definition:
+    """yaml
+    document: {dsl: '1.0.3', namespace: own, name: child-unversioned, version: '1.0.0'}
+    do: [{v: {set: {v: 1}}}]
+    """
+    And a workflow with definition:
+    """yaml
+    do: [{sub: {run: {workflow: {namespace: own, name: child-unversioned}}}}]
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    {v: 1}
+    """

@@ -521,3 +521,38 @@ Feature: Services that describe themselves
     """yaml
     {type: runtime, status: 500}
     """
+
+  Scenario: A parameter of an address has its default
+    Given a resource '/param.yaml' with content:
+    """yaml
+    asyncapi: 3.0.0
+    info: {title: t, version: '1'}
+    servers: {bus: {host: '{nats}', protocol: nats}}
+    channels: {pets: {address: 'own.{kind}', parameters: {kind: {default: dog}}}}
+    operations: {send: {action: send, channel: {$ref: '#/channels/pets'}}}
+    """
+    And a workflow with definition:
+    """yaml
+    do: [{tell: {call: asyncapi, with: {document: {endpoint: '{server}/param.yaml'}, operation: send, message: {payload: {n: 1}}}, output: {as: .payload}}}]
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    {n: 1}
+    """
+
+  Scenario: A parameter of an address without a default is refused
+    Given a resource '/noparam.yaml' with content:
+    """yaml
+    asyncapi: 3.0.0
+    info: {title: t, version: '1'}
+    servers: {bus: {host: '{nats}', protocol: nats}}
+    channels: {pets: {address: 'own.{kind}', parameters: {kind: {}}}}
+    operations: {send: {action: send, channel: {$ref: '#/channels/pets'}}}
+    """
+    And a workflow with definition:
+    """yaml
+    do: [{tell: {call: asyncapi, with: {document: {endpoint: '{server}/noparam.yaml'}, operation: send, message: {payload: {n: 1}}}, output: {as: .payload}}}]
+    """
+    When the definition is registered
+    Then the definition should be refused with 'unsupported'

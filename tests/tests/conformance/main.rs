@@ -114,6 +114,30 @@ async fn the_official_features_hold() {
     assert_eq!((held, unsupported), (21, Vec::new()), "every official scenario holds");
 }
 
+/// The profile's open points say who shows them: a feature here, or a test where the link leads.
+#[test]
+fn what_shows_the_points_of_the_profile_is_there() {
+    let text = std::fs::read_to_string(root().join("docs/openworkflow-profile.md")).unwrap();
+    let (from, to) = (text.find("\n## 5. ").unwrap(), text.find("\n## 7. ").unwrap());
+    let rows = text[from..to].lines().filter(|line| line.starts_with("| "));
+    let mut shown = 0;
+    for row in rows.filter(|row| !row.starts_with("| Point | ")) {
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        for one in cell.split(", ").filter(|one| *one != "–") {
+            let name = one.strip_prefix('`').and_then(|one| one.strip_suffix('`'));
+            let link = one.split_once("](../").and_then(|(_, link)| link.strip_suffix(')'));
+            let path = name.map_or_else(
+                || link.map(str::to_owned),
+                |name| Some(format!("tests/conformance/{name}.feature")),
+            );
+            let path = path.unwrap_or_else(|| panic!("nobody can follow `{one}`: {row}"));
+            assert!(root().join(&path).is_file(), "{path} is not there: {row}");
+            shown += 1;
+        }
+    }
+    assert!(shown > 100, "{shown} points are shown");
+}
+
 async fn our_own(trouble: Trouble) {
     let Some((held, unsupported)) = hold(&root().join("tests/conformance"), trouble).await else {
         return;
