@@ -119,6 +119,8 @@ fn places() -> Vec<(&'static str, String, String)> {
         ("map, in", task("call: map, with: {in: <[1]>, do: f}"), of(WITHIN)),
         ("map, with", task("call: map, with: {in: '[1]', do: f, with: {x: <1>}}"), and(WITHIN, "index item")),
         ("compensate.with", task("set: {x: 1}, metadata: {kintsugi: {compensate: {call: f, with: {x: <1>}}}}"), of(EXPORT)),
+        ("human-task", task("call: human-task, with: {title: <\"t\">}"), of(WITHIN)),
+        ("human-task, due", task("call: human-task, with: {title: t, due: <\"PT1H\">}"), of(WITHIN)),
         ("extension, when", extension("when: <true>, before: [{b: {set: {x: 1}}}]"), of(WITHIN)),
         ("extension, before", extension("before: [{b: {set: {x: <1>}}}]"), of(WITHIN)),
         ("extension, after", extension("after: [{b: {set: {x: <1>}}}]"), of(OUTPUT)),
