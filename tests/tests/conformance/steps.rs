@@ -84,25 +84,6 @@ impl<'s> World<'s> {
                 Ok(())
             }
             ("the workflow is executed", _) => self.execute().await,
-            ("another definition:", _) => {
-                self.client.define(block(text)?).await;
-                Ok(())
-            }
-            ("the workflow is started", _) => self.start().await.map(|_| ()),
-            ("the workflow listens", _) => self.listens().await,
-            ("the workflow is cancelled", _) => self.post("cancel", json!({}), 202).await,
-            ("the workflow has ended", _) => self.end().await,
-            ("an event is sent to the workflow:", _) => {
-                self.post("events", yaml(block(text)?)?, 202).await
-            }
-            (s, [definition]) if s.ends_with("' is there") => {
-                self.run_of(definition, |_| true).await;
-                Ok(())
-            }
-            (s, [definition, status]) if s.starts_with("the run of '") => {
-                self.run_of(definition, |run| run["status"] == *status).await;
-                Ok(())
-            }
             ("an event is published:", _) => self.publish(yaml(block(text)?)?).await,
             (s, []) if s.ends_with("runs should be started") => self.started(number(s)?).await,
             ("the definition is registered", _) => self.register().await.map(|_| ()),
@@ -145,7 +126,7 @@ impl<'s> World<'s> {
                 same(&json!(found), &json!(number(s)?), "the number of items")
             }
             (s, _) if s.contains(" should run ") => self.order(s).await,
-            _ => Err(Stop::Failed("nobody knows this step".to_owned())),
+            _ => self.act(sentence, text, &quoted).await,
         }
     }
 

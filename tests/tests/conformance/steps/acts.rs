@@ -5,9 +5,40 @@ use std::time::Instant;
 use kintsugi_tests::eventually;
 use serde_json::{Value, json};
 
-use super::{Outcome, SOON, Stop, World, holds, same};
+use super::{Outcome, SOON, Stop, World, block, holds, same, yaml};
 
 impl World<'_> {
+    /// Takes a step that does something to a run under way, or to another definition.
+    pub(super) async fn act(
+        &mut self,
+        sentence: &str,
+        text: Option<&str>,
+        quoted: &[&str],
+    ) -> Outcome {
+        match (sentence, quoted) {
+            ("another definition:", _) => {
+                self.client.define(block(text)?).await;
+                Ok(())
+            }
+            ("the workflow is started", _) => self.start().await.map(|_| ()),
+            ("the workflow listens", _) => self.listens().await,
+            ("the workflow is cancelled", _) => self.post("cancel", json!({}), 202).await,
+            ("the workflow has ended", _) => self.end().await,
+            ("an event is sent to the workflow:", _) => {
+                self.post("events", yaml(block(text)?)?, 202).await
+            }
+            (s, [definition]) if s.ends_with("' is there") => {
+                self.run_of(definition, |_| true).await;
+                Ok(())
+            }
+            (s, [definition, status]) if s.starts_with("the run of '") => {
+                self.run_of(definition, |run| run["status"] == *status).await;
+                Ok(())
+            }
+            _ => Err(Stop::Failed("nobody knows this step".to_owned())),
+        }
+    }
+
     pub(super) async fn execute(&mut self) -> Outcome {
         let begun = self.start().await?;
         self.end().await?;
