@@ -731,3 +731,41 @@ Feature: Expressions
     """
     When the definition is registered
     Then the definition should be refused with 'secret-here'
+
+  Scenario: The output is not there while it is made
+    Given a workflow with definition:
+    """yaml
+    do: [{a: {set: {n: 1}, output: {as: '$output'}}}]
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    {type: 'https://serverlessworkflow.io/spec/1.0.0/errors/expression', status: 400, instance: /do/0/a}
+    """
+
+  Scenario: The raw output of a task is known to its output and its export
+    Given a workflow with definition:
+    """yaml
+    output: {as: '[., $context]'}
+    do: [{a: {set: {n: 1}, output: {as: '[$task.output.n]'}, export: {as: '[$output, $task.output]'}}}]
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [[1], [[1], {n: 1}]]
+    """
+
+  Scenario: A condition of a loop sees the input of the loop
+    Given a workflow with definition:
+    """yaml
+    do: [{a: {for: {in: '[1, 2, 3]'}, while: '.n < $input.most', do: [{b: {set: '${ {n: ((.n // 0) + 1)} }'}}]}}]
+    """
+    And given the workflow input is:
+    """yaml
+    most: 2
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    {n: 2}
+    """

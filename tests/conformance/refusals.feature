@@ -375,3 +375,19 @@ Feature: What is refused
     """
     When the definition is registered
     Then the definition should be refused with 'unsupported'
+
+  Scenario: A file whose URI names a host
+    Given a workflow with definition:
+    """yaml
+    do: [{a: {call: grpc, with: {proto: {endpoint: 'file://app/greet.proto'}, service: {name: a.B, host: localhost}, method: C}}}]
+    """
+    When the definition is registered
+    Then the definition should be refused with 'invalid-uri'
+
+  Scenario: Volumes of a container need an ability of their own
+    Given a workflow with definition:
+    """yaml
+    do: [{a: {run: {container: {image: alpine, volumes: {/a: /b}}}}}]
+    """
+    When the definition is registered
+    Then the definition should be refused with 'not-allowed'

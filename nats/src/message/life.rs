@@ -35,6 +35,9 @@ pub struct LifeEvent {
     /// The attempt that it is about: its epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u64>,
+    /// The number of the task in its run: `data.task` is its reference, which iterations share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasknumber: Option<u64>,
 }
 
 const KIND_PREFIX: &str = "io.serverlessworkflow.";
@@ -64,6 +67,7 @@ impl LifeEvent {
             traceparent: None,
             sequence: None,
             attempt: None,
+            tasknumber: None,
         }
     }
 

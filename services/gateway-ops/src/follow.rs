@@ -177,6 +177,10 @@ fn json(told: &Told) -> String {
         time: told.time.clone(),
         subject: Some(told.subject.clone()),
         data: Some(told.data.clone()),
+        traceparent: told.traceparent.clone(),
+        sequence: told.sequence.clone(),
+        attempt: told.attempt,
+        tasknumber: told.tasknumber,
     };
     event.to_json_string()
 }

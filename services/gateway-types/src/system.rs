@@ -160,4 +160,12 @@ pub struct LifeEvent {
     pub subject: Option<String>,
     /// More about it.
     pub data: Option<Value>,
+    /// W3C trace context of the run.
+    pub traceparent: Option<String>,
+    /// Orders the events of a run.
+    pub sequence: Option<String>,
+    /// The attempt that it is about.
+    pub attempt: Option<u64>,
+    /// The number of the task in its run: `data.task` is its reference, which iterations share.
+    pub tasknumber: Option<u64>,
 }

@@ -62,11 +62,19 @@ fn of_row(subject: &Subject<'_>, row: &HistoryRow, since: Timestamp) -> Vec<Life
     for (position, step) in steps.iter().enumerate().filter(|(_, step)| step.at >= since) {
         for (index, event) in step.events.iter().enumerate() {
             let Some((kind, data)) = told(event, step.at, subject, &definition) else { continue };
+            let (task, attempt) = match event {
+                Event::TaskDeadLettered { task, epoch, .. } => (Some(*task), Some(*epoch)),
+                Event::HumanTaskAsked { task, .. } | Event::HumanTaskDue { task, .. } => {
+                    (Some(*task), None)
+                }
+                _ => (None, None),
+            };
             let id = format!("{}:{}:{position}:{index}", subject.run, row.seq);
             let mut event =
                 LifeEvent::new(&definition, subject.run, kind.as_str(), id, step.at, data);
             event.traceparent = Some(traceparent(subject.run, subject.trace_parent));
             event.sequence = Some(format!("{:010}.{position}.{index}", row.seq));
+            (event.tasknumber, event.attempt) = (task, attempt);
             found.push(event);
         }
     }
@@ -86,21 +94,23 @@ fn told(
             let data = json!({ "name": name, "faultedAt": at, "error": error });
             Some((EventKind::RunFaulted, data))
         }
-        Event::TaskDeadLettered { task, error, .. } => {
+        Event::TaskDeadLettered { error, .. } => {
+            // The error arose in the task, so its instance is the task's reference.
+            let task = &error.instance;
             let data =
                 json!({ "workflow": name, "task": task, "deadLetteredAt": at, "error": error });
             Some((EventKind::TaskDeadLettered, data))
         }
-        Event::HumanTaskAsked { task, pointer, title, assignees } => {
+        Event::HumanTaskAsked { pointer, title, assignees, .. } => {
             let data = json!({
-                "workflow": name, "number": task, "task": pointer, "title": title,
+                "workflow": name, "task": pointer, "title": title,
                 "assignees": assignees, "askedAt": at,
             });
             Some((EventKind::HumanTaskAsked, data))
         }
-        Event::HumanTaskDue { task, pointer, title, assignees } => {
+        Event::HumanTaskDue { pointer, title, assignees, .. } => {
             let data = json!({
-                "workflow": name, "number": task, "task": pointer, "title": title,
+                "workflow": name, "task": pointer, "title": title,
                 "assignees": assignees, "dueAt": at,
             });
             Some((EventKind::HumanTaskDue, data))

@@ -7,7 +7,7 @@ use std::{
 };
 
 use kintsugi_core::{
-    ChildEffect, ChildInput, Effect, Input, Machine, RunId, Step, Taking, Timestamp,
+    ChildEffect, ChildInput, Effect, Input, Machine, NodeId, RunId, Step, Taking, Timestamp,
 };
 use kintsugi_entities::{Batch, HistoryRow, MailRow, NewRun, RunWrite};
 use kintsugi_nats::RunInput;
@@ -35,7 +35,7 @@ pub(crate) struct Decided {
     /// What each run asks for, in order.
     pub(crate) effects: Vec<(RunId, Effect)>,
     /// What happened to each run that changed.
-    pub(crate) steps: Vec<(RunId, Vec<Step>)>,
+    pub(crate) changes: Vec<Changed>,
     /// Runs whose work was cut off by the limit on steps and goes on at once.
     pub(crate) unfinished: Vec<RunId>,
     /// Inputs that could not be handled, with the reason.
@@ -44,6 +44,14 @@ pub(crate) struct Decided {
     pub(crate) answers: Vec<RunInput>,
     /// The earliest deadline that is earlier than what was stored before.
     pub(crate) wake_at: Option<i64>,
+}
+
+/// What happened to a run.
+pub(crate) struct Changed {
+    pub(crate) run: RunId,
+    pub(crate) steps: Vec<Step>,
+    /// What closed in them, by number.
+    pub(crate) closed: Vec<(u64, NodeId)>,
 }
 
 /// What came: inputs from the stream, events from the store.
@@ -146,6 +154,7 @@ fn by_run(arrived: Arrived, decided: &mut Decided) -> (Vec<RunId>, HashMap<RunId
 #[derive(Default)]
 struct Done {
     steps: Vec<Step>,
+    closed: Vec<(u64, NodeId)>,
     effects: Vec<Effect>,
 }
 
@@ -198,13 +207,14 @@ impl Work {
                 return refuse(decided, vec![input], reason);
             }
         };
-        let Advanced { steps, effects, settled } = advanced;
+        let Advanced { steps, closed, effects, settled } = advanced;
         for (key, taking) in settled {
             mail::settle(id, key, taking, &mut decided.batch.mail);
         }
         let changed = !steps.is_empty();
         let done = self.done.entry(id.clone()).or_default();
         done.steps.extend(steps);
+        done.closed.extend(closed);
         for effect in effects {
             match effect {
                 Effect::Child(effect @ (ChildEffect::Start { .. } | ChildEffect::Look { .. })) => {
@@ -219,7 +229,7 @@ impl Work {
 
     /// What is written of a run, and what follows.
     fn finish(&mut self, runs: &mut Runs, id: RunId, decided: &mut Decided) {
-        let Some(Done { steps, effects }) = self.done.remove(&id) else { return };
+        let Some(Done { steps, mut closed, effects }) = self.done.remove(&id) else { return };
         let Some(run) = runs.get_mut(&id) else { return };
         let now = self.now.max(run.updated_at);
         if !steps.is_empty() {
@@ -236,7 +246,8 @@ impl Work {
             }
             note_rows(&id, run, (&steps, &effects), now, &mut decided.batch);
             decided.batch.runs.push(write(&id, run, &steps, now));
-            decided.steps.push((id.clone(), steps));
+            closed.sort_unstable_by_key(|(number, _)| *number);
+            decided.changes.push(Changed { run: id.clone(), steps, closed });
         }
         decided.effects.extend(effects.into_iter().map(|effect| (id.clone(), effect)));
     }
@@ -279,6 +290,7 @@ fn is_hint(id: &RunId, input: &Input, decided: &mut Decided) -> bool {
 #[derive(Default)]
 struct Advanced {
     steps: Vec<Step>,
+    closed: Vec<(u64, NodeId)>,
     effects: Vec<Effect>,
     settled: Vec<(String, Taking)>,
 }
@@ -305,6 +317,7 @@ fn advance(
         }));
         let Ok(outcome) = attempt else { return Err(Box::new((input, key))) };
         all.settled.extend(key.zip(outcome.taking));
+        all.closed.extend(outcome.closed);
         // A hint that leads to a look at another run changes nothing by itself.
         let follows = |effect: &Effect| outcome.changed || matches!(effect, Effect::Child(_));
         all.effects.extend(outcome.effects.into_iter().filter(follows));

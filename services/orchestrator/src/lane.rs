@@ -289,9 +289,12 @@ impl Lane {
         }
         outbox.send(&self.deps, time, &mut self.memory, stop).await;
         let mut events = Vec::new();
-        for (id, steps) in decided.steps {
-            let Some(run) = self.runs.get(&id) else { continue };
-            life::events(&id, run, &steps, &mut events);
+        for changed in decided.changes {
+            let Some(run) = self.runs.get(&changed.run) else { continue };
+            if let Some(compiled) = self.programs.get(&run.definition) {
+                life::events(run, &compiled.program, &changed, &mut events);
+            }
+            let (id, steps) = (changed.run, changed.steps);
             if self.spans.are_wanted() {
                 self.spans.give(Change {
                     definition: run.definition.clone(),
@@ -348,7 +351,7 @@ impl Lane {
         let ended =
             |id: &&RunId| self.runs.get(id).is_some_and(|run| run.state.status.is_terminal());
         let ended: Vec<RunId> =
-            decided.steps.iter().map(|(id, _)| id).filter(ended).cloned().collect();
+            decided.changes.iter().map(|change| &change.run).filter(ended).cloned().collect();
         if let Err(error) = self.deps.bus.ended(&ended).await {
             // Who waits looks again by itself.
             debug!(error = &error as &dyn std::error::Error, "not told who waits");

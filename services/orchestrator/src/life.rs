@@ -1,13 +1,13 @@
 //! What people and systems outside hear of a run.
 
-use kintsugi_core::{ChildEvent, DefinitionRef, Event, RunId, Step};
+use kintsugi_core::{ChildEvent, DefinitionRef, Event, Program};
 use kintsugi_nats::{Bus, LifeEvent};
 use kintsugi_observability::traceparent;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tracing::debug;
 
-use crate::runs::Run;
+use crate::{decide::Changed, runs::Run};
 
 /// How many batches of events may wait to be published.
 const BATCHES_MAX: usize = 1_024;
@@ -30,15 +30,19 @@ pub(crate) fn publisher(bus: Bus) -> mpsc::Sender<Vec<LifeEvent>> {
 
 /// Adds the lifecycle events of the specification that follow from steps. Tasks that the engine does
 /// by itself, and the giving out of attempts, are in the history only: nobody waits for them.
-pub(crate) fn events(id: &RunId, run: &Run, steps: &[Step], all: &mut Vec<LifeEvent>) {
+pub(crate) fn events(run: &Run, program: &Program, changed: &Changed, all: &mut Vec<LifeEvent>) {
+    let id = &changed.run;
     let Ok(definition) = DefinitionRef::parse(&run.definition) else { return };
     let trace = traceparent(id, run.trace_parent.as_deref());
     let DefinitionRef { namespace, name, version } = &definition;
     let started = json!({ "namespace": namespace, "name": name, "version": version });
     let name = format!("{name}-{id}.{namespace}");
-    for (position, step) in steps.iter().enumerate() {
+    for (position, step) in changed.steps.iter().enumerate() {
         for (index, event) in step.events.iter().enumerate() {
-            let Some((kind, mut data)) = life(event, step, &name) else { continue };
+            let task = task(event);
+            let pointer = task.and_then(|number| reference(number, run, program, changed));
+            let about = About { workflow: &name, task: pointer, at: step.at.to_rfc3339() };
+            let Some((kind, mut data)) = life(event, &about) else { continue };
             if matches!(event, Event::RunStarted) {
                 data["definition"] = started.clone();
             }
@@ -46,11 +50,27 @@ pub(crate) fn events(id: &RunId, run: &Run, steps: &[Step], all: &mut Vec<LifeEv
             let attempt = attempt(event);
             let mut event = LifeEvent::new(&definition, id, kind, event_id, step.at, data);
             event.attempt = attempt;
+            event.tasknumber = task;
             event.traceparent = Some(trace.clone());
             event.sequence = Some(format!("{:010}.{position}.{index}", run.version));
             all.push(event);
         }
     }
+}
+
+/// The JSON pointer of a task: of an open one the state knows it, the others closed just now.
+fn reference<'p>(
+    number: u64,
+    run: &Run,
+    program: &'p Program,
+    changed: &Changed,
+) -> Option<&'p str> {
+    let closed = || {
+        let found = changed.closed.binary_search_by_key(&number, |(closed, _)| *closed);
+        found.ok().map(|index| changed.closed[index].1)
+    };
+    let node = program.node(run.state.node(number).or_else(closed)?)?;
+    Some(&node.pointer)
 }
 
 /// The attempt that an event is about.
@@ -66,91 +86,199 @@ fn attempt(event: &Event) -> Option<u64> {
     }
 }
 
-fn life(event: &Event, step: &Step, name: &str) -> Option<(&'static str, Value)> {
-    let at = step.at.to_rfc3339();
-    let task = |task: &u64| json!({ "workflow": name, "task": task });
+/// The number of the task that an event is about, where it has one.
+fn task(event: &Event) -> Option<u64> {
+    match event {
+        Event::TaskStarted { task, .. }
+        | Event::TaskCompleted { task, .. }
+        | Event::TaskFailed { task, .. }
+        | Event::TaskLost { task, .. }
+        | Event::RetryScheduled { task, .. }
+        | Event::TaskDeadLettered { task, .. }
+        | Event::TaskCancelled { task, .. }
+        | Event::TaskRedriven { task, .. }
+        | Event::ListenStarted { task, .. }
+        | Event::ListenEnded { task, .. }
+        | Event::EventReceived { task, .. }
+        | Event::HumanTaskAsked { task, .. }
+        | Event::HumanTaskDue { task, .. }
+        | Event::HumanTaskAnswered { task, .. }
+        | Event::HumanTaskWithdrawn { task, .. }
+        | Event::Child(
+            ChildEvent::Started { task, .. }
+            | ChildEvent::Completed { task, .. }
+            | ChildEvent::Failed { task, .. }
+            | ChildEvent::Cancelled { task, .. }
+            | ChildEvent::Resumed { task, .. },
+        ) => Some(*task),
+        _ => None,
+    }
+}
+
+/// What every event of one kind of subject says.
+struct About<'a> {
+    /// The run's qualified name.
+    workflow: &'a str,
+    /// The task's reference.
+    task: Option<&'a str>,
+    at: String,
+}
+
+impl About<'_> {
+    fn workflow(&self, moment: &str) -> Value {
+        json!({ "name": self.workflow, moment: self.at })
+    }
+
+    fn task(&self, moment: &str) -> Value {
+        json!({ "workflow": self.workflow, "task": self.task, moment: self.at })
+    }
+
+    /// To the specification a correlation is the workflow's; the task says which.
+    fn listen(&self, moment: &str) -> Value {
+        json!({ "name": self.workflow, "task": self.task, moment: self.at })
+    }
+}
+
+fn life(event: &Event, about: &About<'_>) -> Option<(&'static str, Value)> {
     let with = |mut data: Value, field: &str, value: Value| {
         data[field] = value;
         data
     };
     Some(match event {
-        Event::RunStarted => ("workflow.started", json!({ "name": name, "startedAt": at })),
-        Event::RunCompleted => ("workflow.completed", json!({ "name": name, "completedAt": at })),
+        Event::RunStarted => ("workflow.started", about.workflow("startedAt")),
+        Event::RunCompleted => ("workflow.completed", about.workflow("completedAt")),
         Event::RunFaulted { error } => {
-            ("workflow.faulted", json!({ "name": name, "faultedAt": at, "error": error }))
+            ("workflow.faulted", with(about.workflow("faultedAt"), "error", json!(error)))
         }
-        Event::RunCancelled { .. } => {
-            ("workflow.cancelled", json!({ "name": name, "cancelledAt": at }))
+        Event::RunCancelled { .. } => ("workflow.cancelled", about.workflow("cancelledAt")),
+        Event::TaskStarted { worker, .. } => {
+            ("task.started", with(about.task("startedAt"), "worker", worker.as_str().into()))
         }
-        Event::TaskStarted { task: of, worker, .. } => (
-            "task.started",
-            with(with(task(of), "startedAt", at.into()), "worker", worker.as_str().into()),
-        ),
-        Event::TaskCompleted { task: of, .. } => {
-            ("task.completed", with(task(of), "completedAt", at.into()))
+        Event::TaskCompleted { .. } => ("task.completed", about.task("completedAt")),
+        Event::TaskFailed { error, .. } => {
+            ("task.faulted", with(about.task("faultedAt"), "error", json!(error)))
         }
-        Event::TaskFailed { task: of, error, .. } => {
-            ("task.faulted", with(with(task(of), "faultedAt", at.into()), "error", json!(error)))
+        Event::TaskLost { cause, worker, .. } => {
+            let data = with(about.task("lostAt"), "cause", json!(cause));
+            ("task.lost", with(data, "worker", json!(worker)))
         }
-        Event::TaskLost { task: of, cause, worker, .. } => {
-            ("task.lost", with(with(task(of), "cause", json!(cause)), "worker", json!(worker)))
+        Event::RetryScheduled { at: due, .. } => {
+            ("task.retried", with(about.task("retriedAt"), "retriedAt", due.to_rfc3339().into()))
         }
-        Event::RetryScheduled { task: of, at: due, .. } => {
-            ("task.retried", with(task(of), "retriedAt", due.to_rfc3339().into()))
+        Event::TaskDeadLettered { error, .. } => {
+            ("task.dead-lettered", with(about.task("deadLetteredAt"), "error", json!(error)))
         }
-        Event::TaskDeadLettered { task: of, error, .. } => (
-            "task.dead-lettered",
-            with(with(task(of), "deadLetteredAt", at.into()), "error", json!(error)),
-        ),
-        Event::TaskCancelled { task: of, .. } => {
-            ("task.cancelled", with(task(of), "cancelledAt", at.into()))
-        }
-        Event::TaskRedriven { task: of, .. } => {
-            ("task.redriven", with(task(of), "redrivenAt", at.into()))
-        }
-        Event::ListenStarted { task: of, .. } => {
-            ("workflow.correlation-started", with(task(of), "startedAt", at.into()))
-        }
-        Event::ListenEnded { task: of, count, .. } => (
+        Event::TaskCancelled { .. } => ("task.cancelled", about.task("cancelledAt")),
+        Event::TaskRedriven { .. } => ("task.redriven", about.task("redrivenAt")),
+        Event::ListenStarted { .. } => ("workflow.correlation-started", about.listen("startedAt")),
+        Event::ListenEnded { count, .. } => (
             "workflow.correlation-completed",
-            with(with(task(of), "completedAt", at.into()), "events", json!(count)),
+            with(about.listen("completedAt"), "events", json!(count)),
         ),
-        Event::EventReceived { task: of, id, source, kind } => (
-            "event.received",
-            with(
-                with(task(of), "receivedAt", at.into()),
-                "event",
-                json!({ "id": id, "source": source, "type": kind }),
-            ),
-        ),
-        Event::EventEmitted { id, kind, .. } => (
-            "event.emitted",
-            json!({ "workflow": name, "emittedAt": at, "event": { "id": id, "type": kind } }),
-        ),
-        Event::Child(event) => child(event, task, at),
-        _ => return crate::people::life(event, name, &at),
+        Event::EventReceived { id, source, kind, .. } => {
+            let received = json!({ "id": id, "source": source, "type": kind });
+            ("event.received", with(about.task("receivedAt"), "event", received))
+        }
+        Event::EventEmitted { id, kind, pointer } => {
+            let about = About { task: Some(pointer), at: about.at.clone(), ..*about };
+            let emitted = json!({ "id": id, "type": kind });
+            ("event.emitted", with(about.task("emittedAt"), "event", emitted))
+        }
+        Event::Child(event) => child(event, about),
+        _ => return crate::people::life(event, about.workflow, &about.at),
     })
 }
 
 /// A task that runs another workflow is a task like any other; the child tells of itself.
-fn child(event: &ChildEvent, task: impl Fn(&u64) -> Value, at: String) -> (&'static str, Value) {
-    let (kind, of, moment) = match event {
-        ChildEvent::Started { task, .. } => ("task.started", task, "startedAt"),
-        ChildEvent::Completed { task, .. } => ("task.completed", task, "completedAt"),
-        ChildEvent::Failed { task, .. } => ("task.faulted", task, "faultedAt"),
-        ChildEvent::Cancelled { task, .. } => ("task.cancelled", task, "cancelledAt"),
-        ChildEvent::Resumed { task, .. } => ("task.resumed", task, "resumedAt"),
+fn child(event: &ChildEvent, about: &About<'_>) -> (&'static str, Value) {
+    let (kind, moment, run) = match event {
+        ChildEvent::Started { run, .. } => ("task.started", "startedAt", Some(run)),
+        ChildEvent::Completed { run, .. } => ("task.completed", "completedAt", Some(run)),
+        ChildEvent::Failed { run, .. } => ("task.faulted", "faultedAt", run.as_ref()),
+        ChildEvent::Cancelled { run, .. } => ("task.cancelled", "cancelledAt", Some(run)),
+        ChildEvent::Resumed { run, .. } => ("task.resumed", "resumedAt", Some(run)),
     };
-    let mut data = task(of);
-    data[moment] = at.into();
-    match event {
-        ChildEvent::Failed { run, error, .. } => {
-            (data["run"], data["error"]) = (json!(run), json!(error));
-        }
-        ChildEvent::Started { run, .. }
-        | ChildEvent::Completed { run, .. }
-        | ChildEvent::Cancelled { run, .. }
-        | ChildEvent::Resumed { run, .. } => data["run"] = json!(run),
+    let mut data = about.task(moment);
+    data["run"] = json!(run);
+    if let ChildEvent::Failed { error, .. } = event {
+        data["error"] = json!(error);
     }
     (kind, data)
+}
+
+#[cfg(test)]
+mod tests {
+    use kintsugi_core::{Input, Machine, RunId, RunState, Step, Timestamp};
+    use kintsugi_definition::{Expressions, Limits, Resources, program_from_document};
+
+    use super::*;
+
+    #[test]
+    fn tasks_are_named_by_their_reference_whether_they_are_open_or_closed() {
+        let document = json!({
+            "document": { "dsl": "1.0.0", "namespace": "shop", "name": "order", "version": "1.0.0" },
+            "do": [
+                { "each": { "for": { "in": "${ [1, 2] }" }, "do": [{ "step": { "call": "step" } }] } },
+                { "race": { "fork": { "compete": true, "branches": [
+                    { "one": { "call": "one" } },
+                    { "two": { "call": "two" } },
+                ] } } },
+                { "last": { "call": "last" } },
+            ],
+        });
+        let program = program_from_document(&document, &Resources::default()).unwrap();
+        let expressions = Expressions::new(&program, Limits::default()).unwrap();
+        let id = RunId::parse("r").unwrap();
+        let mut state = RunState::new(Value::Null, Timestamp(0));
+        let mut changed = Changed { run: id.clone(), steps: Vec::new(), closed: Vec::new() };
+        let mut tell = |input: &dyn Fn(&RunState) -> Input| {
+            let (at, input) = (Timestamp(0), input(&state));
+            let told = Machine::advance(&id, &program, &expressions, &mut state, &input, at);
+            changed.steps.push(Step { at, input, events: told.events });
+            changed.closed.extend(told.closed);
+        };
+        tell(&|_| Input::Start);
+        for _ in 0..3 {
+            tell(&|state| Input::Completed {
+                task: state.tasks().next().unwrap().task,
+                epoch: 1,
+                output: Value::Null,
+                worker: "w".to_owned(),
+                started_at: None,
+            });
+        }
+        tell(&|state| Input::Started {
+            task: state.tasks().next().unwrap().task,
+            epoch: 1,
+            worker: "w".to_owned(),
+            at: Timestamp(0),
+        });
+        changed.closed.sort_unstable_by_key(|(number, _)| *number);
+        let run = Run {
+            definition: "shop/order:1.0.0".to_owned(),
+            version: 1,
+            wake_at: None,
+            updated_at: Timestamp(0),
+            ended_at: None,
+            trace_parent: None,
+            state,
+        };
+        let mut all = Vec::new();
+        events(&run, &program, &changed, &mut all);
+        let (each, race) = ("/do/0/each/do/0/step", "/do/1/race/fork/branches");
+        let wanted = [
+            ("workflow.started", None),
+            ("task.completed", Some(each.to_owned())),
+            ("task.completed", Some(each.to_owned())),
+            ("task.completed", Some(format!("{race}/0/one"))),
+            ("task.cancelled", Some(format!("{race}/1/two"))),
+            ("task.started", Some("/do/2/last".to_owned())),
+        ];
+        let said = |event: &LifeEvent| event.data["task"].as_str().map(str::to_owned);
+        let got: Vec<_> = all.iter().map(|event| (event.event(), said(event))).collect();
+        assert_eq!(got, wanted);
+        let mut numbers: Vec<_> = all.iter().filter_map(|event| event.tasknumber).collect();
+        numbers.dedup();
+        assert_eq!(numbers.len(), 5, "iterations are told apart by their number");
+    }
 }

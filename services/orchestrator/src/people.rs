@@ -56,33 +56,27 @@ pub(crate) fn note(
 
 /// The lifecycle event of an event about a task of a person.
 pub(crate) fn life(event: &Event, workflow: &str, at: &str) -> Option<(&'static str, Value)> {
-    let data = |task: &u64, moment: &str| {
-        let mut data = json!({ "workflow": workflow, "number": task });
-        data[moment] = at.into();
-        data
-    };
-    let asked = |task, pointer: &str, title: &str, assignees: &[String], moment| {
-        let mut data = data(task, moment);
-        (data["task"], data["title"], data["assignees"]) =
-            (pointer.into(), title.into(), assignees.into());
+    let data =
+        |pointer: &str, moment: &str| json!({ "workflow": workflow, "task": pointer, moment: at });
+    let asked = |pointer: &str, title: &str, assignees: &[String], moment| {
+        let mut data = data(pointer, moment);
+        (data["title"], data["assignees"]) = (title.into(), assignees.into());
         data
     };
     Some(match event {
-        Event::HumanTaskAsked { task, pointer, title, assignees } => {
-            ("human-task.asked", asked(task, pointer, title, assignees, "askedAt"))
+        Event::HumanTaskAsked { pointer, title, assignees, .. } => {
+            ("human-task.asked", asked(pointer, title, assignees, "askedAt"))
         }
-        Event::HumanTaskDue { task, pointer, title, assignees } => {
-            ("human-task.due", asked(task, pointer, title, assignees, "dueAt"))
+        Event::HumanTaskDue { pointer, title, assignees, .. } => {
+            ("human-task.due", asked(pointer, title, assignees, "dueAt"))
         }
-        Event::HumanTaskAnswered { task, pointer, by } => {
-            let mut data = data(task, "answeredAt");
-            (data["task"], data["by"]) = (pointer.as_str().into(), json!(by));
+        Event::HumanTaskAnswered { pointer, by, .. } => {
+            let mut data = data(pointer, "answeredAt");
+            data["by"] = json!(by);
             ("human-task.answered", data)
         }
-        Event::HumanTaskWithdrawn { task, pointer } => {
-            let mut data = data(task, "withdrawnAt");
-            data["task"] = pointer.as_str().into();
-            ("human-task.withdrawn", data)
+        Event::HumanTaskWithdrawn { pointer, .. } => {
+            ("human-task.withdrawn", data(pointer, "withdrawnAt"))
         }
         _ => return None,
     })

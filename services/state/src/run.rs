@@ -158,6 +158,15 @@ impl RunState {
         })
     }
 
+    /// Which task an open frame is.
+    #[must_use]
+    pub fn node(&self, number: u64) -> Option<NodeId> {
+        match &self.frames.get(&number)?.body {
+            Body::Task(open) => Some(open.node),
+            Body::List { .. } | Body::Branch { .. } | Body::Core => None,
+        }
+    }
+
     /// Every open worker task.
     pub fn tasks(&self) -> impl Iterator<Item = TaskView<'_>> {
         self.frames.iter().filter_map(|(task, frame)| match &frame.body {

@@ -2,6 +2,9 @@
 //! where they lie, and our own in `tests/conformance`, with the same steps and a few more.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic")]
 
+#[path = "../../../services/task-worker/tests/service/authority.rs"]
+#[allow(dead_code, reason = "only who asks is needed here, not what it was asked")]
+mod authority;
 mod features;
 #[path = "../../../services/task-worker/tests/service/greeter.rs"]
 mod greeter;
@@ -24,8 +27,12 @@ use kintsugi_tests::{Engine, Shape, Trouble, check_promises, root};
 use crate::features::{Verdict, features, run};
 use crate::stub::Stub;
 
-/// Scenarios whose runs are under way at once: enough that one life of an orchestrator serves many.
+/// Scenarios whose runs are under way at once in trouble: enough that one life of an orchestrator
+/// serves many.
 const TOGETHER: usize = 64;
+
+/// The same undisturbed: most of a scenario is waiting.
+const TOGETHER_CALM: usize = 8;
 
 /// How often it is looked whether an orchestrator was killed.
 const REVIVE: Duration = Duration::from_millis(5);
@@ -34,16 +41,19 @@ const REVIVE: Duration = Duration::from_millis(5);
 /// many held, and those that the engine refuses by name.
 async fn hold(folder: &Path, trouble: Trouble) -> Option<(usize, Vec<String>)> {
     let (shape, together) = match trouble {
-        Trouble::None => (Shape::Dev, 1),
+        Trouble::None => (Shape::Dev, TOGETHER_CALM),
         _ => (Shape::Services, TOGETHER),
     };
-    let set =
-        ["processes.allow=[\"script\"]", "worker.http.allow=any", "gateway.resources.allow=any"];
+    let set = [
+        "processes.allow=[\"script\", \"shell\"]",
+        "worker.http.allow=any",
+        "gateway.resources.allow=any",
+    ];
     let flags: Vec<&str> = set.iter().flat_map(|one| ["--set", one]).collect();
     let mut engine = Engine::start_in(trouble, shape, &flags).await?;
     let options = Options { url: engine.nats_url(), ..Options::default() };
     let bus = Bus::connect(&options).await.unwrap();
-    let stub = Stub::start().await;
+    let stub = Stub::start(&engine.nats_url()).await;
     let (mut held, mut unsupported, mut failed) = (0, Vec::new(), Vec::new());
     let (client, began) = (engine.client.clone(), Instant::now());
     let scenarios = features(folder).into_iter().flat_map(|Feature { name, scenarios, .. }| {
@@ -102,6 +112,30 @@ async fn the_official_features_hold() {
     let Some(folder) = official() else { return };
     let Some((held, unsupported)) = hold(&folder, Trouble::None).await else { return };
     assert_eq!((held, unsupported), (21, Vec::new()), "every official scenario holds");
+}
+
+/// The profile's open points say who shows them: a feature here, or a test where the link leads.
+#[test]
+fn what_shows_the_points_of_the_profile_is_there() {
+    let text = std::fs::read_to_string(root().join("docs/openworkflow-profile.md")).unwrap();
+    let (from, to) = (text.find("\n## 5. ").unwrap(), text.find("\n## 7. ").unwrap());
+    let rows = text[from..to].lines().filter(|line| line.starts_with("| "));
+    let mut shown = 0;
+    for row in rows.filter(|row| !row.starts_with("| Point | ")) {
+        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        for one in cell.split(", ").filter(|one| *one != "–") {
+            let name = one.strip_prefix('`').and_then(|one| one.strip_suffix('`'));
+            let link = one.split_once("](../").and_then(|(_, link)| link.strip_suffix(')'));
+            let path = name.map_or_else(
+                || link.map(str::to_owned),
+                |name| Some(format!("tests/conformance/{name}.feature")),
+            );
+            let path = path.unwrap_or_else(|| panic!("nobody can follow `{one}`: {row}"));
+            assert!(root().join(&path).is_file(), "{path} is not there: {row}");
+            shown += 1;
+        }
+    }
+    assert!(shown > 100, "{shown} points are shown");
 }
 
 async fn our_own(trouble: Trouble) {

@@ -1,6 +1,8 @@
 //! What the sentences of features mean.
 
-use std::time::{Duration, Instant};
+mod acts;
+
+use std::time::Duration;
 
 use kintsugi_core::Error;
 use kintsugi_definition::{Limits, read};
@@ -124,7 +126,7 @@ impl<'s> World<'s> {
                 same(&json!(found), &json!(number(s)?), "the number of items")
             }
             (s, _) if s.contains(" should run ") => self.order(s).await,
-            _ => Err(Stop::Failed("nobody knows this step".to_owned())),
+            _ => self.act(sentence, text, &quoted).await,
         }
     }
 
@@ -165,74 +167,6 @@ impl<'s> World<'s> {
         let (status, answer) = sent.ok_or_else(|| Stop::Failed("nobody answers".to_owned()))?;
         self.registered = answer;
         Ok(status.as_u16())
-    }
-
-    async fn execute(&mut self) -> Outcome {
-        let Some(definition) = self.register().await? else {
-            let problems = self.registered["problems"].as_array().cloned().unwrap_or_default();
-            let unsupported = problems.iter().all(|problem| problem["code"] == "unsupported");
-            let said: Vec<_> = problems.iter().map(|p| p["message"].to_string()).collect();
-            let said = said.join("; ");
-            return Err(if unsupported { Stop::Unsupported(said) } else { Stop::Failed(said) });
-        };
-        let begun = Instant::now();
-        let run = self.client.start(&definition, self.input.clone()).await;
-        let answering = async {
-            self.answer(&run).await;
-            std::future::pending::<Value>().await
-        };
-        let ended = tokio::select! {
-            ended = self.client.ended(&run, self.patience) => ended,
-            never = answering => never,
-        };
-        self.run = Some(ended);
-        self.took = begun.elapsed();
-        Ok(())
-    }
-
-    /// Answers what the run asks people, each question once it is open, again until it is not.
-    async fn answer(&self, run: &str) {
-        for (title, answer) in &self.answers {
-            let path = format!("/v1/human-tasks?status=open&run={run}");
-            let task = eventually("a person is asked", self.patience, || async {
-                let (_, page) = self.client.try_get(&path).await?;
-                let tasks = page["items"].as_array()?;
-                tasks.iter().find(|task| task["title"] == **title).cloned()
-            })
-            .await;
-            let path = format!("/v1/human-tasks/{}/answer", task["id"].as_str().unwrap_or("?"));
-            eventually("the answer is taken", self.patience, || async {
-                let given = json!({ "answer": answer, "by": "somebody" });
-                let (status, _) = self.client.try_post(&path, &given).await?;
-                [202, 409].contains(&status.as_u16()).then_some(())
-            })
-            .await;
-        }
-    }
-
-    /// Publishes an event as anyone may, once the broker has it.
-    async fn publish(&self, mut event: Value) -> Outcome {
-        event["specversion"] = "1.0".into();
-        let subject = format!("kintsugi.cloudevents.{}", event["type"].as_str().unwrap_or("x"));
-        let sent = self.bus.request(&subject, event.to_string().into_bytes(), SOON).await;
-        sent.map(|_| ()).map_err(|error| Stop::Failed(error.to_string()))
-    }
-
-    /// Waits until so many runs of the definition have ended, and takes the newest; more are too many.
-    async fn started(&mut self, count: u64) -> Outcome {
-        let definition = self.registered["definition"].as_str().unwrap_or_default();
-        let path = format!("/v1/runs?definition={definition}");
-        let runs = eventually("the runs have ended", SOON, || async {
-            let (_, page) = self.client.try_get(&path).await?;
-            let runs = page["items"].as_array()?.clone();
-            let ended = runs.iter().all(|run| run["ended_at"].is_string());
-            (ended && runs.len() as u64 >= count).then_some(runs)
-        })
-        .await;
-        same(&json!(runs.len()), &json!(count), "the number of runs")?;
-        let newest = runs[0]["id"].as_str().unwrap_or_default();
-        self.run = Some(self.client.ended(newest, SOON).await);
-        Ok(())
     }
 
     fn ended_as(&self, status: &str) -> Result<&Value, Stop> {

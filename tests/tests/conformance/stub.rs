@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use kintsugi_tests::{Answer, Peer, Request};
 
 use crate::{
+    authority::Authority,
     greeter::{FILES, Greeter},
     tools::Tools,
 };
@@ -26,11 +27,15 @@ pub(crate) struct Stub {
     grpc: SocketAddr,
     /// A server of MCP.
     mcp: SocketAddr,
+    /// Asks who is there, and gives tokens.
+    authority: SocketAddr,
+    /// The broker, for messages that have nothing to do with the engine.
+    nats: String,
 }
 
 impl Stub {
-    /// Starts it on a port of its own.
-    pub(crate) async fn start() -> Self {
+    /// Starts it on a port of its own; foreign messages go over the broker at `nats`.
+    pub(crate) async fn start(nats: &str) -> Self {
         let files = Arc::<Mutex<BTreeMap<String, String>>>::default();
         let base = Arc::<OnceLock<String>>::default();
         let (own, at) = (Arc::clone(&files), Arc::clone(&base));
@@ -46,16 +51,27 @@ impl Stub {
         for (path, text) in FILES {
             files.lock().unwrap().insert(format!("/{path}"), text.to_owned());
         }
-        Self { peer, files, grpc: Greeter::start(None).await, mcp: Tools::start(true).await }
+        Self {
+            peer,
+            files,
+            grpc: Greeter::start(None).await,
+            mcp: Tools::start(true).await,
+            authority: Authority::start().await.address,
+            nats: nats.trim_start_matches("nats://").to_owned(),
+        }
     }
 
     /// The same text with the hosts that are replaced, and `{server}`, made this server, `{mcp}` the
-    /// server of MCP, and `{grpc}` the port of the service of gRPC.
+    /// server of MCP, `{authority}` what asks who is there, `{host}` and `{nats}` the addresses of this
+    /// server and of a broker, and `{grpc}` the port of the service of gRPC.
     pub(crate) fn replaced(&self, text: &str) -> String {
         let hosts = ["https://petstore.swagger.io", "https://httpbin.org", "{server}"];
         let base = self.peer.url("");
         let text = hosts.iter().fold(text.to_owned(), |text, host| text.replace(host, &base));
         let text = text.replace("{mcp}", &format!("http://{}/mcp", self.mcp));
+        let text = text.replace("{authority}", &format!("http://{}", self.authority));
+        let text = text.replace("{host}", base.trim_start_matches("http://"));
+        let text = text.replace("{nats}", &self.nats);
         text.replace("{grpc}", &self.grpc.port().to_string())
     }
 
@@ -71,7 +87,7 @@ impl Stub {
 }
 
 /// What is at a path. `/flaky/<n>/…` fails n times, `/status/<n>` answers so, `/slow/<ms>` waits,
-/// `/echo` says what it was asked.
+/// `/echo` says what it was asked, `/redirect/<path>` leads there, and at `/agent` is one of A2A.
 fn answer(request: &Request, path: &str, base: &str) -> Answer {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let number = |text: &str| text.parse::<u64>().unwrap_or(0);
@@ -85,6 +101,8 @@ fn answer(request: &Request, path: &str, base: &str) -> Answer {
         ["flaky", ..] => Answer::json(&json!({ "before": request.before })),
         ["slow", millis] => Answer::json(&json!({ "slow": number(millis) }))
             .after(Duration::from_millis(number(millis))),
+        ["redirect", to] => Answer::status(302).header("location", &format!("/{to}")),
+        ["agent"] => agent(&request.body),
         ["echo"] => {
             let body = serde_json::from_str(&request.body).unwrap_or(Value::Null);
             let query = request.path.split_once('?').map_or("", |(_, query)| query);
@@ -92,6 +110,24 @@ fn answer(request: &Request, path: &str, base: &str) -> Answer {
                 "headers": request.headers }))
         }
         _ => Answer::status(404),
+    }
+}
+
+/// Says what it heard.
+fn agent(body: &str) -> Answer {
+    let call: Value = serde_json::from_str(body).unwrap_or_default();
+    let respond = |result: Value| json!({ "jsonrpc": "2.0", "id": call["id"], "result": result });
+    match call["method"].as_str() {
+        Some("message/send") => {
+            let heard = call["params"]["message"]["parts"][0]["text"].clone();
+            Answer::json(&respond(json!({ "heard": heard })))
+        }
+        Some("message/stream") => {
+            let events = [1, 2].map(|n| format!("data: {}\n\n", respond(json!({ "n": n }))));
+            Answer::status(200).header("content-type", "text/event-stream").body(events.concat())
+        }
+        _ => Answer::json(&json!({ "jsonrpc": "2.0", "id": call["id"],
+            "error": { "code": -32_601, "message": "no" } })),
     }
 }
 

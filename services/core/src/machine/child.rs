@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Machine, Op, call::CHECK_FIRST_MS, call::CHECK_MAX_MS, data::Ended, scope::Place};
 use crate::{
     Body, Check, ChildEffect, ChildEvent, ChildInput, ChildOutcome, ChildPhase, ChildTask, Effect,
-    Error, ErrorKind, Event, Kind, Node, Parent, RunId, RunWorkflow, Timestamp, Work,
+    Error, ErrorKind, Event, Frame, Kind, Node, Parent, RunId, RunWorkflow, Timestamp, Work,
 };
 
 /// The first look, some seconds from now.
@@ -192,7 +192,9 @@ impl Machine<'_> {
         let error = Error { instance: Some(node.pointer.clone()), ..error };
         let parent = self.state.frames.get(&number).and_then(|frame| frame.parent);
         self.child_note(ChildEvent::Failed { task: number, run, error: error.clone() });
-        self.state.frames.remove(&number);
+        if let Some(Frame { body: Body::Task(open), .. }) = self.state.frames.remove(&number) {
+            self.out.closed.push((number, open.node));
+        }
         self.queue.push_back(Op::Raise { parent, error });
     }
 

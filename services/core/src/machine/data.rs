@@ -47,36 +47,30 @@ impl Machine<'_> {
     }
 
     fn transform(&mut self, node: &Node, ended: Ended<'_>) -> Result<Value, Error> {
-        let place = Place {
+        // `$output` is what `output.as` gives, so there is none while it is asked for.
+        let place = |output| Place {
             node: Some(node),
             frame: Some(ended.frame.unwrap_or(ended.parent)),
             input: Some(ended.input),
+            output,
             raw_input: Some(ended.raw_input),
+            raw_output: Some(&ended.output),
             ..Place::default()
         };
-        let output = match &node.output_as {
-            Some(template) => {
-                let place = Place { output: Some(&ended.output), ..place };
-                self.render(template, &ended.output, &place)?
-            }
-            None => ended.output,
+        let transformed = match &node.output_as {
+            Some(template) => Some(self.render(template, &ended.output, &place(None))?),
+            None => None,
         };
-        self.check(node.output_schema, &output, &node.pointer)?;
-        let place = Place {
-            node: Some(node),
-            frame: Some(ended.frame.unwrap_or(ended.parent)),
-            input: Some(ended.input),
-            raw_input: Some(ended.raw_input),
-            output: Some(&output),
-            ..Place::default()
-        };
+        let output = transformed.as_ref().unwrap_or(&ended.output);
+        self.check(node.output_schema, output, &node.pointer)?;
+        let place = place(Some(output));
         let undo = match &node.undo {
-            Some(undo) => Some(self.undo_input(undo, &output, &place)?),
+            Some(undo) => Some(self.undo_input(undo, output, &place)?),
             None => None,
         };
         if let Some(export) = &node.export {
             let context = match &export.as_ {
-                Some(template) => self.render(template, &output, &place)?,
+                Some(template) => self.render(template, output, &place)?,
                 None => output.clone(),
             };
             self.check(export.schema, &context, &node.pointer)?;
@@ -85,7 +79,7 @@ impl Machine<'_> {
         if let Some(input) = undo {
             self.keep_undo(ended.parent, ended.node, node, input)?;
         }
-        Ok(output)
+        Ok(transformed.unwrap_or(ended.output))
     }
 
     /// `input.schema` on the raw input, then `input.from`. None: the input is the raw one.

@@ -217,10 +217,12 @@ impl Machine<'_> {
         let Some(item) = item else { return self.end_scope(number, input, None) };
         let own = [(each.as_str(), item), (at.as_str(), Value::from(index))];
         if let Some(condition) = condition {
+            let Some(Body::Task(open)) = self.body(number) else { return };
             let place = Place {
                 node: Some(node),
                 frame: Some(number),
-                input: Some(&input),
+                input: Some(open.input()),
+                raw_input: Some(&open.raw_input),
                 own: &own,
                 ..Place::default()
             };

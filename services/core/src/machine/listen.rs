@@ -209,10 +209,7 @@ impl<'a> Machine<'a> {
         };
         let pointer = program.node(open.node).map_or("", |node| node.pointer.as_str());
         let output = match &each.output_as {
-            Some(template) => {
-                let place = Place { output: Some(&output), ..place() };
-                self.render(template, &output, &place)?
-            }
+            Some(template) => self.render(template, &output, &place())?,
             None => output,
         };
         self.check(each.output_schema, &output, pointer)?;

@@ -103,6 +103,9 @@ impl Machine<'_> {
     }
 
     fn closed(&mut self, number: u64, open: TaskFrame) {
+        if matches!(open.work, Work::Call(_) | Work::Listen(_) | Work::Child(_)) {
+            self.out.closed.push((number, open.node));
+        }
         let task = match open.work {
             Work::Call(task) => task,
             Work::Listen(hearing) if !hearing.interrupted => {

@@ -30,7 +30,7 @@ use std::collections::VecDeque;
 pub use self::listen::Taking;
 pub use self::replay::{ReplayError, replay};
 use crate::{
-    Effect, Error, Evaluate, Event, Input, Op, Program, RunId, RunState, Status, Timestamp,
+    Effect, Error, Evaluate, Event, Input, NodeId, Op, Program, RunId, RunState, Status, Timestamp,
 };
 
 /// Operations that one input may cause before the rest waits for the next tick. At about 10 µs
@@ -55,6 +55,9 @@ pub struct Outcome {
     pub changed: bool,
     /// What became of the event, where the input was one.
     pub taking: Option<Taking>,
+    /// Every call, listen and child whose frame closed, with its node: events name tasks by their
+    /// number only, and the state knows those that are open.
+    pub closed: Vec<(u64, NodeId)>,
 }
 
 /// The machine of one run.

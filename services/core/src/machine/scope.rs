@@ -24,6 +24,8 @@ pub(super) struct Place<'p> {
     pub(super) output: Option<&'p Value>,
     /// `$task.input`.
     pub(super) raw_input: Option<&'p Value>,
+    /// `$task.output`.
+    pub(super) raw_output: Option<&'p Value>,
     /// Variables of the place itself, before those of the frames.
     pub(super) own: &'p [(&'p str, Value)],
     /// `$task` is that of an extension: a task with its definition's keys.
@@ -77,7 +79,7 @@ impl Scope<'_, '_> {
         if let Some(input) = self.place.raw_input {
             task.insert("input".into(), input.clone());
         }
-        if let Some(output) = self.place.output {
+        if let Some(output) = self.place.raw_output {
             task.insert("output".into(), output.clone());
         }
         Value::Object(task)

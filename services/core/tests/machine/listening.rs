@@ -271,3 +271,25 @@ fn an_event_that_is_made_is_whole_and_replays() {
     let error = play.state.error.unwrap();
     assert_eq!((error.status, error.instance.as_deref()), (400, Some("/bad")));
 }
+
+#[test]
+fn what_one_keeps_is_bounded() {
+    let stop = Until::Heard(Box::new(Wanted::One(filter("x"))));
+    let any = || Wanted::Any { filters: vec![filter("a")], until: Some(stop.clone()) };
+    let mut many = Play::new(one(any()));
+    for id in 0..10_000 {
+        assert_eq!(many.hear("a", id), Taking::Taken);
+    }
+    assert_eq!(many.state.status, Status::Waiting);
+    assert_eq!(many.hear("a", 10_000), Taking::Taken);
+    assert_eq!(many.state.status, Status::Faulted, "more than 10,000 events");
+
+    let mut large = Play::new(one(any()));
+    let mut hear = |id: u64| {
+        let event = event("a", id, json!("x".repeat(1_000_000)));
+        large.tell(&Input::Event { event, directed: false });
+        large.state.status
+    };
+    let statuses: Vec<_> = (0..5).map(&mut hear).collect();
+    assert_eq!(statuses, [[Status::Waiting; 4].as_slice(), &[Status::Faulted]].concat(), "4 MiB");
+}

@@ -173,10 +173,7 @@ impl World<'_> {
         let sees = Sees { input: Some(&input), ..sees };
         let (output, flow) = self.perform(task, at, &input, sees)?;
         let output = match task.pointer("/output/as") {
-            Some(as_) => {
-                let sees = Sees { output: Some(&output), ..sees };
-                self.evaluate(as_.as_str().unwrap(), &output, sees)?
-            }
+            Some(as_) => self.evaluate(as_.as_str().unwrap(), &output, sees)?,
             None => output,
         };
         let sees = Sees { output: Some(&output), ..sees };
@@ -276,7 +273,6 @@ impl World<'_> {
         for (index, item) in items.into_iter().enumerate() {
             self.variables.insert("item".to_owned(), item);
             self.variables.insert("index".to_owned(), json!(index));
-            let sees = Sees { input: Some(&data), ..sees };
             let goes_on = match task.get("while") {
                 Some(condition) => self.holds(condition, &data.clone(), sees),
                 None => Ok(true),

@@ -1,0 +1,167 @@
+Feature: Processes
+
+  Scenario: A shell gets its arguments, and stdout is the output without the end of its last line
+    Given a workflow with definition:
+    """yaml
+    do:
+      - run:
+          run: {shell: {command: 'echo "$1-$2"', arguments: [a, '${ .b }']}}
+    """
+    And given the workflow input is:
+    """yaml
+    b: x
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    a-x
+    """
+
+  Scenario: A shell gets its environment and stdin
+    Given a workflow with definition:
+    """yaml
+    do:
+      - run:
+          run: {shell: {command: 'cat; echo " $WHO"', stdin: '${ .in }', environment: {WHO: '${ .who }'}}}
+    """
+    And given the workflow input is:
+    """yaml
+    {in: in, who: ada}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    in ada
+    """
+
+  Scenario: An exit code that is not 0 is a runtime error
+    Given a workflow with definition:
+    """yaml
+    do:
+      - careful:
+          try:
+            - sub:
+                metadata: {kintsugi: {retry: {maximum_attempts: 1}}}
+                run: {shell: {command: exit 3}}
+          catch:
+            as: error
+            do:
+              - told: {set: {type: '${ $error.type | split("/") | last }', status: '${ $error.status }'}}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    {type: runtime, status: 500}
+    """
+
+  Scenario: The exit code is the output where it is asked for
+    Given a workflow with definition:
+    """yaml
+    do:
+      - run:
+          run: {shell: {command: exit 3}, return: code}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    3
+    """
+
+  Scenario: All of a process is the output where it is asked for
+    Given a workflow with definition:
+    """yaml
+    do:
+      - run:
+          run: {shell: {command: 'echo out; echo err >&2; exit 2'}, return: all}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    {code: 2, stdout: out, stderr: err}
+    """
+
+  Scenario: Stderr is the output where it is asked for
+    Given a workflow with definition:
+    """yaml
+    do:
+      - run:
+          run: {shell: {command: 'echo err >&2'}, return: stderr}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    err
+    """
+
+  Scenario: None is null
+    Given a workflow with definition:
+    """yaml
+    do:
+      - run:
+          run: {shell: {command: echo out}, return: none}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    null
+    """
+
+  Scenario: A process that nobody waits for is done when it has started
+    Given a workflow with definition:
+    """yaml
+    do:
+      - run:
+          run: {shell: {command: sleep 5}, await: false}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    null
+    """
+
+  Scenario: Bytes that are not UTF-8 are an error
+    Given a workflow with definition:
+    """yaml
+    do:
+      - careful:
+          try:
+            - sub:
+                metadata: {kintsugi: {retry: {maximum_attempts: 1}}}
+                run: {shell: {command: "printf '\\377'"}}
+          catch:
+            as: error
+            do:
+              - told: {set: {type: '${ $error.type | split("/") | last }', status: '${ $error.status }'}}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    {type: runtime, status: 500}
+    """
+
+  Scenario: A script in Python gets its arguments
+    Given a workflow with definition:
+    """yaml
+    do:
+      - run:
+          run: {script: {language: python, code: 'import sys; print(sys.argv[1] + "!")', arguments: ['${ .who }']}}
+    """
+    And given the workflow input is:
+    """yaml
+    who: ada
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    ada!
+    """
+
+  Scenario: A container is refused where that is not allowed
+    Given a workflow with definition:
+    """yaml
+    do:
+      - run:
+          run: {container: {image: alpine}}
+    """
+    When the definition is registered
+    Then the definition should be refused with 'not-allowed'
