@@ -28,13 +28,11 @@ fn program() -> Program {
             with: Template::Literal(json!({})),
             deferred: Vec::new(),
             policy: TaskPolicy {
-                retry: RetryPolicy {
-                    maximum_attempts: 3,
-                    ..RetryPolicy::default()..TaskPolicy::default()
-                },
+                retry: RetryPolicy { maximum_attempts: 3, ..RetryPolicy::default() },
                 start_to_close_ms: 10_000,
                 crashes_max: 3,
                 when_exhausted: WhenExhausted::Fault,
+                ..TaskPolicy::default()
             },
         }))
     };

@@ -51,6 +51,7 @@ const FAILS: &str = "{r: {raise: {error: {type: 'https://x.test/e', status: 500}
 
 /// Places, documents with an expression there, and what has a value there.
 #[rustfmt::skip]
+#[allow(clippy::too_many_lines, reason = "a table, with a row for each place")]
 fn places() -> Vec<(&'static str, String, String)> {
     let task = |text: &str| format!("{USE}do: [{{a: {{{text}}}}}]");
     let catch = |text: &str| format!("{USE}do: [{{a: {{try: [{FAILS}], catch: {{{text}}}}}}}]");
@@ -106,7 +107,7 @@ fn places() -> Vec<(&'static str, String, String)> {
         ("foreach.export.as", foreach("export: {as: <{}>}"), and(WITHIN, "index item output")),
         ("call of a task type", task("call: some, with: {x: <1>}"), of(WITHIN)),
         ("call of a function", task("call: f, with: {x: <1>}"), of(WITHIN)),
-        ("within a function", format!("use: {{secrets: [s], functions: {{f: {{set: {{x: <1>}}}}}}}}\ndo: [{{a: {{call: f}}}}]"), of(WITHIN)),
+        ("within a function", "use: {secrets: [s], functions: {f: {set: {x: <1>}}}}\ndo: [{a: {call: f}}]".to_owned(), of(WITHIN)),
         ("call: http", task("call: http, with: {method: get, endpoint: 'http://x.test', headers: {A: <\"1\">}}"), of(WITHIN)),
         ("call: http, endpoint", task("call: http, with: {method: get, endpoint: <\"http://x.test\">}"), of(WITHIN)),
         ("call: http, authentication", task("call: http, with: {method: get, endpoint: {uri: 'http://x.test', authentication: {bearer: {token: <\"t\">}}}}"), of(WITHIN)),

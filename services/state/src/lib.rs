@@ -14,6 +14,7 @@ mod op;
 mod present;
 mod run;
 mod status;
+mod step;
 mod task;
 
 pub use asking::{Asking, Question};
@@ -26,12 +27,13 @@ pub use frame::{
     Body, Compensating, Extending, Frame, Iterating, Mapping, Stage, TaskFrame, TryPhase, Work,
 };
 pub use hearing::Hearing;
-pub use io::{Event, Fault, Input, Step};
+pub use io::{Event, Fault, Input};
 pub use kintsugi_program::*;
 pub use loss::LossCause;
 pub use op::Op;
 pub use run::{Leaving, RunState, TaskView, Undone};
 pub use status::Status;
+pub use step::Step;
 pub use task::{Phase, TaskState};
 
 pub(crate) use present::present;
