@@ -8,6 +8,7 @@ import { applyTheme } from './Theme'
 import './base.css'
 import './parts.css'
 import './chart.css'
+import './drawing.css'
 
 const queries = new QueryClient({
   defaultOptions: {

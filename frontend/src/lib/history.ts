@@ -18,6 +18,8 @@ export interface Fact {
   task?: number
   epoch?: number
   pointer?: string
+  /** Of a run that this one started: what became of it. */
+  child?: string
   task_type?: string
   queue?: string
   worker?: string | null

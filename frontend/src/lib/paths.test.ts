@@ -10,6 +10,7 @@ test('a filter that is not set leaves no trace in the URL', () => {
 test('ids are escaped, so that an id with a slash stays one segment', () => {
   expect(paths.deadLetter('a/b:3:1')).toBe('/dead-letters/a%2Fb%3A3%3A1')
   expect(paths.run('a?b', 'history')).toBe('/runs/a%3Fb?section=history')
+  expect(paths.run('a', 'tasks', { at: '/do/0/charge~1card' })).toBe('/runs/a?section=tasks&at=%2Fdo%2F0%2Fcharge%7E1card')
 })
 
 test('a reference is split, and what is none leads to the list', () => {

@@ -18,7 +18,7 @@ export interface LetterFilter {
 }
 
 /** The sections of the page of a run. */
-export const RUN_SECTIONS = ['timeline', 'tasks', 'history', 'data', 'definition'] as const
+export const RUN_SECTIONS = ['timeline', 'drawing', 'tasks', 'history', 'data', 'definition'] as const
 export type RunSection = (typeof RUN_SECTIONS)[number]
 
 /** How far back a list of runs may go, in milliseconds. */
@@ -38,7 +38,7 @@ const part = encodeURIComponent
 
 export const paths = {
   runs: ({ status, definition, since }: RunFilter = {}) => `/${query({ status, definition, since })}`,
-  run: (id: string, section?: RunSection, more: { task?: string | undefined; order?: string | undefined; only?: string | undefined } = {}) =>
+  run: (id: string, section?: RunSection, more: { task?: string | undefined; at?: string | undefined; order?: string | undefined; only?: string | undefined } = {}) =>
     `/runs/${part(id)}${query({ section: section === 'timeline' ? undefined : section, ...more })}`,
   start: (definition?: string, like?: string) => `/start${query({ definition, like })}`,
   definitions: (namespace?: string) => `/definitions${query({ namespace })}`,

@@ -20,6 +20,7 @@ import { TraceLink } from '../../ui/TraceLink'
 import { Cancel } from './Cancel'
 import { Data } from './Data'
 import { DefinitionSource } from './DefinitionSource'
+import { Drawing } from './Drawing'
 import { History } from './History'
 import { Latest } from './Latest'
 import { Mends } from './Mends'
@@ -30,6 +31,7 @@ import { Waiting } from './Waiting'
 
 const NAMES: Record<RunSection, string> = {
   timeline: 'Timeline',
+  drawing: 'Drawing',
   tasks: 'Tasks',
   history: 'History',
   data: 'Input and output',
@@ -127,6 +129,8 @@ function Section({ run, current }: { run: Run; current: RunSection }) {
   switch (current) {
     case 'timeline':
       return <Overview run={run} tasks={tasks} older={older} />
+    case 'drawing':
+      return <Drawing run={run} tasks={tasks} older={older} />
     case 'tasks':
       return <><Tasks run={run.id} tasks={tasks} />{older}</>
     case 'history':

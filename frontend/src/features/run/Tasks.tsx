@@ -18,23 +18,28 @@ import { ATTEMPT_TONE, deadLetterOf, repeated, TASK_MEANING, TASK_TONE } from '.
 
 const HEAD = ['Task', 'Status', 'Type', 'Attempts', 'Worker', 'Given out', 'Took', 'Last error']
 
-/** Every task in a row; one of them may be open. */
+/** Every task in a row, or those at one place of the definition; one of them may be open. */
 export function Tasks({ run, tasks }: { run: string; tasks: readonly Task[] }) {
   const [search] = useSearchParams()
   const open = search.get('task')
+  const at = search.get('at') ?? undefined
   const repeats = repeated(tasks)
   if (tasks.length === 0) {
     return <Empty title="No task yet"><p>Tasks appear here when the first is given out to a worker.</p></Empty>
   }
+  const shown = at === undefined ? tasks : tasks.filter(({ pointer }) => pointer === at)
   return (
-    <Table caption="Tasks in the order of dispatch" head={HEAD}>
-      {tasks.map((task) => (
-        <Fragment key={task.task}>
-          <TaskRow run={run} task={task} open={task.task === open} numbered={repeats.has(task.name)} />
-          {task.task === open && <tr className="details"><td colSpan={HEAD.length}><TaskDetails task={task} /></td></tr>}
-        </Fragment>
-      ))}
-    </Table>
+    <>
+      {at !== undefined && <p className="bar-actions"><span>{shown.length} of {tasks.length}: those at <code>{at}</code></span><Link to={paths.run(run, 'tasks')} replace>Show all</Link></p>}
+      <Table caption="Tasks in the order of dispatch" head={HEAD}>
+        {shown.map((task) => (
+          <Fragment key={task.task}>
+            <TaskRow run={run} task={task} open={task.task === open} at={at} numbered={repeats.has(task.name)} />
+            {task.task === open && <tr className="details"><td colSpan={HEAD.length}><TaskDetails task={task} /></td></tr>}
+          </Fragment>
+        ))}
+      </Table>
+    </>
   )
 }
 
@@ -42,12 +47,12 @@ function TaskStatusBadge({ task }: { task: Task }) {
   return <Badge tone={TASK_TONE[task.status]} title={TASK_MEANING[task.status]}>{task.status.replaceAll('_', ' ')}</Badge>
 }
 
-function TaskRow({ run, task, open, numbered }: { run: string; task: Task; open: boolean; numbered: boolean }) {
+function TaskRow({ run, task, open, at, numbered }: { run: string; task: Task; open: boolean; at: string | undefined; numbered: boolean }) {
   const [from, to] = [toMs(task.scheduled_at), toMs(task.ended_at)]
   return (
     <tr aria-current={open ? 'true' : undefined}>
       <th scope="row">
-        <Link to={paths.run(run, 'tasks', { task: open ? undefined : task.task })} replace aria-expanded={open} title={task.pointer}>{task.name}</Link>{numbered && <small> {task.number}</small>}
+        <Link to={paths.run(run, 'tasks', { task: open ? undefined : task.task, at })} replace aria-expanded={open} title={task.pointer}>{task.name}</Link>{numbered && <small> {task.number}</small>}
       </th>
       <td><TaskStatusBadge task={task} /></td>
       <td><code>{task.queue === 'default' ? task.type : `${task.queue}/${task.type}`}</code></td>

@@ -1,7 +1,8 @@
 /** From what the API gives to what is drawn. */
 
 import type { AttemptStatus, Task, TaskStatus } from '../../api/types'
-import type { Fate, Task as Drawn } from '../../lib/seam'
+import { isMended, mends, type Fate, type Task as Drawn } from '../../lib/seam'
+import type { Known, State } from '../../lib/standing'
 import type { Tone } from '../../lib/status'
 
 const FATE: Record<AttemptStatus, Fate> = {
@@ -34,6 +35,29 @@ export const TASK_TONE: Record<TaskStatus, Tone> = {
   dead_lettered: 'bad',
   cancelled: 'quiet',
   interrupted: 'hold',
+}
+
+/** What a task's status is in the drawing of its definition. */
+const STATE: Record<TaskStatus, State> = {
+  scheduled: 'waiting',
+  running: 'running',
+  backing_off: 'retrying',
+  completed: 'done',
+  failed: 'failed',
+  dead_lettered: 'dead',
+  cancelled: 'stopped',
+  interrupted: 'stopped',
+}
+
+export const STATE_TONE: Record<State, Tone> = {
+  dead: 'bad',
+  running: 'live',
+  retrying: 'hold',
+  waiting: 'hold',
+  done: 'good',
+  failed: 'bad',
+  stopped: 'quiet',
+  skipped: 'quiet',
 }
 
 export const TASK_MEANING: Record<TaskStatus, string> = {
@@ -74,6 +98,11 @@ export function drawn(task: Task): Drawn {
       error: attempt.error,
     })),
   }
+}
+
+/** What the drawing has to know of a task. */
+export function known(task: Task): Known {
+  return { number: task.number, pointer: task.pointer, state: STATE[task.status], mends: mends(drawn(task)).filter(isMended).length }
 }
 
 /** The id of the dead letter that a task is, by its newest attempt. */
