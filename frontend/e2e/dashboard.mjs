@@ -5,6 +5,7 @@
 // CHROMIUM_BIN names the browser, KINTSUGI_TOKEN the token of a gateway that wants one. Prints a line per check and `N passed, N failed`.
 import { Browser } from './browser.mjs'
 import { demonstration } from './demonstration.mjs'
+import { drawing } from './drawing.mjs'
 import { lists } from './lists.mjs'
 import { trouble } from './trouble.mjs'
 import { writing } from './writing.mjs'
@@ -15,5 +16,5 @@ if (!base) {
   process.exit(2)
 }
 const browser = await Browser.open(base, shots)
-for (const part of [demonstration, lists, writing, trouble]) await part(browser)
+for (const part of [demonstration, drawing, lists, writing, trouble]) await part(browser)
 process.exit((await browser.close()) ? 0 : 1)

@@ -27,10 +27,13 @@ interface Props {
 
 const NONE: ReadonlyMap<string, Mark> = new Map()
 
-/** The elements of a drawing; none: it is no drawing. */
+/**
+ * The elements of a drawing; none: it is no drawing. Read without its namespace, they are names and
+ * nothing else to the browser: no style is looked at, which the content security policy would complain of.
+ */
 export function useShape(svg: string): Shape | undefined {
   return useMemo(() => {
-    const root = new DOMParser().parseFromString(svg, 'image/svg+xml').documentElement
+    const root = new DOMParser().parseFromString(svg.replace(' xmlns="http://www.w3.org/2000/svg"', ''), 'application/xml').documentElement
     return root.localName === 'svg' ? rebuilt(root) : undefined
   }, [svg])
 }
@@ -82,14 +85,14 @@ const Node = memo(function Node({ shape, tone, chip, text, mended, to }: { shape
   )
   return (
     <g {...attributes} className={[className, tone && `marked tone-${tone}`, mended && 'mended'].filter(Boolean).join(' ')}>
-      {to === undefined ? drawn : <Link to={to} aria-label={said}>{drawn}</Link>}
+      {to === undefined ? drawn : <Link to={to}>{drawn}</Link>}
     </g>
   )
 })
 
 /** How high a chip is, and how wide a character of it, both in pixels. */
 const CHIP = 15
-const CHARACTER = 6
+const CHARACTER = 6.4
 
 /** On the upper edge of a box, right of where a way comes in. */
 function Chip({ box, text }: { box: { x: number; y: number; width: number }; text: string }) {
