@@ -2,13 +2,13 @@
 
 use crate::{Block, Graph, WayKind};
 
-use super::sizes::{Sizes, goes_on, leaves_in_row, pixels};
+use super::sizes::{Sizes, goes_on, leads_to_catch, leaves_in_row, pixels};
 
 /// Between boxes that follow each other, in pixels.
 pub(super) const GAP: i32 = 30;
 
 /// Between columns beside each other.
-const COLUMN_GAP: i32 = 28;
+pub(super) const COLUMN_GAP: i32 = 28;
 
 /// Within the frame of a group, and around the picture.
 const PAD: i32 = 14;
@@ -138,14 +138,14 @@ impl Layout {
         a
     }
 
-    /// The top of what contains `node` at first hand within the frame `around`.
-    pub(super) fn top_within(&self, node: usize, around: usize) -> i32 {
-        let (mut frame, mut top) = (self.of_node[node], self.nodes[node].y);
+    /// What contains `node` at first hand within the frame `around`.
+    pub(super) fn column_within(&self, node: usize, around: usize) -> Rect {
+        let (mut frame, mut within) = (self.of_node[node], self.nodes[node]);
         while frame != around {
-            top = self.frames[frame].rect.y;
+            within = self.frames[frame].rect;
             frame = self.frames[frame].parent.unwrap_or(around);
         }
-        top
+        within
     }
 }
 
@@ -194,7 +194,7 @@ impl Maker<'_> {
         for (id, way) in self.graph.ways.iter().enumerate() {
             let side = match way.kind {
                 WayKind::Loop => LEFT,
-                kind if goes_on(kind) => continue,
+                kind if goes_on(kind) || leads_to_catch(self.graph, id) => continue,
                 _ if leaves_in_row(self.graph, id) => RIGHT,
                 _ => continue,
             };

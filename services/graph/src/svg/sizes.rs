@@ -81,6 +81,12 @@ pub(super) fn leaves_in_row(graph: &Graph, way: usize) -> bool {
     }
 }
 
+/// Whether a way is that of an error to what catches it, in the column beside.
+pub(super) fn leads_to_catch(graph: &Graph, way: usize) -> bool {
+    let way = &graph.ways[way];
+    way.kind == WayKind::Error && graph.nodes[way.to].role == Role::Catch
+}
+
 /// Whether a way goes straight on: down, or within a column.
 pub(super) fn goes_on(kind: WayKind) -> bool {
     matches!(kind, WayKind::Next | WayKind::Branch | WayKind::Join)

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::{Graph, WayKind, write::xml};
 
 use super::{
-    layout::{GAP, LANE, LEFT, Lane, Layout, Point},
-    sizes::{HEAD, PILL, ROW, Sizes, pixels},
+    layout::{COLUMN_GAP, GAP, LANE, LEFT, Lane, Layout, Point},
+    sizes::{HEAD, PILL, ROW, Sizes, leaves_in_row, pixels},
 };
 
 /// How far below the top of a box lines arrive at its side, and leave it for a catch.
@@ -17,7 +17,7 @@ pub(super) fn draw(graph: &Graph, sizes: &Sizes, layout: &Layout, out: &mut Stri
     for (id, way) in graph.ways.iter().enumerate() {
         let points = match layout.lanes[id] {
             Some(lane) => beside(graph, sizes, layout, id, lane),
-            None if way.kind == WayKind::Error => caught(layout, way.from, way.to),
+            None if way.kind == WayKind::Error => caught(graph, sizes, layout, id),
             None => down(layout, way.from, way.to),
         };
         let (from, to) = (&graph.nodes[way.from].name, &graph.nodes[way.to].name);
@@ -56,15 +56,33 @@ fn down(layout: &Layout, from: usize, to: usize) -> Vec<Point> {
         return vec![start, Point { x: start.x, y: end.y }];
     }
     let around = layout.around(layout.of_node[from], layout.of_node[to]);
-    let y = layout.top_within(to, around) - GAP / 2;
+    let y = layout.column_within(to, around).y - GAP / 2;
     vec![start, Point { x: start.x, y }, Point { x: end.x, y }, end]
 }
 
-/// From the side of a `try` over to its catch.
-fn caught(layout: &Layout, from: usize, to: usize) -> Vec<Point> {
+/// From the side of a `try`, or of what raises an error in it, over to its catch: between the columns
+/// up, and from above into it.
+fn caught(graph: &Graph, sizes: &Sizes, layout: &Layout, way: usize) -> Vec<Point> {
+    let (from, to) = (graph.ways[way].from, graph.ways[way].to);
     let (a, b) = (layout.nodes[from], layout.nodes[to]);
-    let start = Point { x: a.right(), y: a.y + EXIT };
-    vec![start, Point { x: b.middle(), y: start.y }, Point { x: b.middle(), y: b.y }]
+    if !leaves_in_row(graph, way) {
+        let start = Point { x: a.right(), y: a.y + EXIT };
+        return vec![start, Point { x: b.middle(), y: start.y }, Point { x: b.middle(), y: b.y }];
+    }
+    let around = layout.around(layout.of_node[from], layout.of_node[to]);
+    let column = layout.column_within(to, around);
+    let start = Point { x: a.right(), y: row_of(graph, sizes, layout, way) };
+    let (x, y) = (column.x - COLUMN_GAP / 2, column.y - GAP / 2);
+    let end = Point { x: b.middle(), y: b.y };
+    vec![start, Point { x, y: start.y }, Point { x, y }, Point { x: end.x, y }, end]
+}
+
+/// The middle of the row of a way that leaves in one.
+fn row_of(graph: &Graph, sizes: &Sizes, layout: &Layout, way: usize) -> i32 {
+    let from = graph.ways[way].from;
+    let top = if graph.nodes[from].label.is_empty() { PILL } else { HEAD };
+    let row = sizes.nodes[from].rows.iter().position(|(id, _)| *id == way).unwrap_or(0);
+    layout.nodes[from].y + top + ROW * pixels(row) + ROW / 2
 }
 
 /// Out of the side of a box, along a lane, and into the side of another.
@@ -79,9 +97,7 @@ fn beside(graph: &Graph, sizes: &Sizes, layout: &Layout, way: usize, lane: Lane)
         let end = Point { x: b.x, y: b.y + ENTRY };
         return vec![Point { x: a.x, y }, Point { x, y }, Point { x, y: end.y }, end];
     }
-    let top = if graph.nodes[from].label.is_empty() { PILL } else { HEAD };
-    let row = sizes.nodes[from].rows.iter().position(|(id, _)| *id == way).unwrap_or(0);
-    let (x, y) = (edge + along, a.y + top + ROW * pixels(row) + ROW / 2);
+    let (x, y) = (edge + along, row_of(graph, sizes, layout, way));
     let end = Point { x: b.right(), y: b.y + ENTRY };
     vec![Point { x: a.right(), y }, Point { x, y }, Point { x, y: end.y }, end]
 }
