@@ -16,15 +16,17 @@ pub(crate) struct End {
     pub(crate) from: usize,
     pub(crate) kind: WayKind,
     pub(crate) label: Option<String>,
+    /// Of a case, its position.
+    pub(crate) rank: usize,
 }
 
 impl End {
     pub(crate) fn next(from: usize) -> Self {
-        Self { from, kind: WayKind::Next, label: None }
+        Self { from, kind: WayKind::Next, label: None, rank: 0 }
     }
 
     pub(crate) fn new(from: usize, kind: WayKind, label: &str) -> Self {
-        Self { from, kind, label: Some(label.to_owned()) }
+        Self { from, kind, label: Some(label.to_owned()), rank: 0 }
     }
 
     /// The same for another reason, unless it has a reason of its own.
@@ -126,12 +128,12 @@ impl<'p> Builder<'p> {
     }
 
     pub(crate) fn connect(&mut self, ends: impl IntoIterator<Item = End>, to: usize) {
-        for End { from, kind, label } in ends {
+        for End { from, kind, label, rank } in ends {
             if self.graph.ways.len() == WAYS_MAX {
                 self.too_many = true;
                 return;
             }
-            self.graph.ways.push(Way { from, to, kind, label });
+            self.graph.ways.push(Way { from, to, kind, label, rank });
         }
     }
 
@@ -228,9 +230,9 @@ impl<'p> Builder<'p> {
             }
             Kind::Switch(cases) => {
                 let labels = label::cases(self.program, node);
-                for (case, label) in cases.iter().zip(labels) {
-                    let flow = self.case(case.then, list, label);
-                    open.push((case.then, End { from: head, kind: WayKind::Case, label: flow }));
+                for (rank, (case, label)) in cases.iter().zip(labels).enumerate() {
+                    let label = self.case(case.then, list, label);
+                    open.push((case.then, End { from: head, kind: WayKind::Case, label, rank }));
                 }
                 let falls = !cases.iter().any(|case| case.when.is_none());
                 let falls = falls.then(|| End::new(head, WayKind::Next, "no case"));

@@ -262,6 +262,9 @@ pub struct Way {
     /// Its condition, or where it says that it leads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// Of a case, its position: the picture's rows are in this order.
+    #[serde(skip)]
+    rank: usize,
 }
 
 /// Why a way is taken.

@@ -105,3 +105,14 @@ fn an_error_comes_to_its_catch_between_the_columns() {
         ));
     }
 }
+
+#[test]
+fn the_rows_of_a_switch_are_in_the_order_of_its_cases() {
+    let svg = drawn(
+        "do: [{s: {switch: [{far: {when: .a, then: end}}, {near: {when: .b, then: b}}, {far2: {when: .c, then: end}}, {or: {then: c}}]}}, {a: {set: {x: 1}}}, {b: {set: {x: 1}}}, {c: {set: {x: 1}}}]",
+        Form::Svg,
+    );
+    let rows = svg.split("class=\"row\"").skip(1).map(|row| &row[row.find('>').unwrap() + 1..]);
+    let names: Vec<&str> = rows.map(|row| row.split(':').next().unwrap()).collect();
+    assert_eq!(names, ["far", "near", "far2", "or"]);
+}

@@ -38,6 +38,9 @@ impl Sizes {
                 rows[way.from].push((id, cut(text, ROW_MAX)));
             }
         }
+        for rows in &mut rows {
+            rows.sort_by_key(|(way, _)| graph.ways[*way].rank);
+        }
         let size = |(node, rows): (&crate::Node, Vec<(usize, String)>)| {
             let widest = rows.iter().map(|(_, row)| width(row, 62)).max().unwrap_or(0);
             let w = width(&node.name, 76).max(width(&node.label, 62)).max(widest);
