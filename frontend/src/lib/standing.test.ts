@@ -98,6 +98,13 @@ test('a run that was started is waited for', () => {
   expect(states(steps([child('started', '/do/0/r')], [child('completed')]))).toEqual({ '/do/0/r': 'done' })
 })
 
+test('a person is waited for, also once it is due', () => {
+  const asked = (what: string): Fact => ({ event: `human_task_${what}`, task: 3, pointer: '/do/0/ask' })
+  expect(states(steps([asked('asked')], [asked('due')]))).toEqual({ '/do/0/ask': 'waiting' })
+  expect(states(steps([asked('asked')], [asked('due')], [asked('answered')]))).toEqual({ '/do/0/ask': 'done' })
+  expect(states(steps([asked('asked')], [asked('withdrawn')]))).toEqual({ '/do/0/ask': 'stopped' })
+})
+
 test('a call whose messages are gone through is one task', () => {
   const all = steps([entered('/do/0/m'), given(1, '/do/0/m')], [of(1, 'task_completed')])
   expect(standings(all, []).get('/do/0/m')).toMatchObject({ state: 'running', begun: 1, done: 0 })

@@ -55,6 +55,9 @@ const NUMBERED: Readonly<Record<string, State>> = {
   task_cancelled: 'stopped',
   listen_started: 'waiting',
   listen_ended: 'done',
+  human_task_asked: 'waiting',
+  human_task_answered: 'done',
+  human_task_withdrawn: 'stopped',
 }
 
 const CHILD: Readonly<Record<string, State>> = { started: 'waiting', completed: 'done', failed: 'failed', cancelled: 'stopped', resumed: 'waiting' }
