@@ -15,8 +15,8 @@ test('what was not come to has no standing', () => {
 })
 
 test('a task of a worker goes from given out to done', () => {
-  const all = steps([given(1, '/do/0/a')], [of(1, 'task_started')], [of(1, 'task_completed')])
-  expect(all.map((_, at) => states(all.slice(0, at + 1))['/do/0/a'])).toEqual(['waiting', 'running', 'done'])
+  const all = steps([of(1, 'task_queued', { pointer: '/do/0/a' })], [given(1, '/do/0/a')], [of(1, 'task_started')], [of(1, 'task_completed')])
+  expect(all.map((_, at) => states(all.slice(0, at + 1))['/do/0/a'])).toEqual(['waiting', 'waiting', 'running', 'done'])
 })
 
 test('a lost attempt that another worker took up is a mend', () => {

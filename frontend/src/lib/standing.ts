@@ -44,6 +44,7 @@ const OPEN: ReadonlySet<State> = new Set(['dead', 'running', 'retrying', 'waitin
 
 /** What a fact about a numbered task makes of it. */
 const NUMBERED: Readonly<Record<string, State>> = {
+  task_queued: 'waiting',
   task_dispatched: 'waiting',
   task_started: 'running',
   task_completed: 'done',

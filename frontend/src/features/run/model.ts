@@ -39,6 +39,7 @@ export const TASK_TONE: Record<TaskStatus, Tone> = {
 
 /** What a task's status is in the drawing of its definition. */
 const STATE: Record<TaskStatus, State> = {
+  queued: 'waiting',
   scheduled: 'waiting',
   running: 'running',
   backing_off: 'retrying',
