@@ -6,6 +6,7 @@ mod attempts;
 mod child;
 mod effect;
 mod frame;
+mod frames;
 mod hearing;
 mod io;
 mod op;
@@ -20,8 +21,10 @@ pub use child::{
 };
 pub use effect::Effect;
 pub use frame::{
-    Body, Compensating, Extending, Frame, Iterating, Mapping, Stage, TaskFrame, TryPhase, Work,
+    Body, Branched, Compensating, Extending, Frame, Iterating, Mapping, Stage, TaskFrame, TryPhase,
+    Work,
 };
+pub use frames::Frames;
 pub use hearing::Hearing;
 pub use io::{Event, Fault, Input, LossCause, Step};
 pub use kintsugi_program::*;
