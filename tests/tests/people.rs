@@ -179,7 +179,7 @@ async fn check_questions(store: &Store) {
     let mut open = BTreeSet::new();
     for row in store.runs_open_page(None, 500).await.unwrap() {
         let state: RunState = serde_json::from_slice(&row.state).unwrap();
-        for (number, frame) in &state.frames {
+        for (number, frame) in state.frames.scan(&mut 0) {
             if let Body::Task(task) = &frame.body
                 && matches!(task.work, Work::Human(_))
             {

@@ -21,7 +21,8 @@ pub struct Frame {
     /// When it times out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
-    /// `$context` of a branch of a fork: exported there, merged when it joins.
+    /// `$context` of a branch of a fork, once it exported one: merged when it joins. Until then it is
+    /// that of the fork, which does not change meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "crate::present")]
     pub context: Option<Value>,
     /// Variables that its children see: loop variables, a caught error.
@@ -83,14 +84,14 @@ pub enum Work {
     Do,
     /// `fork`: results of the branches that are done, in the order of declaration.
     Fork {
-        /// Output of each branch, and `$context` as it left it.
-        done: BTreeMap<u32, (Value, Value)>,
+        /// What each branch gave.
+        done: BTreeMap<u32, Branched>,
         /// Error of each branch that failed (only where branches compete).
         failed: BTreeMap<u32, Error>,
     },
     /// `for`: the iteration that is open.
     For {
-        /// What is iterated.
+        /// What is iterated; null once its iteration began.
         items: Vec<Value>,
         /// Index of the open iteration.
         index: u32,
@@ -129,6 +130,32 @@ pub enum Work {
     Human(Box<Asking>),
     /// `run: workflow`.
     Child(Box<ChildTask>),
+}
+
+/// What a branch of a fork gave. Stored as an array: the output, and the context if there is one.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(from = "Vec<Value>")]
+pub struct Branched {
+    /// Its output.
+    pub output: Value,
+    /// `$context` as it left it; none: it exported nothing.
+    pub context: Option<Value>,
+}
+
+impl From<Vec<Value>> for Branched {
+    fn from(parts: Vec<Value>) -> Self {
+        let mut parts = parts.into_iter();
+        Self { output: parts.next().unwrap_or_default(), context: parts.next() }
+    }
+}
+
+impl Serialize for Branched {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.context {
+            Some(context) => (&self.output, context).serialize(serializer),
+            None => (&self.output,).serialize(serializer),
+        }
+    }
 }
 
 /// Progress of `call: map`.

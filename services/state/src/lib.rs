@@ -7,6 +7,7 @@ mod attempts;
 mod child;
 mod effect;
 mod frame;
+mod frames;
 mod hearing;
 mod io;
 mod loss;
@@ -24,8 +25,10 @@ pub use child::{
 };
 pub use effect::Effect;
 pub use frame::{
-    Body, Compensating, Extending, Frame, Iterating, Mapping, Stage, TaskFrame, TryPhase, Work,
+    Body, Branched, Compensating, Extending, Frame, Iterating, Mapping, Stage, TaskFrame, TryPhase,
+    Work,
 };
+pub use frames::Frames;
 pub use hearing::Hearing;
 pub use io::{Event, Fault, Input};
 pub use kintsugi_program::*;

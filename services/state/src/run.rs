@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Body, Check, ChildPhase, ChildTask, Error, Frame, Hearing, NodeId, Op, Parent, Phase, RunId,
+    Body, Check, ChildPhase, ChildTask, Error, Frames, Hearing, NodeId, Op, Parent, Phase, RunId,
     Status, TaskState, Timestamp, Work,
 };
 
@@ -32,8 +32,8 @@ pub struct RunState {
     /// When the whole run times out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<Timestamp>,
-    /// Every open scope, task and timer by number; a parent's number is below its children's.
-    pub frames: BTreeMap<u64, Frame>,
+    /// Every open scope, task and timer.
+    pub frames: Frames,
     /// The number that the next frame gets.
     pub next: u64,
     /// Work that was cut off by the limit on steps per input; goes on with the next tick.
@@ -117,7 +117,7 @@ impl RunState {
             output: None,
             error: None,
             deadline: None,
-            frames: BTreeMap::new(),
+            frames: Frames::default(),
             next: 1,
             pending: Vec::new(),
             settled: BTreeMap::new(),

@@ -20,15 +20,17 @@ pub struct TaskState {
     /// The fencing token: the number of the newest attempt.
     pub epoch: u64,
     /// Attempts that failed since the last redrive.
+    #[serde(default, skip_serializing_if = "crate::child::is_zero")]
     pub failures: u32,
     /// Attempts that ended with their worker since the last redrive.
+    #[serde(default, skip_serializing_if = "crate::child::is_zero")]
     pub crashes: u32,
     /// When the first attempt since the last redrive was dispatched.
     pub first_at: Timestamp,
     /// Where it stands.
     pub phase: Phase,
     /// Refusals noted in history, which has room for a few only.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "crate::child::is_zero")]
     pub refusals: u32,
     /// The last error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,6 +56,7 @@ pub enum Phase {
         /// When the failure detector is asked to look for it, if nothing is heard until then.
         check_at: Timestamp,
         /// How often it was asked already.
+        #[serde(default, skip_serializing_if = "crate::child::is_zero")]
         checks: u32,
     },
     /// A worker said that it is at it.

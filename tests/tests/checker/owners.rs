@@ -55,8 +55,11 @@ fn an_open_task_without_an_owner_is_seen() {
 
     let phase = |phase: Phase| {
         let mut changed = record.clone();
-        for frame in changed.state.frames.values_mut() {
-            if let kintsugi_core::Body::Task(open) = &mut frame.body
+        let numbers: Vec<u64> =
+            changed.state.frames.scan(&mut 0).map(|(number, _)| number).collect();
+        for number in numbers {
+            if let Some(frame) = changed.state.frames.get_mut(&number)
+                && let kintsugi_core::Body::Task(open) = &mut frame.body
                 && let kintsugi_core::Work::Call(task) = &mut open.work
             {
                 task.phase = phase.clone();

@@ -327,7 +327,7 @@ impl<'a> Machine<'a> {
         self.begin_life();
         let (now, started) = (self.now, self.state.started_at.unwrap_or(self.now));
         self.state.deadline = self.state.deadline.map(|end| now.plus(end.since(started)));
-        let numbers: Vec<u64> = self.state.frames.keys().copied().collect();
+        let numbers = self.numbers();
         for number in numbers {
             if let Some(frame) = self.state.frames.get_mut(&number) {
                 frame.deadline = frame.deadline.map(|end| now.plus(end.since(frame.at)));

@@ -281,11 +281,11 @@ impl Machine<'_> {
 
     /// What ended while this run was faulted takes effect.
     pub(super) fn take_up_children(&mut self) {
-        let ended = |(number, frame): (&u64, &crate::Frame)| match &frame.body {
+        let ended = |(number, frame): (u64, &crate::Frame)| match &frame.body {
             Body::Task(open) => match &open.work {
                 Work::Child(child) => match &child.phase {
                     ChildPhase::Ended { run, outcome } => {
-                        Some((*number, run.clone(), (**outcome).clone()))
+                        Some((number, run.clone(), (**outcome).clone()))
                     }
                     _ => None,
                 },
@@ -293,7 +293,7 @@ impl Machine<'_> {
             },
             _ => None,
         };
-        let all: Vec<_> = self.state.frames.iter().filter_map(ended).collect();
+        let all: Vec<_> = self.state.frames.scan(&mut self.out.looked).filter_map(ended).collect();
         for (number, run, outcome) in all {
             if !self.state.status.is_terminal() {
                 self.child_outcome(number, run, outcome);

@@ -74,7 +74,7 @@ impl Machine<'_> {
                 None => output.clone(),
             };
             self.check(export.schema, &context, &node.pointer)?;
-            *self.context_mut(Some(ended.parent)) = context;
+            self.set_context(ended.parent, context);
         }
         if let Some(input) = undo {
             self.keep_undo(ended.parent, ended.node, node, input)?;

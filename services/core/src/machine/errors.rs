@@ -259,7 +259,7 @@ impl Machine<'_> {
             }
             return;
         }
-        let numbers: Vec<u64> = self.state.frames.keys().copied().collect();
+        let numbers = self.numbers();
         for number in numbers {
             let Some(open) = self.task_frame(number) else { continue };
             let node = open.node;
@@ -328,8 +328,7 @@ impl Machine<'_> {
     }
 
     pub(super) fn children_of(&self, parent: Option<u64>) -> Vec<u64> {
-        let frames = self.state.frames.iter();
-        frames.filter(|(_, frame)| frame.parent == parent).map(|(number, _)| *number).collect()
+        self.state.frames.below(parent).collect()
     }
 
     /// Stands in for chance: the same for the same run, task and attempt.

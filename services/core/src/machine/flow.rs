@@ -210,8 +210,8 @@ impl Machine<'_> {
     pub(super) fn iterate(&mut self, number: u64, input: Value) {
         let program = self.program;
         let Some(open) = self.task_frame(number) else { return };
-        let (id, Work::For { items, index }) = (open.node, &open.work) else { return };
-        let (item, index) = (items.get(*index as usize).cloned(), *index);
+        let (id, Work::For { items, index }) = (open.node, &mut open.work) else { return };
+        let (item, index) = (items.get_mut(*index as usize).map(Value::take), *index);
         let Some(node) = program.node(id) else { return };
         let Kind::For { each, at, condition, body, .. } = &node.kind else { return };
         let Some(item) = item else { return self.end_scope(number, input, None) };

@@ -3,20 +3,16 @@
 use serde_json::{Map, Value};
 
 use super::{Machine, Op, scope::context_of};
-use crate::{Body, Error, Kind, NodeId, Work};
+use crate::{Body, Branched, Error, Frame, Kind, NodeId, Work};
 
 impl Machine<'_> {
-    /// Opens each branch with a copy of the context of its own.
+    /// Opens each branch.
     pub(super) fn fork(&mut self, number: u64, branches: &[NodeId], input: &Value) {
         if branches.is_empty() {
             return self.end_scope(number, Value::Array(Vec::new()), None);
         }
-        let context = context_of(self.state, Some(number)).clone();
         for (node, index) in branches.iter().zip(0..) {
             let branch = self.open(Some(number), Body::Branch { index });
-            if let Some(frame) = self.state.frames.get_mut(&branch) {
-                frame.context = Some(context.clone());
-            }
             let op = Op::Enter { parent: branch, node: *node, input: input.clone() };
             self.queue.push_back(op);
         }
@@ -24,8 +20,8 @@ impl Machine<'_> {
 
     /// A branch has its output. All: the fork is over when each has; competing: it is over now.
     pub(super) fn branch_done(&mut self, branch: u64, index: u32, output: Value) {
-        let context = context_of(self.state, Some(branch)).clone();
-        let Some(fork) = self.state.frames.remove(&branch).and_then(|frame| frame.parent) else {
+        let Some(Frame { parent: Some(fork), context, .. }) = self.state.frames.remove(&branch)
+        else {
             return;
         };
         let program = self.program;
@@ -39,25 +35,29 @@ impl Machine<'_> {
         let Some(node) = program.node(open.node) else { return };
         let Kind::Fork { branches, compete } = &node.kind else { return };
         if *compete {
-            *self.context_mut(Some(fork)) = context;
+            if let Some(context) = context {
+                self.set_context(fork, context);
+            }
             return self.end_scope(fork, output, None);
         }
         let Work::Fork { done, .. } = &mut open.work else { return };
-        done.insert(index, (output, context));
+        done.insert(index, Branched { output, context });
         if done.len() < branches.len() {
             return;
         }
         let results = std::mem::take(done);
         let before = context_of(self.state, Some(fork)).clone();
         let (mut outputs, mut joined) = (Vec::with_capacity(results.len()), before.clone());
-        for (output, context) in results.into_values() {
+        for Branched { output, context } in results.into_values() {
             outputs.push(output);
             // Only what a branch exported is merged, in the order of declaration (RFC 7396).
-            if context != before {
+            if let Some(context) = context.filter(|context| *context != before) {
                 merge(&mut joined, context);
             }
         }
-        *self.context_mut(Some(fork)) = joined;
+        if joined != before {
+            self.set_context(fork, joined);
+        }
         self.end_scope(fork, Value::Array(outputs), None);
     }
 

@@ -166,7 +166,7 @@ impl Machine<'_> {
             return self.fault(error);
         }
         self.tick_others();
-        let numbers: Vec<u64> = self.state.frames.keys().copied().collect();
+        let numbers = self.numbers();
         for number in numbers {
             // What was due at the same time may have ended the run.
             if self.state.status.is_terminal() {

@@ -220,7 +220,7 @@ impl<'a> Machine<'a> {
                 None => output.clone(),
             };
             self.check(export.schema, &context, pointer)?;
-            *self.context_mut(Some(number)) = context;
+            self.set_context(number, context);
         }
         Ok(output)
     }

@@ -80,20 +80,13 @@ impl Machine<'_> {
 
     /// Removes a frame and everything below it; attempts that are out are cancelled.
     pub(super) fn close(&mut self, root: u64) {
-        let mut doomed = vec![root];
-        for (number, frame) in self.state.frames.range(root + 1..) {
-            if frame.parent.is_some_and(|parent| doomed.binary_search(&parent).is_ok()) {
-                doomed.push(*number);
-            }
+        let (mut doomed, mut next) = (vec![root], 0);
+        while let Some(number) = doomed.get(next).copied() {
+            doomed.extend(self.state.frames.below(Some(number)));
+            next += 1;
         }
-        // Operations of what is closed must not go on.
-        self.queue.retain(|op| {
-            let parent = match op {
-                Op::Enter { parent, .. } | Op::Left { parent, .. } => Some(*parent),
-                Op::ListDone { parent, .. } | Op::Raise { parent, .. } => *parent,
-            };
-            parent.is_none_or(|parent| doomed.binary_search(&parent).is_err())
-        });
+        // In the order in which they were opened.
+        doomed.sort_unstable();
         for number in doomed {
             let Some(frame) = self.state.frames.remove(&number) else { continue };
             if let Body::Task(open) = frame.body {
@@ -135,6 +128,11 @@ impl Machine<'_> {
         while self.state.settled.len() > SETTLED_MAX {
             self.state.settled.pop_first();
         }
+    }
+
+    /// The numbers of all that is open.
+    pub(super) fn numbers(&mut self) -> Vec<u64> {
+        self.state.frames.scan(&mut self.out.looked).map(|(number, _)| number).collect()
     }
 
     pub(super) fn task_frame(&mut self, number: u64) -> Option<&mut TaskFrame> {

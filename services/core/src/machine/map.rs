@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::errors::error_value;
 use super::flow::loop_items;
-use super::{Machine, Op, scope::Place, scope::context_of};
+use super::{Machine, Op, scope::Place};
 use crate::{Body, Error, Event, Map, Mapping, Node, NodeId, Work};
 
 impl Machine<'_> {
@@ -40,7 +40,6 @@ impl Machine<'_> {
         let Some(crate::Kind::Map(map)) = program.node(open.node).map(|node| &node.kind) else {
             return;
         };
-        let context = context_of(self.state, Some(number)).clone();
         loop {
             let Some(mapping) = self.mapping(number) else { return };
             let index = mapping.next;
@@ -59,9 +58,6 @@ impl Machine<'_> {
             match self.argument(number, map, item, index) {
                 Ok(input) => {
                     let parent = self.open(Some(number), Body::Branch { index });
-                    if let Some(frame) = self.state.frames.get_mut(&parent) {
-                        frame.context = Some(context.clone());
-                    }
                     self.queue.push_back(Op::Enter { parent, node: map.task, input });
                 }
                 Err(error) if map.collect => self.record(number, index, Err(error)),

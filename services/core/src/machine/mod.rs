@@ -58,6 +58,9 @@ pub struct Outcome {
     /// Every call, listen and child whose frame closed, with its node: events name tasks by their
     /// number only, and the state knows those that are open.
     pub closed: Vec<(u64, NodeId)>,
+    /// Frames that were looked at one by one, for whoever measures: what grows with all that is
+    /// open must not be done for each input.
+    pub looked: u64,
 }
 
 /// The machine of one run.
@@ -101,9 +104,12 @@ impl<'a> Machine<'a> {
     fn work(&mut self) {
         let mut left = OPS_PER_INPUT;
         while let Some(op) = self.queue.pop_front() {
+            if !is_wanted(self.state, &op) {
+                continue;
+            }
             if left == 0 && !self.state.status.is_terminal() {
-                self.queue.push_front(op);
-                self.state.pending = std::mem::take(&mut self.queue).into();
+                let rest = std::iter::once(op).chain(self.queue.drain(..));
+                self.state.pending = rest.filter(|op| is_wanted(self.state, op)).collect();
                 return;
             }
             left = left.saturating_sub(1);
@@ -134,7 +140,9 @@ impl<'a> Machine<'a> {
         if self.state.status.is_terminal() || self.state.status == Status::Pending {
             return;
         }
-        let busy = !self.state.pending.is_empty() || self.state.frames.values().any(call::has_work);
+        // What was opened last is what most likely has work.
+        let mut frames = self.state.frames.scan(&mut self.out.looked).rev();
+        let busy = !self.state.pending.is_empty() || frames.any(|(_, frame)| call::has_work(frame));
         let status = if busy { Status::Running } else { Status::Waiting };
         if self.state.status != status {
             self.state.status = status;
@@ -150,4 +158,13 @@ impl<'a> Machine<'a> {
     fn effect(&mut self, effect: Effect) {
         self.out.effects.push(effect);
     }
+}
+
+/// Whether what an operation belongs to is still open: closing a frame leaves its operations behind.
+fn is_wanted(state: &RunState, op: &Op) -> bool {
+    let parent = match op {
+        Op::Enter { parent, .. } | Op::Left { parent, .. } => Some(*parent),
+        Op::ListDone { parent, .. } | Op::Raise { parent, .. } => *parent,
+    };
+    parent.is_none_or(|parent| state.frames.contains_key(&parent))
 }

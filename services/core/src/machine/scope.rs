@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::Machine;
 use crate::{
-    Body, Call, DEPTH_MAX, Error, ErrorKind, EvaluateError, Expr, Extending, Kind, Node, Program,
-    RunState, Schema, Span, Stage, Template, Timestamp, Variables, Work, is_too_deep, iso_millis,
+    Body, Call, DEPTH_MAX, Error, ErrorKind, EvaluateError, Expr, Extending, Frame, Kind, Node,
+    Program, RunState, Schema, Span, Stage, TaskFrame, Template, Timestamp, Variables, Work,
+    is_too_deep, iso_millis,
 };
 
 /// Longer durations are slips; sums of these cannot overflow.
@@ -164,7 +165,8 @@ impl Scope<'_, '_> {
     }
 }
 
-/// `$context` as seen from a frame: that of the nearest branch of a fork, else the run's.
+/// `$context` as seen from a frame: that of the nearest branch of a fork that has one of its own, else
+/// the run's.
 pub(super) fn context_of(state: &RunState, frame: Option<u64>) -> &Value {
     let mut at = frame;
     while let Some(frame) = at.and_then(|number| state.frames.get(&number)) {
@@ -328,21 +330,27 @@ impl Machine<'_> {
         })
     }
 
-    /// The frame's `$context` to be replaced: that of its branch, else the run's.
-    pub(super) fn context_mut(&mut self, frame: Option<u64>) -> &mut Value {
-        let mut at = frame;
+    /// Replaces `$context` as seen from a frame: that of its branch, else the run's.
+    pub(super) fn set_context(&mut self, frame: u64, context: Value) {
+        let mut at = Some(frame);
         while let Some(number) = at {
             let Some(found) = self.state.frames.get(&number) else { break };
-            if found.context.is_some() {
+            if found.context.is_some() || self.is_apart(found) {
                 break;
             }
             at = found.parent;
         }
-        let own = at.and_then(|number| self.state.frames.get_mut(&number));
-        match own.and_then(|frame| frame.context.as_mut()) {
-            Some(context) => context,
-            None => &mut self.state.context,
+        match at.and_then(|number| self.state.frames.get_mut(&number)) {
+            Some(frame) => frame.context = Some(context),
+            None => self.state.context = context,
         }
+    }
+
+    /// Whether what is exported below a frame is its own until it joins others.
+    fn is_apart(&self, frame: &Frame) -> bool {
+        let above = frame.parent.and_then(|number| self.body(number));
+        let of_many = |open: &TaskFrame| matches!(open.work, Work::Fork { .. } | Work::Map(_));
+        matches!((&frame.body, above), (Body::Branch { .. }, Some(Body::Task(open))) if of_many(open))
     }
 
     pub(super) fn body(&self, frame: u64) -> Option<&Body> {

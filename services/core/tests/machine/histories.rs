@@ -280,7 +280,7 @@ fn a_faulted_run_is_taken_up_by_a_redrive() {
     });
     assert!(given, "{:?}", out.effects);
     assert!(matches!(
-        state.frames.values().find_map(|f| match &f.body {
+        state.frames.scan(&mut 0).find_map(|(_, f)| match &f.body {
             kintsugi_core::Body::Task(open) => match &open.work {
                 Work::Wait { interrupted, .. } => Some(*interrupted),
                 _ => None,

@@ -6,6 +6,7 @@ mod histories;
 mod listening;
 mod listening_histories;
 mod occasions;
+mod stored;
 
 use kintsugi_core::{
     Call, Evaluate, EvaluateError, Expr, Flow, Kind, Node, RetryPolicy, RunId, Schema, TaskPolicy,
