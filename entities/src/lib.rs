@@ -30,6 +30,7 @@ mod runs_list;
 mod schedules;
 mod sql;
 mod store;
+mod task_types;
 mod url;
 
 pub use definitions_resolve::Resolved;
@@ -42,7 +43,8 @@ pub use kintsugi_rows::{
     HumanTaskStatus, ListenerRow, MailBatch, MailLimit, MailRow, MailWaiting, NewDefinition,
     NewRun, NewSchedule, NotificationRow, NotificationStatus, OccasionStep, OutboxRow, Overdue,
     Page, Paged, PartitionRow, PermitRound, PermitRow, PermitWrite, Posted, Put, RecoveryRow,
-    RequestRow, RunFilter, RunRow, RunSummary, RunWrite, ScheduleRow, ScheduleStep,
+    RequestRow, RunFilter, RunRow, RunSummary, RunWrite, ScheduleRow, ScheduleStep, TaskTypePut,
+    TaskTypeRow, TaskTypeSummary,
 };
 #[cfg(feature = "testing")]
 pub use kintsugi_testing as testing;

@@ -15,6 +15,7 @@ mod m20261202_000001_schedules;
 mod m20261202_000002_occasions;
 mod m20261203_000001_human_tasks;
 mod m20261203_000002_permits;
+mod m20261203_000003_task_types;
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261202_000002_occasions::Occasions),
             Box::new(m20261203_000001_human_tasks::HumanTasks),
             Box::new(m20261203_000002_permits::Permits),
+            Box::new(m20261203_000003_task_types::TaskTypes),
         ]
     }
 }

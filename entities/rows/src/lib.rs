@@ -14,6 +14,7 @@ mod page;
 mod permit;
 mod run;
 mod schedule;
+mod task_type;
 
 pub use batch::{Batch, Committed, Counts, PartitionRow, RecoveryRow, RunWrite};
 pub use dead_letter::{DeadLetterFilter, DeadLetterRow, DeadLetterStatus};
@@ -28,3 +29,4 @@ pub use page::{Page, Paged, cursor};
 pub use permit::{PermitRound, PermitRow, PermitWrite};
 pub use run::{Created, HistoryRow, NewRun, RunFilter, RunRow, RunSummary, run_id, status};
 pub use schedule::{NewSchedule, OccasionStep, ScheduleRow, ScheduleStep};
+pub use task_type::{TaskTypePut, TaskTypeRow, TaskTypeSummary};

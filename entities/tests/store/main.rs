@@ -16,6 +16,7 @@ mod requests;
 mod runs;
 mod safety;
 mod schedules;
+mod task_types;
 
 use std::future::Future;
 
@@ -79,6 +80,8 @@ cases![
     mail::events_of_a_run_go_with_it,
     permits::permits_go_by_priority_and_age_as_far_as_the_bound,
     permits::two_that_grant_at_once_never_grant_too_many,
+    task_types::a_task_type_is_what_was_said_of_it_last,
+    task_types::task_types_come_by_name,
     requests::what_is_asked_is_kept_until_it_is_done,
     others::partitions_are_claimed_and_rewound,
     others::dead_letters_are_published_and_redriven,

@@ -18,7 +18,9 @@ pub(crate) use kintsugi_expressions::schema;
 
 pub use kintsugi_expressions::{Expression, Expressions, Jq};
 pub use settings::{Limits, Settings};
-pub use source::{Format, Need, Problem, Problems, Resource, ResourceKind, Resources, digest};
+pub use source::{
+    Format, Need, Problem, Problems, Resource, ResourceKind, Resources, digest, task_type_uri,
+};
 
 /// A document that was accepted.
 #[derive(Clone, Debug)]
@@ -150,6 +152,23 @@ pub fn program_from_document(document: &Value, resources: &Resources) -> Result<
             compile::Outcome::Made(made) => Ok(made.program),
             compile::Outcome::Needs(needs) => Err(missing(needs)),
         }
+    })
+}
+
+/// Reads and checks what is to stand in the registry for the task type `name`, in YAML or JSON.
+///
+/// # Errors
+///
+/// With all problems at once, in the order of their positions.
+pub fn task_type(name: &str, source: &[u8], limits: &Limits) -> Result<Value, Problems> {
+    kintsugi_jq::on_big_stack(|| {
+        let text = std::str::from_utf8(source).map_err(|_| {
+            let start = source::Mark { line: 1, column: 1 };
+            Problem::new("invalid-utf8", start, "a task type is a text in UTF-8")
+        })?;
+        let tree = source::read_resource(text, &limits.document)?;
+        compile::check_task_type(name, &tree, limits)?;
+        Ok(tree.to_value())
     })
 }
 

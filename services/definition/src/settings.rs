@@ -1,6 +1,7 @@
 //! What a document and an expression may cost, and what the door fills in.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use kintsugi_core::Ability;
 
@@ -22,6 +23,9 @@ pub struct Limits {
     pub evaluation: kintsugi_jq::Limits,
     /// What the deployment lets workflows start. Default: nothing.
     pub abilities: BTreeSet<Ability>,
+    /// Names of the task types that are in the registry: what it says of those that are called is
+    /// needed. Default: none.
+    pub task_types: Arc<BTreeSet<String>>,
 }
 
 impl Default for Limits {
@@ -34,6 +38,7 @@ impl Default for Limits {
             resources_max: 32,
             evaluation: kintsugi_jq::Limits::default(),
             abilities: BTreeSet::new(),
+            task_types: Arc::default(),
         }
     }
 }

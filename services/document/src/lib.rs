@@ -21,7 +21,7 @@ pub use checks::{Checks, Fields};
 pub use limits::Limits;
 pub use page::content_of;
 pub use problem::{Problem, Problems};
-pub use resource::{Need, Resource, ResourceKind, Resources, unfit};
+pub use resource::{Need, Resource, ResourceKind, Resources, task_type_uri, unfit};
 pub use tree::{Entry, Mark, Node, Tree, escape};
 
 /// The format of a source text.

@@ -12,6 +12,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Mark;
 
+/// Where the registry of task types is, as far as that has a place.
+const TASK_TYPES: &str = "kintsugi:task-types/";
+
 /// What a resource is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -30,12 +33,21 @@ pub enum ResourceKind {
     Script,
     /// An A2A agent card.
     AgentCard,
+    /// What the registry says of a task type; no server has it.
+    TaskType,
+}
+
+/// The URI of what the registry says of a task type.
+#[must_use]
+pub fn task_type_uri(name: &str) -> String {
+    format!("{TASK_TYPES}{name}")
 }
 
 /// A resource without which a document cannot be compiled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Need {
-    /// Where it is: an absolute URI of the scheme `https`, `http` or `file`.
+    /// Where it is: an absolute URI of the scheme `https`, `http` or `file`; of a task type, what
+    /// [`task_type_uri`] gives.
     pub uri: String,
     /// What it is taken for.
     pub kind: ResourceKind,
@@ -143,6 +155,12 @@ impl<'de> Deserialize<'de> for Resources {
 }
 
 impl Need {
+    /// The task type whose entry in the registry is needed; none: it is something else.
+    #[must_use]
+    pub fn task_type(&self) -> Option<&str> {
+        self.uri.strip_prefix(TASK_TYPES)
+    }
+
     /// A need whose first reference is at `mark`.
     #[must_use]
     pub fn new(uri: &str, kind: ResourceKind, mark: Mark, pointer: &str) -> Self {

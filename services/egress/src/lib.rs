@@ -7,4 +7,4 @@ mod resources;
 
 pub use guard::{Allow, BadRedirect, Forbidden, Guarded, addresses, check, redirects};
 #[cfg(feature = "resources")]
-pub use resources::{Error, Fetcher, Rules};
+pub use resources::{Error, Fetcher, Rules, TaskTypes};

@@ -4,10 +4,13 @@
 //! bounded in time, size and number, and goes to public addresses only unless it is allowed to go
 //! anywhere. What was got is stored with the definition; nothing is ever fetched while it runs.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use futures::future::join_all;
-use kintsugi_definition::{Compiled, Need, Problems, Resources, Settings, Step, compile_with};
+use kintsugi_definition::{
+    Compiled, Need, Problems, ResourceKind, Resources, Settings, Step, compile_with,
+};
 use reqwest::{Client, Url, header};
 
 use crate::{Allow, Guarded, check, redirects};
@@ -57,6 +60,29 @@ pub enum Error {
     Compile(#[source] tokio::task::JoinError),
 }
 
+/// Has the registry of task types.
+pub trait TaskTypes: Sync {
+    /// Why it does not answer.
+    type Error: From<Error>;
+
+    /// What it says of `names`, each that it has with its name.
+    fn get(
+        &self,
+        names: &[&str],
+    ) -> impl Future<Output = Result<HashMap<String, String>, Self::Error>> + Send;
+}
+
+/// No registry is at hand.
+struct Nobody;
+
+impl TaskTypes for Nobody {
+    type Error = Error;
+
+    async fn get(&self, _names: &[&str]) -> Result<HashMap<String, String>, Error> {
+        Ok(HashMap::new())
+    }
+}
+
 /// Gets resources.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
@@ -97,6 +123,21 @@ impl Fetcher {
         settings: Settings,
         known: Resources,
     ) -> Result<(Vec<u8>, Result<Compiled, Problems>), Error> {
+        self.compile_with(source, settings, known, &Nobody).await
+    }
+
+    /// The same, with the registry of the task types that the settings name.
+    ///
+    /// # Errors
+    ///
+    /// When compiling panics, or the registry does not answer.
+    pub async fn compile_with<T: TaskTypes>(
+        &self,
+        source: Vec<u8>,
+        settings: Settings,
+        known: Resources,
+        task_types: &T,
+    ) -> Result<(Vec<u8>, Result<Compiled, Problems>), T::Error> {
         let deadline = tokio::time::Instant::now() + self.rules.timeout;
         let (mut resources, mut source, mut round) = (known, source, 0);
         loop {
@@ -113,6 +154,9 @@ impl Fetcher {
                 Err(problems) => return Ok((done.0, Err(problems))),
             };
             (source, resources) = (done.0, done.1);
+            let (registered, needs): (Vec<_>, Vec<_>) =
+                needs.into_iter().partition(|need| need.kind == ResourceKind::TaskType);
+            self.look_up(&registered, &mut resources, task_types).await?;
             self.satisfy(needs, &mut resources, round, deadline).await;
             round += 1;
         }
@@ -134,15 +178,38 @@ impl Fetcher {
             got.unwrap_or_else(|_| Err("it took too long".to_owned()))
         });
         for (need, got) in needs.iter().zip(join_all(gets).await) {
-            let left = self.rules.total_bytes_max.saturating_sub(resources.size_bytes());
-            match got {
-                Ok(text) if text.len() <= left => resources.put(&need.uri, text),
-                Ok(_) => {
-                    let max = self.rules.total_bytes_max;
-                    resources.fail(&need.uri, format!("all together have more than {max} bytes"));
-                }
-                Err(why) => resources.fail(&need.uri, why),
+            self.take(need, got, resources);
+        }
+    }
+
+    /// Looks up what the registry says of task types.
+    async fn look_up<T: TaskTypes>(
+        &self,
+        needs: &[Need],
+        resources: &mut Resources,
+        task_types: &T,
+    ) -> Result<(), T::Error> {
+        if needs.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = needs.iter().filter_map(Need::task_type).collect();
+        let mut found = task_types.get(&names).await?;
+        for need in needs {
+            let got = need.task_type().and_then(|name| found.remove(name));
+            self.take(need, got.ok_or_else(|| "it is not there any more".to_owned()), resources);
+        }
+        Ok(())
+    }
+
+    fn take(&self, need: &Need, got: Result<String, String>, resources: &mut Resources) {
+        let left = self.rules.total_bytes_max.saturating_sub(resources.size_bytes());
+        match got {
+            Ok(text) if text.len() <= left => resources.put(&need.uri, text),
+            Ok(_) => {
+                let max = self.rules.total_bytes_max;
+                resources.fail(&need.uri, format!("all together have more than {max} bytes"));
             }
+            Err(why) => resources.fail(&need.uri, why),
         }
     }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
+pub use jsonschema::Validator;
+use jsonschema::{PatternOptions, Retrieve, Uri, ValidationError};
 use serde_json::Value;
 
 /// How many violations are told.
@@ -75,10 +76,56 @@ pub fn validate(validator: &Validator, value: &Value) -> Result<(), String> {
     if validator.is_valid(value) {
         return Ok(());
     }
-    let violations: Vec<_> = validator
-        .iter_errors(value)
+    Err(told(validator.iter_errors(value)))
+}
+
+/// Checks a value of which only a part is known: at the pointers in `open`, something stands for what is
+/// not. Tells what does not match whatever stands there.
+///
+/// # Errors
+///
+/// When it cannot match.
+pub fn must_match(validator: &Validator, value: &Value, open: &[String]) -> Result<(), String> {
+    if open.is_empty() {
+        return validate(validator, value);
+    }
+    let mut certain = validator.iter_errors(value).filter(|err| is_certain(err, open)).peekable();
+    if certain.peek().is_none() { Ok(()) } else { Err(told(certain)) }
+}
+
+/// Whether a violation is there whatever stands at the pointers in `open`.
+fn is_certain(err: &ValidationError<'_>, open: &[String]) -> bool {
+    // What depends on whether another part matches. A property of such a name is left out, too.
+    let conditional =
+        ["anyOf", "oneOf", "not", "if", "then", "else", "contains", "dependentSchemas"];
+    let evaluated = err.evaluation_path().as_str();
+    if evaluated.split('/').any(|step| conditional.contains(&step) || step.starts_with("uneval")) {
+        return false;
+    }
+    let is_below = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let at = err.instance_path().as_str();
+    if open.iter().any(|open| is_below(at, open)) {
+        return false;
+    }
+    // Of what is known in part, keys and their number are.
+    let of_keys = [
+        "additionalProperties",
+        "maxItems",
+        "maxProperties",
+        "minItems",
+        "minProperties",
+        "required",
+        "type",
+    ];
+    !open.iter().any(|open| is_below(open, at)) || of_keys.contains(&err.kind().keyword())
+}
+
+fn told<'e>(errors: impl Iterator<Item = ValidationError<'e>>) -> String {
+    let violations: Vec<_> = errors
         .take(VIOLATIONS_MAX)
         .map(|err| format!("{:?}: {}", err.instance_path().as_str(), err.masked()))
         .collect();
-    Err(format!("does not match its schema: {}", violations.join("; ")))
+    format!("does not match its schema: {}", violations.join("; "))
 }

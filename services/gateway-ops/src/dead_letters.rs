@@ -1,6 +1,6 @@
 //! Dead letters: list, show, redrive.
 
-use kintsugi_core::{FailedAttempt, Input, RunId, TaskKey, Timestamp};
+use kintsugi_core::{FailedAttempt, Input, Kind, RunId, TaskKey, Timestamp};
 use kintsugi_entities::{DeadLetterFilter, DeadLetterRow, DeadLetterStatus, Page};
 use kintsugi_observability::trace_id;
 use serde_json::Value;
@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     app::App,
     ask::time,
+    definitions,
     problem::Problem,
     requests,
     types::{DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven},
@@ -69,7 +70,8 @@ pub async fn get(app: &App, id: &str) -> Result<DeadLetter, Problem> {
 ///
 /// # Errors
 ///
-/// 404, 409 when it is not open, 413, 422 when the input nests too deep, 503.
+/// 404, 409 when it is not open, 413, 422 when the input nests too deep or is not what the registry says
+/// that the task type takes, 503.
 pub async fn redrive(app: &App, id: &str, input: Option<Value>) -> Result<Redriven, Problem> {
     let limit = app.config.input_bytes_max;
     if input.as_ref().is_some_and(|input| input.to_string().len() > limit) {
@@ -80,6 +82,15 @@ pub async fn redrive(app: &App, id: &str, input: Option<Value>) -> Result<Redriv
     if row.status != DeadLetterStatus::Open {
         let title = format!("the dead letter {} was redriven already", row.id);
         return Err(Problem::conflict("not_open", title));
+    }
+    if let Some(input) = &input {
+        let takes = |kind: &Kind| match kind {
+            Kind::Call(call) => call.input_schema,
+            _ => None,
+        };
+        let what = ("unfit_input", "the input is not what the task type takes");
+        let task = (row.definition.as_str(), row.pointer.as_str());
+        definitions::fits(app, task, takes, input.clone(), what).await?;
     }
     let edited = input.is_some();
     let told = Input::Redrive { task: row.task, epoch: row.epoch, input };

@@ -1,18 +1,20 @@
 //! Definitions: register, list, show.
 
-use kintsugi_core::{DefinitionRef, Program};
-use kintsugi_definition::{Compiled, Format, Resources, Settings, identify, program_from_document};
+use kintsugi_core::{DefinitionRef, Evaluate, Kind, Program, Schema};
+use kintsugi_definition::{
+    Compiled, Expressions, Format, Limits, Problems, Resources, Settings, identify,
+    program_from_document,
+};
 use kintsugi_entities::{NewDefinition, Page, Put};
 use kintsugi_graph::Form;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
-use tracing::error;
 
 use crate::{
     app::App,
     ask::time,
     problem::Problem,
-    schedules,
+    schedules, task_types,
     types::{
         Definition, DefinitionPage, DefinitionProblem, DefinitionResource, DefinitionSummary,
         Registered,
@@ -104,37 +106,44 @@ async fn compile(app: &App, source: Vec<u8>) -> Result<(Vec<u8>, Compiled), Prob
     let mut settings = Settings::default();
     settings.limits.document.bytes_max = app.config.definition_bytes_max;
     settings.limits.abilities = app.config.abilities.clone();
-    let known = pinned(app, &source, &settings).await?;
-    let done = app.fetcher.compile(source, settings, known).await;
-    let (source, compiled) = done.map_err(|failed| {
-        error!(error = &failed as &dyn std::error::Error, "a definition was not compiled");
-        Problem::internal()
-    })?;
-    match compiled {
-        Ok(compiled) => Ok((source, compiled)),
-        Err(found) => {
-            let problems: Vec<_> = found.0.iter().map(DefinitionProblem::from).collect();
-            let title = match problems.as_slice() {
-                [one] => format!("the document has a problem: {}", one.message),
-                many => format!("the document has {} problems", many.len()),
-            };
-            let problem = Problem::unprocessable("invalid_definition", title);
-            Err(Problem { problems: Some(problems), ..problem })
+    // What is registered already keeps what it found then.
+    let known = match pinned(app, &source, &settings).await? {
+        Some(known) => known,
+        None => {
+            settings.limits.task_types = task_types::names(app).await?;
+            Resources::default()
         }
-    }
+    };
+    let registry = task_types::Registry(app);
+    let (source, compiled) = app.fetcher.compile_with(source, settings, known, &registry).await?;
+    let compiled =
+        compiled.map_err(|found| refused(&found, "invalid_definition", "the document"))?;
+    Ok((source, compiled))
+}
+
+/// Says everything that is wrong with what was to be registered.
+pub(crate) fn refused(found: &Problems, code: &'static str, what: &str) -> Problem {
+    let problems: Vec<_> = found.0.iter().map(DefinitionProblem::from).collect();
+    let title = match problems.as_slice() {
+        [one] => format!("{what} has a problem: {}", one.message),
+        many => format!("{what} has {} problems", many.len()),
+    };
+    Problem { problems: Some(problems), ..Problem::unprocessable(code, title) }
 }
 
 /// What is stored with the same document, if it is registered: it stays as it was then.
-async fn pinned(app: &App, source: &[u8], settings: &Settings) -> Result<Resources, Problem> {
-    let none = Ok(Resources::default());
-    let Some(identity) = identify(source, settings) else { return none };
-    let Ok(reference) = DefinitionRef::parse(&identity.reference) else { return none };
+async fn pinned(
+    app: &App,
+    source: &[u8],
+    settings: &Settings,
+) -> Result<Option<Resources>, Problem> {
+    let Some(identity) = identify(source, settings) else { return Ok(None) };
+    let Ok(reference) = DefinitionRef::parse(&identity.reference) else { return Ok(None) };
     let found = app.store.definition_get(&reference).await.map_err(|e| app.store_problem(e))?;
-    let same = found.filter(|found| found.digest == identity.digest);
-    match same.and_then(|same| same.resources) {
-        Some(stored) => serde_json::from_slice(&stored).map_err(|_| Problem::internal()),
-        None => none,
-    }
+    let Some(same) = found.filter(|found| found.digest == identity.digest) else { return Ok(None) };
+    let stored = same.resources.as_deref().map(serde_json::from_slice);
+    let stored = stored.transpose().map_err(|_| Problem::internal())?;
+    Ok(Some(stored.unwrap_or_default()))
 }
 
 fn format_name(format: Format) -> &'static str {
@@ -202,6 +211,28 @@ pub(crate) async fn program(app: &App, wanted: &DefinitionRef) -> Result<Program
         })
     });
     compiled.await.map_err(|_| Problem::internal())?
+}
+
+/// Whether a value fits the schema that a task of a registered definition has for it, by the same
+/// check that its run makes.
+pub(crate) async fn fits(
+    app: &App,
+    (definition, pointer): (&str, &str),
+    schema: fn(&Kind) -> Option<Schema>,
+    value: Value,
+    (code, title): (&'static str, &'static str),
+) -> Result<(), Problem> {
+    let definition = DefinitionRef::parse(definition).map_err(|_| Problem::internal())?;
+    let (program, pointer) = (program(app, &definition).await?, pointer.to_owned());
+    let checked = spawn_blocking(move || {
+        let mut tasks = program.nodes.iter().filter(|node| node.pointer == pointer);
+        let Some(schema) = tasks.find_map(|node| schema(&node.kind)) else { return Ok(()) };
+        let expressions =
+            Expressions::new(&program, Limits::default()).map_err(|_| Problem::internal())?;
+        let checked = expressions.validate(schema, &value);
+        checked.map_err(|error| Problem::unprocessable(code, title).detail(error.detail))
+    });
+    checked.await.map_err(|_| Problem::internal())?
 }
 
 fn missing(wanted: &DefinitionRef) -> Problem {

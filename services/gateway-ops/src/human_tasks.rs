@@ -1,11 +1,9 @@
 //! Tasks that people do: list, show, answer.
 
-use kintsugi_core::{DefinitionRef, Evaluate, Input, Kind, RunId};
-use kintsugi_definition::{Expressions, Limits};
+use kintsugi_core::{Input, Kind, RunId};
 use kintsugi_entities::{HumanTaskFilter, HumanTaskRow, HumanTaskStatus, Page};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::task::spawn_blocking;
 
 use crate::{
     app::App,
@@ -97,33 +95,16 @@ pub async fn answer(app: &App, id: &str, asked: AnswerRequest) -> Result<Answere
     }
     let has_form = question(&row)?.form.is_some();
     if has_form {
-        fits(app, &row, answer.clone()).await?;
+        let form = |kind: &Kind| match kind {
+            Kind::Human(human) => human.form,
+            _ => None,
+        };
+        let what = ("unfit_answer", "the answer does not fit the form");
+        definitions::fits(app, (&row.definition, &row.pointer), form, answer.clone(), what).await?;
     }
     let told = Input::Answered { task: row.task, answer, by };
     requests::answer(app, &row.run, &row.id, told).await?;
     Ok(Answered { id: row.id, run: row.run.to_string() })
-}
-
-/// Whether the answer fits the form, by the same check that the run makes.
-async fn fits(app: &App, row: &HumanTaskRow, answer: Value) -> Result<(), Problem> {
-    let definition = DefinitionRef::parse(&row.definition).map_err(|_| Problem::internal())?;
-    let program = definitions::program(app, &definition).await?;
-    let pointer = row.pointer.clone();
-    let checked = spawn_blocking(move || {
-        let forms = program.nodes.iter().filter(|node| node.pointer == pointer);
-        let form = forms.into_iter().find_map(|node| match &node.kind {
-            Kind::Human(human) => human.form,
-            _ => None,
-        });
-        let expressions =
-            Expressions::new(&program, Limits::default()).map_err(|_| Problem::internal())?;
-        let checked = form.map_or(Ok(()), |form| expressions.validate(form, &answer));
-        checked.map_err(|error| {
-            let title = "the answer does not fit the form";
-            Problem::unprocessable("unfit_answer", title).detail(error.detail)
-        })
-    });
-    checked.await.map_err(|_| Problem::internal())?
 }
 
 async fn row(app: &App, id: &str) -> Result<HumanTaskRow, Problem> {

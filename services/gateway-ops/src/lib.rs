@@ -31,6 +31,7 @@ pub mod start;
 mod starts;
 mod stretch;
 pub mod system;
+pub mod task_types;
 pub mod tasks;
 mod watches;
 

@@ -11,6 +11,7 @@ mod runs;
 mod schedules;
 mod signals;
 mod system;
+mod task_types;
 mod tasks;
 
 pub use dead_letters::{DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven};
@@ -30,4 +31,5 @@ pub use system::{
     Check, Health, LifeEvent, Recovery, RecoveryPage, ServiceInstance, Worker, WorkerLease,
     WorkerList, WorkerType,
 };
+pub use task_types::{TaskType, TaskTypePage, TaskTypeRemoved, TaskTypeSummary};
 pub use tasks::{Attempt, AttemptStatus, Task, TaskPage, TaskStatus};

@@ -299,6 +299,12 @@ pub struct Call {
     /// them as its key `deferred`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deferred: Vec<Deferred>,
+    /// What its input must look like, by the registry of task types.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_schema: Option<Schema>,
+    /// What its output must look like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_schema: Option<Schema>,
     /// Retries, limits and what happens in the end.
     pub policy: TaskPolicy,
 }

@@ -17,3 +17,4 @@ pub mod recovery;
 pub mod run;
 pub mod schedule;
 pub mod stream;
+pub mod task_type;

@@ -11,6 +11,7 @@ mod human_tasks;
 mod runs;
 mod schedules;
 mod system;
+mod task_types;
 mod tasks;
 
 use std::sync::Arc;
@@ -28,6 +29,9 @@ enum Tag {
     Definitions,
     /// Definitions that start runs by themselves.
     Schedules,
+    /// What is known of tasks for workers, wherever they are called.
+    #[oai(rename = "Task types")]
+    TaskTypes,
     /// Executions of a definition.
     Runs,
     /// Steps of a run that workers execute.
@@ -49,6 +53,7 @@ pub(crate) type Operations = (
     definitions::Definitions,
     drawings::Drawings,
     schedules::Schedules,
+    task_types::TaskTypes,
     runs::Runs,
     tasks::Tasks,
     human_tasks::HumanTasks,
@@ -64,6 +69,7 @@ pub(crate) fn service() -> OpenApiService<Operations, ()> {
         definitions::Definitions,
         drawings::Drawings,
         schedules::Schedules,
+        task_types::TaskTypes,
         runs::Runs,
         tasks::Tasks,
         human_tasks::HumanTasks,

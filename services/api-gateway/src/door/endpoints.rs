@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_secs(25);
 const TIMEOUT_HEADER: &str = "Kintsugi-Timeout";
 
 /// Name, subject, concurrency, and what it is for.
-const ENDPOINTS: [(&str, &str, usize, &str); 15] = [
+const ENDPOINTS: [(&str, &str, usize, &str); 17] = [
     ("define", "kintsugi.api.define", 16, "register a definition; payload: YAML or JSON"),
     ("start", "kintsugi.api.start.*.*", STARTS_MAX, "start a run; payload: its input as JSON"),
     ("run", "kintsugi.api.run.*.*", RUNS_MAX, "start a run and wait for its result"),
@@ -41,6 +41,8 @@ const ENDPOINTS: [(&str, &str, usize, &str); 15] = [
     ("human-tasks", "kintsugi.api.human-tasks", 64, "list tasks of people; payload as for list"),
     ("answer", "kintsugi.api.answer", 64, "answer a task of a person; payload: `id`, `answer`"),
     ("schedule", "kintsugi.api.schedule.*", 16, "get, pause, resume; payload: namespace/name"),
+    ("task-types", "kintsugi.api.task-types", 64, "list the registry of task types"),
+    ("task-type", "kintsugi.api.task-type.*", 16, "put, get, delete; payload: `id`, `body`"),
 ];
 
 /// Registers the gateway and its endpoints.
@@ -111,6 +113,11 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
         "definitions" => definitions(app, &bytes).await?,
         "schedules" => schedules(app, &bytes).await?,
         "schedule" => schedule(app, &subject, &bytes).await?,
+        "task-types" => {
+            let payload::Paging { limit, cursor } = payload::restricting(&bytes)?;
+            ops::task_types::list(app, ops::page(limit, cursor)?).await?.to_json_string()
+        }
+        "task-type" => task_type(app, &subject, &bytes).await?,
         "human-tasks" => {
             let payload::HumanTasks { status, run, assignee, limit, cursor } =
                 payload::restricting(&bytes)?;
@@ -184,6 +191,23 @@ async fn schedule(app: &App, subject: &str, bytes: &[u8]) -> Result<String, Prob
         }
     };
     Ok(shown.to_json_string())
+}
+
+async fn task_type(app: &App, subject: &str, bytes: &[u8]) -> Result<String, Problem> {
+    if subject.ends_with(".put") {
+        let payload::TaskType { id, body } = json::from_slice(bytes)?;
+        let body = body.to_string().into_bytes();
+        return Ok(ops::task_types::put(app, &id, body).await?.0.to_json_string());
+    }
+    let payload::Named { id } = payload::with_id(bytes)?;
+    match subject.rsplit('.').next() {
+        Some("get") => Ok(ops::task_types::get(app, &id).await?.to_json_string()),
+        Some("delete") => Ok(ops::task_types::remove(app, &id).await?.to_json_string()),
+        _ => {
+            let title = "the subject must be kintsugi.api.task-type.<put, get or delete>";
+            Err(Problem::bad_request("malformed_subject", title))
+        }
+    }
 }
 
 /// What restricts a list that only a namespace restricts.

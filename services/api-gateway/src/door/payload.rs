@@ -48,6 +48,26 @@ pub(super) struct Answer {
     pub(super) by: Option<String>,
 }
 
+/// Says something of a task type.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TaskType {
+    /// Which.
+    pub(super) id: String,
+    /// What.
+    pub(super) body: Value,
+}
+
+/// Says which page of a list that nothing else restricts.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Paging {
+    /// How many at most.
+    pub(super) limit: Option<u32>,
+    /// `next` of the page before.
+    pub(super) cursor: Option<String>,
+}
+
 /// Restricts a list of tasks of people.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -14,7 +14,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An answer, or status and code of the problem in its place.
-async fn ask(
+pub(crate) async fn ask(
     rig: &Rig,
     subject: &str,
     payload: impl Into<Vec<u8>>,
@@ -32,7 +32,7 @@ async fn ask(
     }
 }
 
-async fn registered(rig: &Rig) {
+pub(crate) async fn registered(rig: &Rig) {
     eventually("the door is open", async || {
         rig.bus.request("kintsugi.api.list", Vec::new(), PATIENCE).await.is_ok()
     })

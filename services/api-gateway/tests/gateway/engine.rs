@@ -119,7 +119,9 @@ impl Engine {
         if !self.programs.contains_key(definition) {
             let found = self.store.definitions_by_id(&[definition.to_owned()]).await.unwrap();
             let document = serde_json::from_slice(&found[0].document).unwrap();
-            let program = program_from_document(&document, &Resources::default()).unwrap();
+            let resources = found[0].resources.as_deref().map(serde_json::from_slice::<Resources>);
+            let resources = resources.transpose().unwrap().unwrap_or_default();
+            let program = program_from_document(&document, &resources).unwrap();
             let limits = kintsugi_definition::Limits::default();
             let expressions = Expressions::new(&program, limits).unwrap();
             self.programs.insert(definition.to_owned(), (program, expressions));

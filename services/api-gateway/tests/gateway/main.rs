@@ -11,4 +11,5 @@ mod rig;
 mod runs;
 mod security;
 mod streams;
+mod task_types;
 mod waits;

@@ -4,9 +4,8 @@ use serde_json::Value;
 
 use super::{Machine, Op, data::Ended, scope::Place};
 use crate::{
-    Body, By, Call, ChildPhase, DEPTH_MAX, Effect, Error, ErrorKind, Event, Fault, Frame, Kind,
-    LossCause, Node, NodeId, Phase, Program, TaskState, Timestamp, WhenExhausted, Work,
-    is_too_deep,
+    Body, By, Call, ChildPhase, Effect, Error, ErrorKind, Event, Fault, Frame, Kind, LossCause,
+    Node, NodeId, Phase, Program, TaskState, Timestamp, WhenExhausted, Work,
 };
 
 /// How long a dispatched attempt may go unheard of before the failure detector is asked to look
@@ -156,13 +155,7 @@ impl<'a> Machine<'a> {
     }
 
     pub(super) fn completed(&mut self, number: u64, output: Value, worker: &str) {
-        if is_too_deep(&output) {
-            let fault = Fault {
-                message: format!("the output nests deeper than {DEPTH_MAX} levels"),
-                kind: Some(ErrorKind::Validation.parts().0.to_owned()),
-                fatal: true,
-                ..Fault::default()
-            };
+        if let Some(fault) = self.unfit(number, &output) {
             return self.failed(number, &fault, (Some(worker), None));
         }
         let Some(frame) = self.state.frames.get(&number) else { return };
@@ -355,7 +348,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn call_of(&self, number: u64) -> Option<(&'a Node, &'a Call)> {
+    pub(super) fn call_of(&self, number: u64) -> Option<(&'a Node, &'a Call)> {
         let Some(Body::Task(open)) = self.body(number) else { return None };
         let node = self.program.node(open.node)?;
         match &node.kind {

@@ -5,6 +5,7 @@
 //! of nesting nor length of a loop is a matter of the stack, and so that a definition that loops
 //! for ever is cut off, stored and continued instead of holding up its partition.
 
+mod arguments;
 mod call;
 mod child;
 mod compensate;

@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::Machine;
 use crate::{
-    Body, Call, DEPTH_MAX, Error, ErrorKind, EvaluateError, Expr, Extending, Frame, Kind, Node,
-    Program, RunState, Schema, Span, Stage, TaskFrame, Template, Timestamp, Variables, Work,
-    is_too_deep, iso_millis,
+    Body, DEPTH_MAX, Error, ErrorKind, EvaluateError, Expr, Extending, Frame, Kind, Node, Program,
+    RunState, Schema, Span, Stage, TaskFrame, Template, Timestamp, Variables, Work, is_too_deep,
+    iso_millis,
 };
 
 /// Longer durations are slips; sums of these cannot overflow.
@@ -35,7 +35,7 @@ pub(super) struct Place<'p> {
     pub(super) without_context: bool,
 }
 
-struct Scope<'m, 'p> {
+pub(super) struct Scope<'m, 'p> {
     run: &'m str,
     program: &'m Program,
     state: &'m RunState,
@@ -186,7 +186,7 @@ fn moment(at: Timestamp) -> Value {
 }
 
 impl Machine<'_> {
-    fn scope<'m, 'p>(&'m self, place: &'m Place<'p>) -> Scope<'m, 'p> {
+    pub(super) fn scope<'m, 'p>(&'m self, place: &'m Place<'p>) -> Scope<'m, 'p> {
         Scope {
             run: self.run.as_str(),
             program: self.program,
@@ -194,42 +194,6 @@ impl Machine<'_> {
             now: self.now,
             place,
         }
-    }
-
-    /// What the worker gets: the call's arguments, and with them what it evaluates itself.
-    pub(super) fn arguments(
-        &self,
-        call: &Call,
-        input: &Value,
-        place: &Place<'_>,
-    ) -> Result<Value, Error> {
-        let mut arguments = self.render(&call.with, input, place)?;
-        if call.deferred.is_empty() {
-            return Ok(arguments);
-        }
-        let scope = self.scope(place);
-        let deferred = call.deferred.iter().map(|one| {
-            let variables = one.variables.iter().map(|name| {
-                let value = scope.get(name).ok_or_else(|| {
-                    let pointer = place.node.map_or("", |node| node.pointer.as_str());
-                    let detail = format!("`${name}` is not available here");
-                    Error::new(ErrorKind::Expression, pointer, detail)
-                })?;
-                Ok((name.clone(), value))
-            });
-            Ok(json!({
-                "at": one.at,
-                "expression": one.expression,
-                "input": one.input.then_some(input),
-                "variables": variables.collect::<Result<Map<_, _>, Error>>()?,
-                "secrets": one.secrets,
-            }))
-        });
-        let deferred = deferred.collect::<Result<Value, Error>>()?;
-        if let Value::Object(arguments) = &mut arguments {
-            arguments.insert("deferred".to_owned(), deferred);
-        }
-        Ok(arguments)
     }
 
     pub(super) fn evaluate(

@@ -37,11 +37,14 @@ fn call(task_type: &str, when_exhausted: WhenExhausted) -> Kind {
         queue: "default".to_owned(),
         with: Template::Literal(json!({"of": task_type})),
         deferred: Vec::new(),
+        input_schema: None,
+        output_schema: None,
         policy: TaskPolicy {
             retry: RetryPolicy { maximum_attempts: ATTEMPTS_MAX, ..RetryPolicy::default() },
             start_to_close_ms: 10_000,
             crashes_max: CRASHES_MAX,
             when_exhausted,
+            ..TaskPolicy::default()
         },
     }))
 }

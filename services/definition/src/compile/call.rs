@@ -145,12 +145,21 @@ impl<'a> Compiler<'a> {
         // Whether TLS is spoken is looked up where the arguments are compiled.
         let elsewhere: &[&str] =
             if task_type == "grpc" { &["compensate", "tls"] } else { &["compensate"] };
-        let mut own = self.settings(task.at("metadata"), self.defaults.clone(), elsewhere);
+        let known = self.registered(task_type, task.mark, &task.pointer);
+        let mut own = self.settings(task.at("metadata"), known.defaults.clone(), elsewhere);
         if self.retrying > 0 && !own.states_retry {
             own.policy.retry = RetryPolicy::none();
         }
         let Some(with) = with else { return nothing() };
-        let (task_type, queue) = (task_type.to_owned(), own.queue);
-        Kind::Call(Box::new(Call { task_type, queue, with, deferred, policy: own.policy }))
+        self.must_fit(task, task_type, &with, &known);
+        Kind::Call(Box::new(Call {
+            task_type: task_type.to_owned(),
+            queue: own.queue,
+            with,
+            deferred,
+            input_schema: known.input,
+            output_schema: known.output,
+            policy: own.policy,
+        }))
     }
 }

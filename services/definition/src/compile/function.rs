@@ -20,7 +20,7 @@ const DEPTH_MAX: usize = 16;
 const DEFAULT: &str = "default";
 
 /// Task types of `run`, whose arguments only the compiler writes.
-const PROCESSES: [&str; 3] = ["run-shell", "run-script", "run-container"];
+pub(super) const PROCESSES: [&str; 3] = ["run-shell", "run-script", "run-container"];
 
 /// Task types of the built-in worker.
 const BUILT_IN: [&str; 2] = ["http", "simulate"];
@@ -98,13 +98,18 @@ impl<'a> Compiler<'a> {
     /// Warns of a task type that is one slip away from something else that `call` takes: any name
     /// is a task type, since workers come and go.
     fn looks_like(&mut self, tree: &Tree, name: &str, pointer: &str) {
-        if BUILT_IN.contains(&name) || name.len() < 3 {
+        let registry = self.limits.task_types.clone();
+        if BUILT_IN.contains(&name) || name.len() < 3 || self.is_registered(name) {
             return;
         }
         let known = BUILT_IN.into_iter().chain(RESERVED).chain(NATIVE);
         let known = known.chain(self.uses.functions.keys().copied());
+        let known = known.chain(registry.iter().map(String::as_str));
         if let Some((near, 1)) = nearest(name, known) {
-            let message = format!("`{name}` is a task type for workers of your own");
+            let message = match registry.contains(near) {
+                true => format!("`{name}` is not in the registry of task types"),
+                false => format!("`{name}` is a task type for workers of your own"),
+            };
             let warning = Problem::new("suspicious-task-type", tree.mark, message).at(pointer);
             self.warn(warning.hint(format!("did you mean `{near}`?")));
         }

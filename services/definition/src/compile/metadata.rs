@@ -5,12 +5,25 @@ use kintsugi_core::{Backoff, RetryPolicy, TaskPolicy, WhenExhausted};
 use super::Compiler;
 use crate::Problem;
 use crate::names::is_task_type;
-use crate::source::{Checks, Node, Tree};
+use crate::source::{Checks, Fields, Node, Tree};
 
 /// The key under `metadata` that is ours.
 const OURS: &str = "kintsugi";
 
-/// What holds for a task that says nothing itself: `document.metadata.kintsugi`.
+/// What may be said of a task for workers: there, and in the registry of task types.
+pub(super) const SETTINGS: [&str; 8] = [
+    "queue",
+    "retry",
+    "start_to_close",
+    "crashes_max",
+    "when_exhausted",
+    "lease",
+    "concurrency",
+    "priority",
+];
+
+/// What holds for a task that says nothing itself: `document.metadata.kintsugi`, on top of what the
+/// registry says of its type.
 #[derive(Clone)]
 pub(super) struct Defaults {
     pub(super) queue: String,
@@ -33,22 +46,11 @@ impl<'a> Compiler<'a> {
         base: Defaults,
         elsewhere: &[&str],
     ) -> Defaults {
-        let mut all = Defaults { states_retry: false, ..base };
         let fields = metadata.and_then(|(tree, at)| self.object(tree, &at, "`metadata`"));
         let own = fields.and_then(|fields| fields.at(OURS));
-        let known = [
-            "queue",
-            "retry",
-            "start_to_close",
-            "crashes_max",
-            "when_exhausted",
-            "lease",
-            "concurrency",
-            "priority",
-        ];
-        let known = [&known, elsewhere].concat();
+        let known = [&SETTINGS, elsewhere].concat();
         let own = own.and_then(|(tree, at)| self.fields(tree, &at, "`metadata.kintsugi`", &known));
-        let Some(own) = own else { return all };
+        let Some(own) = own else { return Defaults { states_retry: false, ..base } };
         let keys = own.entries.iter().filter(|entry| entry.key != "compensate");
         let keys: Vec<_> = keys.map(|entry| format!("`{}`", entry.key)).collect();
         if !keys.is_empty() {
@@ -56,6 +58,12 @@ impl<'a> Compiler<'a> {
             let message = format!("another runtime ignores {keys} of `metadata.kintsugi`");
             self.not_portable(own.mark, &own.pointer, message);
         }
+        self.stated(&own, base)
+    }
+
+    /// The settings that `own` has, on top of `base`.
+    pub(super) fn stated(&mut self, own: &Fields<'a>, base: Defaults) -> Defaults {
+        let mut all = Defaults { states_retry: false, ..base };
         if let Some((tree, at)) = own.at("queue")
             && let Some(queue) = self.string(tree, &at, "`queue`")
         {
@@ -84,7 +92,7 @@ impl<'a> Compiler<'a> {
             let millis = self.lenient(tree, &at, "`lease`");
             all.policy.lease_ms = Some(self.not_zero(millis, tree, &at, "`lease`"));
         }
-        self.bound(&own, &mut all.policy);
+        self.bound(own, &mut all.policy);
         all
     }
 

@@ -16,6 +16,7 @@ mod loops;
 mod map;
 mod metadata;
 mod raise;
+mod registered;
 mod resource;
 mod retry;
 mod run;
@@ -39,6 +40,8 @@ use serde_json::Value;
 use self::deferred::Arguments;
 use self::extension::Extender;
 use self::metadata::Defaults;
+use self::registered::Registered;
+pub(crate) use self::registered::check_task_type;
 pub(crate) use self::workflow::complete;
 use crate::schema::Library;
 use crate::source::{Checks, Mark, Tree};
@@ -83,7 +86,8 @@ pub(crate) fn program(
     let mut warnings = compiler.warnings;
     warnings.extend(kintsugi_lint::check(&program, &compiler.places, compiler.schedule.as_ref()));
     let (warnings, portability) = (Problems::of(warnings).0, Problems::of(compiler.portability).0);
-    let (schedule, resources) = (compiler.schedule, resources.only(&compiler.resources_used));
+    let used = compiler.resources_used.union(&compiler.task_types_used);
+    let (schedule, resources) = (compiler.schedule, resources.only(used));
     Ok(Outcome::Made(Box::new(Made { program, schedule, warnings, portability, resources })))
 }
 
@@ -116,6 +120,9 @@ struct Compiler<'a> {
     trees: &'a Trees<'a>,
     /// URIs of the resources that were asked for.
     resources_used: BTreeSet<String>,
+    /// URIs of the task types that are called and in the registry. They are not bounded as others are,
+    /// since nobody has to be asked for them.
+    task_types_used: BTreeSet<String>,
     /// Resources that are not at hand.
     needs: Vec<Need>,
     /// Schemas outside the document that its schemas refer to, by URI.
@@ -139,6 +146,10 @@ struct Compiler<'a> {
     /// Reusable parts that something refers to; the others are checked in the end.
     used: BTreeSet<String>,
     defaults: Defaults,
+    /// `document.metadata`, which says what holds for all calls.
+    metadata: Option<(&'a Tree, String)>,
+    /// What holds for calls of task types that were called so far.
+    registered: BTreeMap<String, Registered>,
     /// When the document starts runs by itself.
     schedule: Option<Schedule>,
     /// What is compiled is evaluated before there is a run.
@@ -186,6 +197,7 @@ impl<'a> Compiler<'a> {
             resources,
             trees,
             resources_used: BTreeSet::new(),
+            task_types_used: BTreeSet::new(),
             needs: Vec::new(),
             library: Arc::default(),
             toolbox: Toolbox::default(),
@@ -202,6 +214,8 @@ impl<'a> Compiler<'a> {
             arguments: None,
             used: BTreeSet::new(),
             defaults: Defaults::default(),
+            metadata: None,
+            registered: BTreeMap::new(),
             schedule: None,
             before_runs: false,
             scope: Vec::new(),

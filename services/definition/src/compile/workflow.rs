@@ -117,7 +117,8 @@ impl<'a> Compiler<'a> {
         if let Some((tree, at)) = fields.at("tags") {
             self.object(tree, &at, "`tags`");
         }
-        self.defaults = self.settings(fields.at("metadata"), Defaults::default(), &["schedule"]);
+        self.metadata = fields.at("metadata");
+        self.defaults = self.settings_of_all(Defaults::default());
         Some(DefinitionRef { namespace: namespace?, name: name?, version: version? })
     }
 

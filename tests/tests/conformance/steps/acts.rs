@@ -20,6 +20,12 @@ impl World<'_> {
                 self.client.define(block(text)?).await;
                 Ok(())
             }
+            (s, [name]) if s.starts_with("a task type '") => {
+                let entry = json!({ "id": name, "body": yaml(block(text)?)? });
+                let subject = "kintsugi.api.task-type.put";
+                let put = self.bus.request(subject, entry.to_string().into_bytes(), SOON).await;
+                put.map(|_| ()).map_err(|error| Stop::Failed(error.to_string()))
+            }
             ("the workflow is started", _) => self.start().await.map(|_| ()),
             ("the workflow listens", _) => self.listens().await,
             ("the workflow is cancelled", _) => self.post("cancel", json!({}), 202).await,
