@@ -6,7 +6,7 @@ fn row(name: &str, body: &str, at: i64) -> TaskTypeRow {
     TaskTypeRow {
         name: name.to_owned(),
         body: body.as_bytes().to_vec(),
-        digest: format!("digest of {body}"),
+        digest: format!("digest of {body:?}"),
         created_at: at,
         updated_at: at,
     }

@@ -15,6 +15,7 @@ mod evaluate;
 mod handling;
 mod human;
 mod id;
+mod policy;
 mod program;
 mod retry;
 mod run_workflow;
@@ -34,9 +35,10 @@ pub use evaluate::{Evaluate, EvaluateError, Variables};
 pub use handling::{Catch, ErrorFilter, ErrorTemplate, RetrySpans, TryRetry};
 pub use human::Human;
 pub use id::{DefinitionRef, IdError, RunId, TaskKey, is_dns_label, partition_of};
+pub use policy::{TaskPolicy, WhenExhausted};
 pub use program::{
     Call, Case, Deferred, Export, Expr, Extension, Flow, Jump, Kind, List, ListId, Map, Messages,
-    Node, NodeId, Program, Schema, Span, TaskPolicy, Template, Undo, WhenExhausted,
+    Node, NodeId, Program, Schema, Span, Template, Undo,
 };
 pub use retry::{Backoff, RetryPolicy, scramble};
 pub use run_workflow::RunWorkflow;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Catch, DefinitionRef, ErrorTemplate, EventTemplate, ForEach, Listen, RetryPolicy};
+use crate::{Catch, DefinitionRef, ErrorTemplate, EventTemplate, ForEach, Listen, TaskPolicy};
 
 /// Index into [`Program::expressions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -324,51 +324,6 @@ pub struct Deferred {
     pub variables: Vec<String>,
     /// Names of the secrets that it reads.
     pub secrets: Vec<String>,
-}
-
-/// What bounds a task that a worker executes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TaskPolicy {
-    /// When an attempt that failed is tried again.
-    pub retry: RetryPolicy,
-    /// The longest that one attempt may take, from its start, in milliseconds.
-    pub start_to_close_ms: u64,
-    /// How many attempts may end with their worker's death or silence: a failure class of its own,
-    /// since the task may not be to blame.
-    pub crashes_max: u32,
-    /// What happens to the run when the task is dead-lettered.
-    pub when_exhausted: WhenExhausted,
-    /// The longest that an attempt may go on without a word of its progress, in milliseconds; none: as
-    /// long as it may take.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lease_ms: Option<u64>,
-    /// Only so many at a time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bound: Option<crate::Bound>,
-}
-
-impl Default for TaskPolicy {
-    fn default() -> Self {
-        Self {
-            retry: RetryPolicy::default(),
-            start_to_close_ms: 300_000,
-            crashes_max: 5,
-            when_exhausted: WhenExhausted::Fault,
-            lease_ms: None,
-            bound: None,
-        }
-    }
-}
-
-/// What happens to the run when a task is dead-lettered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WhenExhausted {
-    /// The run faults; a redrive takes it up again.
-    #[default]
-    Fault,
-    /// The run waits for a redrive, and its other branches go on.
-    Park,
 }
 
 impl Program {

@@ -37,6 +37,7 @@ pub(crate) fn call(task_type: &str, when_exhausted: WhenExhausted) -> Kind {
             start_to_close_ms: 10_000,
             crashes_max: CRASHES_MAX,
             when_exhausted,
+            ..TaskPolicy::default()
         },
     }))
 }
