@@ -27,6 +27,8 @@ fn program() -> Program {
             queue: "default".to_owned(),
             with: Template::Literal(json!({})),
             deferred: Vec::new(),
+            input_schema: None,
+            output_schema: None,
             policy: TaskPolicy {
                 retry: RetryPolicy { maximum_attempts: 3, ..RetryPolicy::default() },
                 start_to_close_ms: 10_000,
