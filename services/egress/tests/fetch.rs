@@ -2,72 +2,22 @@
 #![cfg(feature = "resources")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+mod common;
+
 use std::time::{Duration, Instant};
 
+use common::{Server, anywhere, ok};
 use kintsugi_definition::{Resources, Settings};
 use kintsugi_egress::{Allow, Fetcher, Rules};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
-/// Answers paths with what is set, and remembers what it was asked.
-struct Server {
-    base: String,
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-impl Server {
-    /// `answers`: a path and a whole answer, in which `{base}` stands for the server itself.
-    async fn start(answers: &[(&str, &str)]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let answers: BTreeMap<String, String> = answers
-            .iter()
-            .map(|(path, answer)| ((*path).to_owned(), answer.replace("{base}", &base)))
-            .collect();
-        let log = Arc::clone(&asked);
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let (answers, log) = (answers.clone(), Arc::clone(&log));
-                tokio::spawn(async move {
-                    let mut head = [0; 2048];
-                    let read = stream.read(&mut head).await.unwrap_or(0);
-                    let text = String::from_utf8_lossy(&head[..read]).into_owned();
-                    let path = text.split(' ').nth(1).unwrap_or("/").to_owned();
-                    log.lock().unwrap().push(path.clone());
-                    match answers.get(&path).map(String::as_str) {
-                        Some("never") => tokio::time::sleep(Duration::from_secs(60)).await,
-                        Some(answer) => drop(stream.write_all(answer.as_bytes()).await),
-                        None => {
-                            let gone = b"HTTP/1.1 404 Gone\r\ncontent-length: 0\r\n\r\n";
-                            let _ = stream.write_all(gone).await;
-                        }
-                    }
-                });
-            }
-        });
-        Self { base, asked }
-    }
-
-    /// A document whose input has the schema at `path`.
-    fn document(&self, path: &str) -> Vec<u8> {
-        format!(
-            "document: {{dsl: 1.0.3, namespace: t, name: t, version: 1.0.0}}\n\
-             input: {{schema: {{resource: {{endpoint: '{}{path}'}}}}}}\ndo: []",
-            self.base
-        )
-        .into_bytes()
-    }
-}
-
-fn ok(body: &str) -> String {
-    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
-}
-
-fn anywhere() -> Rules {
-    Rules { allow: Allow::Any, timeout: Duration::from_secs(2), ..Rules::default() }
+/// A document whose input has the schema at `path` of the server.
+fn document(server: &Server, path: &str) -> Vec<u8> {
+    format!(
+        "document: {{dsl: 1.0.3, namespace: t, name: t, version: 1.0.0}}\n\
+         input: {{schema: {{resource: {{endpoint: '{}{path}'}}}}}}\ndo: []",
+        server.base
+    )
+    .into_bytes()
 }
 
 /// What the problem says; none: it compiled.
@@ -87,32 +37,32 @@ async fn a_chain_of_references_is_followed_and_kept() {
     ])
     .await;
     let fetcher = Fetcher::new(anywhere()).unwrap();
-    let source = server.document("/a.json");
+    let source = document(&server, "/a.json");
     let done = fetcher.compile(source.clone(), Settings::default(), Resources::default()).await;
     let (same, compiled) = done.unwrap();
     assert_eq!(same, source);
     let compiled = compiled.unwrap();
     let uris: Vec<_> = compiled.resources.iter().map(|one| one.uri.clone()).collect();
     assert_eq!(uris, [format!("{}/a.json", server.base), format!("{}/b.json", server.base)]);
-    assert_eq!(*server.asked.lock().unwrap(), ["/a.json", "/b.json", "/c.json"]);
+    assert_eq!(server.asked(), ["/a.json", "/b.json", "/c.json"]);
     // What is known is not asked for again.
     let again = fetcher.compile(source, Settings::default(), compiled.resources).await;
     again.unwrap().1.unwrap();
-    assert_eq!(server.asked.lock().unwrap().len(), 3);
+    assert_eq!(server.asked().len(), 3);
 }
 
 #[tokio::test]
 async fn private_addresses_are_refused_unless_allowed() {
     let server = Server::start(&[("/a.json", &ok("true"))]).await;
-    assert_eq!(problem(anywhere(), server.document("/a.json")).await, None);
+    assert_eq!(problem(anywhere(), document(&server, "/a.json")).await, None);
     let rules = Rules { allow: Allow::Public, ..anywhere() };
-    let by_address = problem(rules.clone(), server.document("/a.json")).await.unwrap();
+    let by_address = problem(rules.clone(), document(&server, "/a.json")).await.unwrap();
     assert!(by_address.contains("not an address of the public internet"), "{by_address}");
     let base = server.base.replace("127.0.0.1", "localhost");
-    let named = Server { base, asked: Arc::default() };
-    let by_name = problem(rules, named.document("/a.json")).await.unwrap();
+    let named = Server::at(base);
+    let by_name = problem(rules, document(&named, "/a.json")).await.unwrap();
     assert!(by_name.contains("not an address of the public internet"), "{by_name}");
-    assert_eq!(server.asked.lock().unwrap().len(), 1, "only what was allowed was asked for");
+    assert_eq!(server.asked().len(), 1, "only what was allowed was asked for");
 }
 
 #[tokio::test]
@@ -131,11 +81,11 @@ async fn what_is_too_large_too_slow_or_not_there_is_refused() {
         ("/loop", "more than 5 redirects"),
         ("/bytes", "error"),
     ] {
-        let found = problem(anywhere(), server.document(path)).await.unwrap();
+        let found = problem(anywhere(), document(&server, path)).await.unwrap();
         assert!(found.contains(why), "{path}: {found}");
     }
     let begun = Instant::now();
-    let slow = problem(anywhere(), server.document("/slow")).await.unwrap();
+    let slow = problem(anywhere(), document(&server, "/slow")).await.unwrap();
     assert!(slow.contains("too long") || slow.contains("timed out"), "{slow}");
     assert!(begun.elapsed() < Duration::from_secs(10));
 }
@@ -146,19 +96,19 @@ async fn a_chain_without_end_is_cut_off() {
         (0..20).map(|n| (format!("/{n}"), ok(&format!("{{\"$ref\": \"{}\"}}", n + 1)))).collect();
     let answers: Vec<_> = answers.iter().map(|(path, text)| (&**path, &**text)).collect();
     let server = Server::start(&answers).await;
-    let found = problem(anywhere(), server.document("/0")).await.unwrap();
+    let found = problem(anywhere(), document(&server, "/0")).await.unwrap();
     assert!(found.contains("references lead to each other"), "{found}");
-    assert_eq!(server.asked.lock().unwrap().len(), 8);
+    assert_eq!(server.asked().len(), 8);
 }
 
 #[tokio::test]
 async fn files_are_read_only_where_that_is_allowed() {
     let path = std::env::temp_dir().join(format!("kintsugi-egress-{}.json", std::process::id()));
     std::fs::write(&path, "true").unwrap();
-    let file = Server { base: format!("file://{}", path.display()), asked: Arc::default() };
-    let refused = problem(anywhere(), file.document("")).await.unwrap();
+    let file = Server::at(format!("file://{}", path.display()));
+    let refused = problem(anywhere(), document(&file, "")).await.unwrap();
     assert!(refused.contains("files are not read here"), "{refused}");
     let rules = Rules { files: true, ..anywhere() };
-    assert_eq!(problem(rules, file.document("")).await, None);
+    assert_eq!(problem(rules, document(&file, "")).await, None);
     std::fs::remove_file(path).unwrap();
 }

@@ -149,8 +149,10 @@ impl<'a> Compiler<'a> {
         let at = format!("/use/catalogs/{}", escape(catalog));
         self.used.insert(at.clone());
         let root = self.catalog(found, &at)?;
+        // A query, for instance with a token, belongs to what is asked for.
+        let (root, query) = root.split_at(root.find(['?', '#']).unwrap_or(root.len()));
         let root = root.trim_end_matches('/');
-        let uri = format!("{root}/functions/{name}/{version}/function.yaml");
+        let uri = format!("{root}/functions/{name}/{version}/function.yaml{query}");
         self.remote(tree, &uri, name, pointer).map(Callee::Function)
     }
 
