@@ -140,6 +140,13 @@ run_fuzz() {
 
 run_bench() {
   need_rust
+  case ${1:-} in
+    pure | growth)
+      die_if_missing
+      bench_pure "$@"
+      return
+      ;;
+  esac
   need_node
   need_nats_server
   need_postgres
@@ -153,6 +160,14 @@ run_bench() {
   else
     KINTSUGI_BIN=$engine exec "$bench" "$@"
   fi
+}
+# The benchmark target $1, with options $2…; of criterion's words, a line for each measurement.
+bench_pure() {
+  local target=$1 options=()
+  shift
+  [[ $target != pure ]] || options=(--output-format bencher)
+  say "Building the benchmark (the first time takes minutes) …"
+  cd "$ROOT" && cargo bench --locked --quiet -p kintsugi-bench --bench "$target" -- "${options[@]}" "$@"
 }
 # Program $1 measures this folder's engine $2 and that of revision $3 in turn, twice each, so that what drifts on the
 # machine meets both. The rest are options. The program is the same for both, so only the engine differs.

@@ -1,5 +1,5 @@
 //! What a step costs at the beginning and at the end of runs that grow, and how large their states
-//! become. `./dev bench growth [STEPS]`
+//! become. `./dev bench growth [STEPS [SHAPE]]`
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 #![allow(clippy::expect_used, reason = "a benchmark that fails says so")]
 
@@ -8,7 +8,7 @@ mod growth;
 
 use std::time::Duration;
 
-use growth::{Batch, Shape, drive, shapes};
+use growth::{Batch, Shape, drive, shapes, tenths};
 
 /// Results that one batch takes at most, as in the orchestrator.
 const INPUTS_MAX: usize = 512;
@@ -31,8 +31,9 @@ fn main() {
         "{:22} {:>11} {:>11} {:>6} {:>11} {:>10} {:>10} {:>10} {:>10}",
         "", "µs/step", "µs/step", "ratio", "writing", "start", "the middle", "bytes", "ms"
     );
-    for shape in shapes(size) {
-        row(&shape);
+    let wanted = words.get(1).map_or("", String::as_str);
+    for shape in shapes(size).iter().filter(|shape| shape.name.contains(wanted)) {
+        row(shape);
     }
 }
 
@@ -44,9 +45,8 @@ fn row(shape: &Shape) {
             best.encode = best.encode.min(again.encode);
         }
     }
-    let steps: Vec<&Batch> = batches.iter().filter(|batch| batch.steps > 0).collect();
-    let tenth = (steps.len() / 10).max(1);
-    let (first, last) = (cost(&steps[..tenth]), cost(&steps[steps.len() - tenth..]));
+    let (first, last) = tenths(&batches);
+    let (first, last) = (cost(&first), cost(&last));
     let whole: Duration = batches.iter().map(|batch| batch.machine + batch.encode).sum();
     println!(
         "{:22} {:11.2} {:11.2} {:6.2} {:11.2} {:10} {:10} {:10} {:10.0}",
@@ -64,7 +64,7 @@ fn row(shape: &Shape) {
 
 /// Microseconds of a step, and how many of them go into writing the state.
 #[expect(clippy::cast_precision_loss, reason = "for people")]
-fn cost(batches: &[&Batch]) -> (f64, f64) {
+fn cost(batches: &[Batch]) -> (f64, f64) {
     let steps: u64 = batches.iter().map(|batch| batch.steps).sum();
     let machine: Duration = batches.iter().map(|batch| batch.machine).sum();
     let encode: Duration = batches.iter().map(|batch| batch.encode).sum();

@@ -92,10 +92,19 @@ pub(crate) struct Batch {
     pub(crate) state_bytes: usize,
 }
 
+/// The batches of the first and of the last tenth. Left out are the batch that evaluates what is
+/// iterated, the one that ends the run, and those that only open branches.
+pub(crate) fn tenths(batches: &[Batch]) -> (Vec<Batch>, Vec<Batch>) {
+    let inner = &batches[1..batches.len() - 1];
+    let steps: Vec<Batch> = inner.iter().filter(|batch| batch.steps > 0).copied().collect();
+    let tenth = (steps.len() / 10).max(1);
+    (steps[..tenth].to_vec(), steps[steps.len() - tenth..].to_vec())
+}
+
 /// A run from its start to its end, in batches of at most `inputs_max` results each.
 ///
 /// The machine's state is kept between batches and written after each, as the orchestrator does; it
-/// is read back every 50 batches, as after a change of owner.
+/// is read back every 10 batches, as after a change of owner.
 pub(crate) fn drive(shape: &Shape, inputs_max: usize) -> Vec<Batch> {
     let settings = roomy();
     let program = compile(shape.definition.as_bytes(), &settings).expect("it is right").program;
@@ -115,9 +124,11 @@ pub(crate) fn drive(shape: &Shape, inputs_max: usize) -> Vec<Batch> {
             inputs.insert(0, Input::Tick);
         }
         rounds += 1;
-        if rounds % 50 == 0 {
+        if rounds % 10 == 0 {
             let state = serde_json::to_vec(&run.state).expect("it is JSON");
-            run.state = serde_json::from_slice(&state).expect("it was written");
+            let read: RunState = serde_json::from_slice(&state).expect("it was written");
+            assert!(read == run.state, "{}: what is read is what was written", shape.name);
+            run.state = read;
         }
     }
     assert_eq!(run.state.status, Status::Completed, "{}: {:?}", shape.name, run.state.error);

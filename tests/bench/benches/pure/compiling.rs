@@ -1,8 +1,6 @@
 //! Documents: read, checked, compiled, and the program's expressions compiled.
 
-use std::fmt::Write;
-
-use std::hint::black_box;
+use std::{fmt::Write, hint::black_box};
 
 use criterion::Criterion;
 use kintsugi_definition::{Expressions, Limits, Settings, compile, program_from_document};

@@ -1,8 +1,6 @@
 //! One input to the machine, from a state that is copied outside the measured time.
 
-use std::fmt::Write;
-
-use std::hint::black_box;
+use std::{fmt::Write, hint::black_box};
 
 use criterion::{BatchSize, Criterion};
 use kintsugi_core::{Effect, Input, Machine, Program, RunId, RunState, Timestamp};
