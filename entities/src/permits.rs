@@ -19,9 +19,9 @@ const GRANT: &str = "UPDATE permits SET granted_at = $1 WHERE id IN (
     ) AS granted ON granted.key = waiting.key
     WHERE waiting.place + COALESCE(granted.count, 0) <= waiting.bound)";
 
-/// Granted now, or since before `$2` and not taken.
+/// Granted now, or since before `$2` and not taken; or by someone whose clock was ahead.
 const TOLD: &str = "SELECT run_id, task FROM permits
-    WHERE taken = 0 AND granted_at IS NOT NULL AND (granted_at = $1 OR granted_at < $2)
+    WHERE taken = 0 AND granted_at IS NOT NULL AND (granted_at >= $1 OR granted_at < $2)
     ORDER BY granted_at LIMIT 10000";
 
 const ANY: &str = "SELECT id AS run_id, task FROM permits LIMIT 1";

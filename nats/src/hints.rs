@@ -5,7 +5,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use async_nats::{Message, Subscriber};
-use futures::{Stream, StreamExt};
+use futures::StreamExt;
 use kintsugi_core::RunId;
 use tokio::sync::watch;
 
@@ -58,10 +58,12 @@ impl RunHints {
 
     /// The next hint; none when the bus is closed.
     pub async fn next(&mut self) -> Option<RunHint> {
-        if std::mem::take(&mut self.unsettled) {
+        if self.unsettled {
             // What was sent before the answer to this, the broker knows. Without an answer, the
-            // connection is lost, and its return is another change.
+            // connection is lost, and its return is another change. Who stops waiting here is told
+            // by the next call.
             let _answered = tokio::time::timeout(SETTLE, self.bus.ping()).await;
+            self.unsettled = false;
             return Some(RunHint::Missed);
         }
         loop {
@@ -91,10 +93,7 @@ impl Bus {
     ///
     /// When there is no connection.
     pub async fn ended(&self, runs: &[RunId]) -> Result<(), Error> {
-        for part in runs.chunks(RUNS_MAX) {
-            self.send_now(names::ENDED.to_owned(), encode(&part)?).await?;
-        }
-        Ok(())
+        self.hint(names::ENDED, runs).await
     }
 
     /// Hints that a run has ended.
@@ -103,28 +102,32 @@ impl Bus {
     ///
     /// When there is no connection.
     pub async fn ended_hints(&self) -> Result<RunHints, Error> {
-        RunHints::open(self, names::ENDED, |message| decode(&message.payload).unwrap_or_default())
-            .await
+        RunHints::open(self, names::ENDED, runs_in).await
     }
 
-    /// Tells who grants permits that some were wanted or given back.
+    /// Tells who grants permits that these runs want some or gave some back.
     ///
     /// # Errors
     ///
     /// When there is no connection.
-    pub async fn permit_hint(&self) -> Result<(), Error> {
-        self.send_now(names::PERMITS.to_owned(), Vec::new()).await
+    pub async fn permits(&self, runs: &[RunId]) -> Result<(), Error> {
+        self.hint(names::PERMITS, runs).await
     }
 
-    /// Hints that permits were wanted or given back.
+    /// Hints that a run wants permits or gave some back.
     ///
     /// # Errors
     ///
     /// When there is no connection.
-    pub async fn permit_hints(&self) -> Result<impl Stream<Item = ()> + Send + 'static, Error> {
-        let hints = self.client.subscribe(names::PERMITS).await;
-        let hints = hints.map_err(|error| Error::unavailable("listen for hints", error))?;
-        Ok(hints.map(drop))
+    pub async fn permit_hints(&self) -> Result<RunHints, Error> {
+        RunHints::open(self, names::PERMITS, runs_in).await
+    }
+
+    async fn hint(&self, subject: &str, runs: &[RunId]) -> Result<(), Error> {
+        for part in runs.chunks(RUNS_MAX) {
+            self.send_now(subject.to_owned(), encode(&part)?).await?;
+        }
+        Ok(())
     }
 
     /// Hints that anything happened to a run: lifecycle events as they pass, of which only the
@@ -140,4 +143,9 @@ impl Bus {
         };
         RunHints::open(self, names::LIFE, run).await
     }
+}
+
+/// The runs that a hint names.
+fn runs_in(message: &Message) -> Vec<RunId> {
+    decode(&message.payload).unwrap_or_default()
 }

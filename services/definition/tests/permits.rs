@@ -4,39 +4,9 @@
 
 mod common;
 
-use common::body;
-use kintsugi_core::{
-    Effect, Fault, Input, Machine, Outcome, Phase, Program, RunId, RunState, Status, Timestamp,
-};
-use kintsugi_definition::{Expressions, Limits};
-use serde_json::{Value, json};
-
-struct Run {
-    program: Program,
-    expressions: Expressions,
-    state: RunState,
-    now: Timestamp,
-}
-
-impl Run {
-    fn start(text: &str, input: Value) -> (Self, Outcome) {
-        let program = body(text).unwrap().program;
-        let expressions = Expressions::new(&program, Limits::default()).unwrap();
-        let state = RunState::new(input, Timestamp(1_000));
-        let mut run = Self { program, expressions, state, now: Timestamp(1_000) };
-        let outcome = run.tell(&Input::Start);
-        (run, outcome)
-    }
-
-    /// Tells the run, with its state stored and read before.
-    fn tell(&mut self, input: &Input) -> Outcome {
-        let stored = serde_json::to_vec(&self.state).unwrap();
-        self.state = serde_json::from_slice(&stored).unwrap();
-        let id = RunId::parse("r").unwrap();
-        let (program, expressions) = (&self.program, &self.expressions);
-        Machine::advance(&id, program, expressions, &mut self.state, input, self.now)
-    }
-}
+use common::{Run, body};
+use kintsugi_core::{Effect, Fault, Input, Outcome, Phase, Status};
+use serde_json::json;
 
 /// What happens to permits, and what is given out.
 fn said(outcome: &Outcome) -> Vec<String> {

@@ -19,7 +19,7 @@ const LISTEN_FIRST: Duration = Duration::from_millis(1_200);
 
 /// Whose share has this partition does what one orchestrator is enough for. Two may believe so for a
 /// moment: what they do is fenced by rows, not by this.
-pub(crate) const FIRST: u16 = 0;
+const FIRST: u16 = 0;
 
 /// Keeps the share that falls to this process, as the others come and go. Empty until it listened.
 pub(crate) fn watch(deps: Deps, shutdown: Shutdown) -> watch::Receiver<BTreeSet<u16>> {
@@ -30,6 +30,15 @@ pub(crate) fn watch(deps: Deps, shutdown: Shutdown) -> watch::Receiver<BTreeSet<
         tokio::spawn(follow(deps, sender, shutdown));
     }
     receiver
+}
+
+/// Waits until this process has the first partition; `false`: it stops.
+pub(crate) async fn has_first(
+    shares: &mut watch::Receiver<BTreeSet<u16>>,
+    shutdown: &Shutdown,
+) -> bool {
+    let is_ours = async { shares.wait_for(|share| share.contains(&FIRST)).await.is_ok() };
+    shutdown.run_until_cancelled(is_ours).await == Some(true)
 }
 
 /// Ends once the first partition is another's. Who is alone has no other: `shares` never changes then.

@@ -6,17 +6,16 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use futures::{StreamExt, stream::BoxStream};
 use kintsugi_core::{Effect, Input, RunId, TaskKey, Timestamp};
 use kintsugi_entities::{Batch, PermitRow, PermitWrite};
-use kintsugi_nats::RunInput;
+use kintsugi_nats::{RunHints, RunInput};
 use kintsugi_runtime::{Deps, Part, Shutdown, now};
 use tokio::{sync::watch, time::Instant, time::sleep_until};
 use tracing::{debug, warn};
 
 use crate::{
     Error,
-    ownership::{FIRST, left_first},
+    ownership::{has_first, left_first},
 };
 
 /// The longest between two rounds while there are permits: a hint may be lost.
@@ -62,11 +61,7 @@ pub(crate) async fn run(
     part: Part,
     shutdown: Shutdown,
 ) {
-    loop {
-        let is_ours = async { shares.wait_for(|share| share.contains(&FIRST)).await.is_ok() };
-        if shutdown.run_until_cancelled(is_ours).await != Some(true) {
-            return;
-        }
+    while has_first(&mut shares, &shutdown).await {
         look_after(&deps, &mut shares, &part, &shutdown).await;
         part.trouble(None);
     }
@@ -78,7 +73,7 @@ async fn look_after(
     part: &Part,
     shutdown: &Shutdown,
 ) {
-    let mut hints = hints(deps).await;
+    let mut hints = None;
     let gone = left_first(shares);
     tokio::pin!(gone);
     let (mut next, mut looked) = (Instant::now(), Instant::now());
@@ -100,24 +95,27 @@ async fn look_after(
                     }
                 };
             }
-            hint = hints.next() => match hint {
-                Some(()) => next = next.min(looked + GAP),
-                None => {
-                    tokio::time::sleep(AGAIN).await;
-                    hints = self::hints(deps).await;
-                }
-            },
+            () = hint(deps, &mut hints) => next = next.min(looked + GAP),
         }
     }
 }
 
-async fn hints(deps: &Deps) -> BoxStream<'static, ()> {
-    match deps.bus.permit_hints().await {
-        Ok(hints) => hints.boxed(),
-        Err(error) => {
-            debug!(error = &error as &dyn std::error::Error, "no hints; looking only");
-            futures::stream::pending().boxed()
+/// Waits for a hint, or for a time in which some may have been missed.
+async fn hint(deps: &Deps, hints: &mut Option<RunHints>) {
+    loop {
+        if let Some(open) = hints
+            && open.next().await.is_some()
+        {
+            return;
         }
+        *hints = match deps.bus.permit_hints().await {
+            Ok(open) => Some(open),
+            Err(error) => {
+                debug!(error = &error as &dyn std::error::Error, "no hints; looking only");
+                tokio::time::sleep(AGAIN).await;
+                None
+            }
+        };
     }
 }
 

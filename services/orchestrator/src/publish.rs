@@ -36,7 +36,7 @@ pub(crate) struct Outbox {
     pub(crate) inputs: Vec<RunInput>,
     pub(crate) wake_at: Option<i64>,
     pub(crate) has_letters: bool,
-    pub(crate) has_permits: bool,
+    pub(crate) permits: Vec<RunId>,
 }
 
 impl Outbox {
@@ -61,7 +61,7 @@ impl Outbox {
                 self.verifies.push(Verify { run, task, epoch, task_type, queue, dispatched_at });
             }
             Effect::DeadLetter { .. } => self.has_letters = true,
-            Effect::Want { .. } | Effect::Release { .. } => self.has_permits = true,
+            Effect::Want { .. } | Effect::Release { .. } => self.permits.push(run.clone()),
             Effect::Emit { event } => self.events.push(event),
             Effect::Redriven { .. }
             | Effect::Listen { .. }
@@ -108,9 +108,7 @@ impl Outbox {
             if !self.verifies.is_empty() {
                 bus.verify(&self.verifies).await?;
             }
-            if self.has_permits {
-                bus.permit_hint().await?;
-            }
+            bus.permits(&self.permits).await?;
             if let Some(at) = hint {
                 bus.wake_hint(WakeHint { at }).await?;
             }

@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 use crate::{
     Error,
     occasions::{Occasions, Told},
-    ownership::{FIRST, left_first},
+    ownership::{has_first, left_first},
 };
 
 /// Events that are brought to their runs at once.
@@ -40,11 +40,7 @@ pub(crate) async fn run(
     shutdown: Shutdown,
 ) {
     let places = Places::default();
-    loop {
-        let is_ours = async { shares.wait_for(|share| share.contains(&FIRST)).await.is_ok() };
-        if shutdown.run_until_cancelled(is_ours).await != Some(true) {
-            return;
-        }
+    while has_first(&mut shares, &shutdown).await {
         match deps.bus.published().await {
             Ok(consumer) => bring_all(&deps, &places, consumer, (&mut shares, &shutdown)).await,
             Err(error) => {

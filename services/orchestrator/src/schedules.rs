@@ -23,7 +23,7 @@ use tracing::{debug, error, warn};
 
 use crate::{
     Error,
-    ownership::{FIRST, left_first},
+    ownership::{has_first, left_first},
 };
 
 /// The longest between two looks: a hint of something earlier may be lost.
@@ -51,11 +51,7 @@ pub(crate) async fn run(
     part: Part,
     shutdown: Shutdown,
 ) {
-    loop {
-        let is_ours = async { shares.wait_for(|share| share.contains(&FIRST)).await.is_ok() };
-        if shutdown.run_until_cancelled(is_ours).await != Some(true) {
-            return;
-        }
+    while has_first(&mut shares, &shutdown).await {
         look_after(&deps, &mut shares, &part, &shutdown).await;
         part.trouble(None);
     }

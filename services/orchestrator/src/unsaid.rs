@@ -18,19 +18,22 @@ use crate::{Error, runs::decode};
 const PAGE: u32 = 500;
 
 /// Asks after every attempt of these partitions that nothing was heard of and that nobody asked
-/// after yet. A question that is lost is asked again by its run.
+/// after yet, and tells of tasks that wait for a permit. A question that is lost is asked again by its run.
 ///
 /// # Errors
 ///
 /// When the store cannot be read or there is no connection.
 pub(crate) async fn ask(deps: &Deps, partitions: &BTreeMap<u16, i64>) -> Result<(), Error> {
-    let (mut questions, mut after) = (Vec::new(), None::<RunId>);
+    let (mut questions, mut queued, mut after) = (Vec::new(), Vec::new(), None::<RunId>);
     loop {
         let page = deps.store.runs_open_page(after.as_ref(), PAGE).await?;
         let full = page.len() >= PAGE as usize;
         after = page.last().map(|row| row.id.clone());
         let own = page.into_iter().filter(|row| partitions.contains_key(&row.partition));
         for (id, run) in own.filter_map(decode) {
+            if run.state.tasks().any(|open| matches!(open.state.phase, Phase::Queued { .. })) {
+                queued.push(id.clone());
+            }
             for open in run.state.tasks() {
                 let Phase::Dispatched { at, checks: 0, .. } = open.state.phase else { continue };
                 questions.push(Verify {
@@ -47,6 +50,8 @@ pub(crate) async fn ask(deps: &Deps, partitions: &BTreeMap<u16, i64>) -> Result<
             break;
         }
     }
+    // Whoever grants permits may not have heard that they wait.
+    deps.bus.permits(&queued).await?;
     if !questions.is_empty() {
         info!(attempts = questions.len(), "asking after what was given out lately");
         deps.bus.verify(&questions).await?;

@@ -35,6 +35,12 @@ pub struct FailedAttempt {
 pub type By<'a> = (Option<&'a str>, Option<Timestamp>);
 
 impl TaskState {
+    /// Whether it has a permit, or waits for one.
+    #[must_use]
+    pub fn has_permit(&self) -> bool {
+        self.permit.is_some() && !matches!(self.phase, Phase::Interrupted | Phase::DeadLettered)
+    }
+
     /// Remembers that the attempt that is out ended `now`: lost, or with an error.
     pub fn remember(&mut self, by: By<'_>, how: Result<LossCause, &Error>, now: Timestamp) {
         let known = match &self.phase {

@@ -70,13 +70,7 @@ impl<'a> Machine<'a> {
         own: Option<Value>,
     ) -> Result<(), Error> {
         let input = own.as_ref().unwrap_or(raw);
-        let place = Place {
-            node: Some(node),
-            frame: Some(parent),
-            input: Some(input),
-            raw_input: Some(raw),
-            ..Place::default()
-        };
+        let place = Place::of(node, parent, input, raw);
         let work = match &node.kind {
             Kind::Wait(span) => {
                 let until = self.now.plus(self.millis(*span, input, &place)?);
@@ -87,13 +81,7 @@ impl<'a> Machine<'a> {
                 task_type: call.task_type.clone(),
                 queue: call.queue.clone(),
                 input: self.arguments(call, input, &place)?,
-                permit: match &call.policy.bound {
-                    Some(bound) => {
-                        let names = (&*call.queue, &*call.task_type);
-                        Some(self.permit_key(bound, names, input, &place)?)
-                    }
-                    None => None,
-                },
+                permit: self.permit_key(call, input, &place)?,
                 epoch: 0,
                 failures: 0,
                 crashes: 0,
@@ -163,12 +151,10 @@ impl<'a> Machine<'a> {
         let (node, raw_input, input) = (open.node, open.raw_input.clone(), open.input().clone());
         let Some((_, task)) = self.call_mut(number) else { return };
         let epoch = task.epoch;
-        let before = std::mem::replace(&mut task.phase, Phase::Interrupted);
-        let has_permit = task.permit.is_some() && before != Phase::Interrupted;
+        let had_permit = task.has_permit();
+        task.phase = Phase::Interrupted;
         self.note(Event::TaskCompleted { task: number, epoch, worker: worker.to_owned() });
-        if has_permit {
-            self.effect(Effect::Release { task: number });
-        }
+        self.give_back(number, had_permit);
         self.finish(Ended {
             parent,
             frame: Some(number),
@@ -262,12 +248,10 @@ impl<'a> Machine<'a> {
         let parent = self.state.frames.get(&number).and_then(|frame| frame.parent);
         let Some((node, call)) = self.call_of(number) else { return };
         if let Some((_, task)) = self.call_mut(number) {
-            let has_permit = task.permit.is_some();
+            let had_permit = task.has_permit();
             task.phase = Phase::DeadLettered;
             task.error = Some(error.clone());
-            if has_permit {
-                self.effect(Effect::Release { task: number });
-            }
+            self.give_back(number, had_permit);
         }
         if self.is_handled(parent, &error) {
             self.close(number);

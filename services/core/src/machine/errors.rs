@@ -217,13 +217,7 @@ impl Machine<'_> {
         let Some(node) = program.node(id) else { return };
         let Kind::Try { body, catch } = &node.kind else { return };
         let limit = catch.retry.as_ref().and_then(|retry| retry.attempt).map(|span| {
-            let place = Place {
-                node: Some(node),
-                frame: Some(number),
-                input: Some(&input),
-                raw_input: Some(&raw_input),
-                ..Place::default()
-            };
+            let place = Place::of(node, number, &input, &raw_input);
             self.millis(span, &input, &place)
         });
         let limit = match limit.transpose() {
@@ -283,11 +277,9 @@ impl Machine<'_> {
                 }
                 Work::Call(task) if task.phase != Phase::DeadLettered => {
                     let out = call::is_out(task).then_some(task.epoch);
-                    let has_permit = task.permit.is_some() && task.phase != Phase::Interrupted;
+                    let had_permit = task.has_permit();
                     task.phase = Phase::Interrupted;
-                    if has_permit {
-                        self.effect(Effect::Release { task: number });
-                    }
+                    self.give_back(number, had_permit);
                     out
                 }
                 _ => continue,

@@ -27,13 +27,7 @@ impl Machine<'_> {
         let (Kind::Listen(listen), Work::Listen(hearing)) = (&node.kind, &open.work) else {
             return None;
         };
-        let place = Place {
-            node: Some(node),
-            frame: Some(number),
-            input: Some(open.input()),
-            raw_input: Some(&open.raw_input),
-            ..Place::default()
-        };
+        let place = Place::of(node, number, open.input(), &open.raw_input);
         let mut fit = Fit::default();
         fit.filter =
             self.first(&listen.to, event, &place, (&**hearing, &hearing.met), &mut fit.bound);

@@ -40,13 +40,7 @@ impl Machine<'_> {
         }
         let own = self.task_input(node, parent, raw)?;
         let input = own.as_ref().unwrap_or(raw);
-        let place = Place {
-            node: Some(node),
-            frame: Some(parent),
-            input: Some(input),
-            raw_input: Some(raw),
-            ..Place::default()
-        };
+        let place = Place::of(node, parent, input, raw);
         let (output, flow) = match &node.kind {
             Kind::Set(template) => (self.render(template, input, &place)?, None),
             Kind::Switch(cases) => (input.clone(), self.choose(cases, input, &place)?),
@@ -131,13 +125,7 @@ impl Machine<'_> {
         own: Option<Value>,
         work: Work,
     ) -> Result<u64, Error> {
-        let place = Place {
-            node: Some(node),
-            frame: Some(parent),
-            input: Some(own.as_ref().unwrap_or(raw)),
-            raw_input: Some(raw),
-            ..Place::default()
-        };
+        let place = Place::of(node, parent, own.as_ref().unwrap_or(raw), raw);
         let timeout = match node.timeout {
             Some(span) => Some(self.millis(span, own.as_ref().unwrap_or(raw), &place)?),
             None => None,
@@ -162,13 +150,7 @@ impl Machine<'_> {
         let work = match &node.kind {
             Kind::Fork { .. } => Work::Fork { done: BTreeMap::new(), failed: BTreeMap::new() },
             Kind::For { items, .. } => {
-                let place = Place {
-                    node: Some(node),
-                    frame: Some(parent),
-                    input: Some(&input),
-                    raw_input: Some(raw),
-                    ..Place::default()
-                };
+                let place = Place::of(node, parent, &input, raw);
                 let items = self.render(items, &input, &place)?;
                 Work::For { items: loop_items(items, &node.pointer)?, index: 0 }
             }
@@ -179,13 +161,7 @@ impl Machine<'_> {
         };
         let arguments = match &node.kind {
             Kind::Function { with: Some(with), .. } => {
-                let place = Place {
-                    node: Some(node),
-                    frame: Some(parent),
-                    input: Some(&input),
-                    raw_input: Some(raw),
-                    ..Place::default()
-                };
+                let place = Place::of(node, parent, &input, raw);
                 Some(self.render(with, &input, &place)?)
             }
             _ => None,

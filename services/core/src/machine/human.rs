@@ -32,13 +32,7 @@ impl<'a> Machine<'a> {
     ) -> Result<(), Error> {
         let Kind::Human(human) = &node.kind else { return Ok(()) };
         let input = own.as_ref().unwrap_or(raw);
-        let place = Place {
-            node: Some(node),
-            frame: Some(parent),
-            input: Some(input),
-            raw_input: Some(raw),
-            ..Place::default()
-        };
+        let place = Place::of(node, parent, input, raw);
         let asking = self.asking(human, input, &place)?;
         let number = self.open_task(parent, id, node, raw, own, Work::Human(Box::new(asking)))?;
         self.put_question(number, true);

@@ -40,13 +40,7 @@ impl<'a> Machine<'a> {
     ) -> Result<(), Error> {
         let Kind::Listen(listen) = &node.kind else { return Ok(()) };
         let input = own.as_ref().unwrap_or(raw);
-        let place = Place {
-            node: Some(node),
-            frame: Some(parent),
-            input: Some(input),
-            raw_input: Some(raw),
-            ..Place::default()
-        };
+        let place = Place::of(node, parent, input, raw);
         let mut hearing = Hearing::default();
         for correlation in filters(&listen.to).flat_map(|filter| &filter.correlate) {
             if let Some(expect) = &correlation.expect {

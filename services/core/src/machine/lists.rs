@@ -109,7 +109,7 @@ impl Machine<'_> {
             Work::Compensate(open) => return self.not_undone(*open),
             _ => return,
         };
-        self.give_back(number, &task);
+        self.give_back(number, task.has_permit());
         if call::is_out(&task) {
             self.note(Event::TaskCancelled { task: number, epoch: task.epoch });
             self.effect(Effect::Cancel { task: number, epoch: task.epoch });

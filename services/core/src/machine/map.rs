@@ -18,13 +18,7 @@ impl Machine<'_> {
         own: Option<Value>,
     ) -> Result<(), Error> {
         let input = own.as_ref().unwrap_or(raw);
-        let place = Place {
-            node: Some(node),
-            frame: Some(parent),
-            input: Some(input),
-            raw_input: Some(raw),
-            ..Place::default()
-        };
+        let place = Place::of(node, parent, input, raw);
         let items = loop_items(self.render(&map.items, input, &place)?, &node.pointer)?;
         let work = Work::Map(Box::new(Mapping { items, ..Mapping::default() }));
         let number = self.open_task(parent, id, node, raw, own, work)?;

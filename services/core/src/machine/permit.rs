@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Machine, scope::Place};
-use crate::{Bound, Effect, Error, ErrorKind, Event, Phase, Program, TaskState};
+use crate::{Call, Effect, Error, ErrorKind, Event, Phase};
 
 /// The longest key, in characters.
 const KEY_MAX: usize = 200;
@@ -12,12 +12,14 @@ impl Machine<'_> {
     /// The key of a bounded task: of its namespace, or of its queue and type where it names none.
     pub(super) fn permit_key(
         &self,
-        bound: &Bound,
-        (queue, task_type): (&str, &str),
+        call: &Call,
         input: &Value,
         place: &Place<'_>,
-    ) -> Result<String, Error> {
-        let Some(key) = &bound.key else { return Ok(format!("{queue}/{task_type}")) };
+    ) -> Result<Option<String>, Error> {
+        let Some(bound) = &call.policy.bound else { return Ok(None) };
+        let Some(key) = &bound.key else {
+            return Ok(Some(format!("{}/{}", call.queue, call.task_type)));
+        };
         let text = match self.render(key, input, place)? {
             Value::String(text) => text,
             value @ (Value::Number(_) | Value::Bool(_)) => value.to_string(),
@@ -31,20 +33,21 @@ impl Machine<'_> {
             );
             return Err(Error::new(ErrorKind::Expression, pointer, detail));
         }
-        Ok(format!("{}:{text}", self.program.definition.namespace))
+        Ok(Some(format!("{}:{text}", self.program.definition.namespace)))
     }
 
     /// Gives a task out, or has it wait for its permit first.
     pub(super) fn begin_attempts(&mut self, number: u64) {
-        let (program, now) = (self.program, self.now);
-        let Some((id, task)) = self.call_mut(number) else { return };
-        let Some(key) = task.permit.clone() else { return self.give_out(number) };
+        let now = self.now;
+        let Some((node, call)) = self.call_of(number) else { return };
+        let Some((_, task)) = self.call_mut(number) else { return };
+        let (Some(key), Some(bound)) = (task.permit.clone(), &call.policy.bound) else {
+            return self.give_out(number);
+        };
         task.phase = Phase::Queued { since: now };
-        let Some((pointer, call)) = call_of(program, id) else { return };
-        let Some(bound) = &call.policy.bound else { return self.give_out(number) };
         self.note(Event::TaskQueued {
             task: number,
-            pointer: pointer.to_owned(),
+            pointer: node.pointer.clone(),
             task_type: call.task_type.clone(),
             queue: call.queue.clone(),
             key: key.clone(),
@@ -64,19 +67,10 @@ impl Machine<'_> {
         }
     }
 
-    /// The task needs its permit no more; `task` is as it was.
-    pub(super) fn give_back(&mut self, number: u64, task: &TaskState) {
-        let holds = !matches!(task.phase, Phase::Interrupted | Phase::DeadLettered);
-        if task.permit.is_some() && holds {
+    /// A task that had a permit, or waited for one, needs it no more.
+    pub(super) fn give_back(&mut self, number: u64, had_permit: bool) {
+        if had_permit {
             self.effect(Effect::Release { task: number });
         }
-    }
-}
-
-fn call_of(program: &Program, id: crate::NodeId) -> Option<(&str, &crate::Call)> {
-    let node = program.node(id)?;
-    match &node.kind {
-        crate::Kind::Call(call) => Some((&node.pointer, call)),
-        _ => None,
     }
 }

@@ -35,6 +35,19 @@ pub(super) struct Place<'p> {
     pub(super) without_context: bool,
 }
 
+impl<'p> Place<'p> {
+    /// Where a task has its input, and no output yet.
+    pub(super) fn of(node: &'p Node, frame: u64, input: &'p Value, raw_input: &'p Value) -> Self {
+        Self {
+            node: Some(node),
+            frame: Some(frame),
+            input: Some(input),
+            raw_input: Some(raw_input),
+            ..Self::default()
+        }
+    }
+}
+
 pub(super) struct Scope<'m, 'p> {
     run: &'m str,
     program: &'m Program,

@@ -7,7 +7,8 @@ pub mod official;
 use std::collections::BTreeMap;
 
 use kintsugi_core::{
-    Effect, Evaluate, Expr, Input, Machine, Program, RunId, RunState, Status, Timestamp, Variables,
+    Effect, Evaluate, Expr, Input, Machine, Outcome, Program, RunId, RunState, Status, Timestamp,
+    Variables,
 };
 use kintsugi_definition::{Compiled, Expressions, Limits, Problems, Settings, compile};
 use serde_json::{Value, json};
@@ -91,5 +92,34 @@ pub fn output(text: &str, input: Value) -> Result<Value, Value> {
     match state.status {
         Status::Completed => Ok(state.output.unwrap_or_default()),
         _ => Err(serde_json::to_value(state.error).unwrap_or_default()),
+    }
+}
+
+/// A run that is told one thing after the other.
+pub struct Run {
+    program: Program,
+    expressions: Expressions,
+    pub state: RunState,
+    pub now: Timestamp,
+}
+
+impl Run {
+    /// Begins a body of tasks.
+    pub fn start(text: &str, input: Value) -> (Self, Outcome) {
+        let program = body(text).expect("it is right").program;
+        let expressions = Expressions::new(&program, Limits::default()).expect("it compiled");
+        let state = RunState::new(input, Timestamp(1_000));
+        let mut run = Self { program, expressions, state, now: Timestamp(1_000) };
+        let outcome = run.tell(&Input::Start);
+        (run, outcome)
+    }
+
+    /// Tells the run, with its state stored and read before.
+    pub fn tell(&mut self, input: &Input) -> Outcome {
+        let stored = serde_json::to_vec(&self.state).expect("a state can be stored");
+        self.state = serde_json::from_slice(&stored).expect("a stored state can be read");
+        let id = RunId::parse("r").expect("an id");
+        let (program, expressions) = (&self.program, &self.expressions);
+        Machine::advance(&id, program, expressions, &mut self.state, input, self.now)
     }
 }
