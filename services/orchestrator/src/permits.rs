@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(5);
 /// The same while there are none.
 const REST: Duration = Duration::from_secs(30);
 
-/// The shortest between two rounds: what comes meanwhile is dealt with together.
+/// The shortest pause between two rounds: what comes meanwhile is dealt with together.
 const GAP: Duration = Duration::from_millis(5);
 
 /// How soon a round that failed is tried again.
@@ -76,14 +76,16 @@ async fn look_after(
     let mut hints = None;
     let gone = left_first(shares);
     tokio::pin!(gone);
-    let (mut next, mut looked) = (Instant::now(), Instant::now());
+    let (mut next, mut free) = (Instant::now(), Instant::now());
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = &mut gone => return,
             () = sleep_until(next) => {
-                looked = Instant::now();
+                let began = Instant::now();
                 let done = round(deps).await;
+                // Where many wait a round is dear: no more than half of the time goes into rounds.
+                free = Instant::now() + began.elapsed().max(GAP);
                 part.trouble(done.as_ref().err().map(ToString::to_string));
                 next = Instant::now() + match done {
                     Ok(true) => LOOK,
@@ -95,7 +97,7 @@ async fn look_after(
                     }
                 };
             }
-            () = hint(deps, &mut hints) => next = next.min(looked + GAP),
+            () = hint(deps, &mut hints) => next = next.min(free),
         }
     }
 }
