@@ -139,6 +139,8 @@ fn worker(seen: Timestamp, beat: &Heartbeat, now: Timestamp) -> Worker {
         // One that stops in good order says so last; after that it is gone, not finishing.
         alive: heard,
         stopping: beat.stopping && heard,
+        limit: beat.limit.as_ref().map(|limit| limit.slots),
+        limit_reason: beat.limit.as_ref().map(|limit| limit.reason.clone()),
         leases: beat.leases.iter().map(lease).collect(),
     }
 }
