@@ -6,6 +6,7 @@
 //! second of its start, so it has nothing to lose.
 
 mod audit;
+mod circuits;
 mod conduct;
 mod config;
 mod doubts;
@@ -77,8 +78,8 @@ impl Service for FailureDetector {
         let (beat, wake) = (config.suspect_after / 5, Waker::default());
         work.spawn(reconcile(watch, beat, wake, part("watch"), shutdown.clone()));
 
-        if config.drain {
-            let drain = drain::Drain::new(deps.clone(), conduct);
+        if config.drain || config.circuits {
+            let drain = drain::Drain::new(deps.clone(), config.clone(), conduct);
             let (period, wake) = (config.suspect_after, Waker::default());
             work.spawn(reconcile(drain, period, wake, part("drain"), shutdown.clone()));
         }

@@ -124,6 +124,10 @@ fn worker(seen: Timestamp, beat: &Heartbeat, now: Timestamp) -> Worker {
     let served = |served: &kintsugi_nats::Served| WorkerType {
         queue: served.queue.clone(),
         kind: served.task_type.clone(),
+        completed: served.completed,
+        failed: served.failed,
+        limit: served.limit,
+        limit_reason: served.limit_reason.clone(),
     };
     let heard = now.since(seen) <= WORKER_SILENT_MS;
     Worker {
@@ -139,8 +143,6 @@ fn worker(seen: Timestamp, beat: &Heartbeat, now: Timestamp) -> Worker {
         // One that stops in good order says so last; after that it is gone, not finishing.
         alive: heard,
         stopping: beat.stopping && heard,
-        limit: beat.limit.as_ref().map(|limit| limit.slots),
-        limit_reason: beat.limit.as_ref().map(|limit| limit.reason.clone()),
         leases: beat.leases.iter().map(lease).collect(),
     }
 }

@@ -241,7 +241,6 @@ async fn health_tells_the_truth_and_workers_are_known_by_their_heartbeats() {
             progress: None,
         }],
         stopping: false,
-        limit: None,
     };
     crate::rig::eventually("a worker is heard of", async || {
         rig.bus.heartbeat(&heartbeat).await.unwrap();
