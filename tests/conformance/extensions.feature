@@ -219,7 +219,7 @@ Feature: Extensions
     When the workflow is executed
     Then the workflow should complete with output:
     """yaml
-    [careful]
+    [careful, see]
     """
 
   Scenario: When decides before, on the task's transformed input

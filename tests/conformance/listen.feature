@@ -581,8 +581,8 @@ Feature: Listening
             - both:
                 fork:
                   branches:
-                    - hear: {listen: {to: {any: [{with: {type: own.much}}], until: '${ length == 20 }'}}, output: {as: length}}
-                    - say: {for: {in: '[range(20)]'}, do: [{e: {emit: {event: {with: {type: own.much, data: '${ "x" * 400000 }'}}}, output: {as: 'null'}}}]}
+                    - hear: {listen: {to: {any: [{with: {type: own.much}}], until: '${ length == 6 }'}}, output: {as: length}}
+                    - say: {for: {in: '[range(6)]'}, do: [{e: {emit: {event: {with: {type: own.much, data: '${ "x" * 900000 }'}}}, output: {as: 'null'}}}]}
           catch:
             as: error
             do: [{told: {set: {type: '${ $error.type | split("/") | last }', at: '${ $error.instance }'}}}]

@@ -40,7 +40,7 @@ Feature: Reading a document
     """
     When the definition is registered
     Then the definition should be accepted
-    And the definition should be no other runtime's by 'not-portable'
+    And the definition should be told of as 'not-portable'
 
   Scenario: Words of older versions of YAML are texts
     Given a workflow with definition:
@@ -56,7 +56,7 @@ Feature: Reading a document
   Scenario: A tag is refused
     Given a workflow with definition:
     """yaml
-    do: [{one: {set: {x: !!str 1}}}]
+    do: [{one: {set: {x: !mine 1}}}]
     """
     When the definition is registered
     Then the definition should be refused with 'unsupported'

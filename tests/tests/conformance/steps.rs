@@ -116,7 +116,7 @@ impl<'s> World<'s> {
             (s, [code]) if s.starts_with("the definition should be warned of with") => {
                 self.problem("warnings", code)
             }
-            (s, [code]) if s.starts_with("the definition should be no other runtime's") => {
+            (s, [code]) if s.starts_with("the definition should be told of as") => {
                 self.problem("portability", code)
             }
             ("the definition should be accepted", _) => {
