@@ -278,9 +278,9 @@ fn pointers(value: &Value, order: &mut Vec<String>) {
 /// part of what is wanted.
 fn fits(found: &Value, wanted: &Value) -> bool {
     match (found, wanted) {
-        (Value::Object(found), Value::Object(wanted)) => wanted
-            .iter()
-            .all(|(key, value)| fits(found.get(key).unwrap_or(&Value::Null), value)),
+        (Value::Object(found), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, value)| fits(found.get(key).unwrap_or(&Value::Null), value))
+        }
         (Value::String(found), Value::String(wanted)) => {
             match (wanted.strip_prefix('*'), wanted.strip_suffix('*')) {
                 (Some(_), Some(_)) => found.contains(wanted.trim_matches('*')),

@@ -179,8 +179,7 @@ fn server_of_version(request: &Request, version: &str) -> Answer {
         }
         Some("tools/call") => {
             let header = |name: &str| request.headers.get(name).map_or("", String::as_str);
-            let text =
-                format!("{} {}", header("mcp-session-id"), header("mcp-protocol-version"));
+            let text = format!("{} {}", header("mcp-session-id"), header("mcp-protocol-version"));
             let content = json!({ "content": [{ "type": "text", "text": text }] });
             Answer::json(&respond(content))
         }
