@@ -3,8 +3,9 @@
 //! `gherkin` reads the features. The runner of the same project, `cucumber`, would bring a test
 //! harness of its own for what is a match over a dozen sentences here.
 
-use std::{fs, path::Path};
+use std::{any::Any, fs, panic::AssertUnwindSafe, path::Path};
 
+use futures::FutureExt;
 use gherkin::{Feature, GherkinEnv, Scenario};
 
 use kintsugi_nats::Bus;
@@ -49,8 +50,15 @@ pub(crate) async fn run(
     trouble: Trouble,
 ) -> (Verdict, Option<String>) {
     let mut world = World::new(client.clone(), bus, stub, trouble);
-    let verdict = steps(&mut world, scenario).await;
-    (verdict, world.run_id())
+    // What is waited for in vain panics: that is this scenario's fault and no other's.
+    let verdict = AssertUnwindSafe(steps(&mut world, scenario)).catch_unwind().await;
+    (verdict.unwrap_or_else(|why| Verdict::Failed(said(&*why))), world.run_id())
+}
+
+/// What a panic said.
+fn said(why: &(dyn Any + Send)) -> String {
+    let text = why.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| why.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
 }
 
 async fn steps(world: &mut World<'_>, scenario: &Scenario) -> Verdict {
