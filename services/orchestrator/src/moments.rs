@@ -138,3 +138,6 @@ fn when(step: &Step, moment: &Moment) -> Timestamp {
     let began = short(step, moment).and_then(|(_, _, began)| began);
     began.map_or(step.at, |began| began.min(step.at))
 }
+
+#[cfg(test)]
+mod tests;

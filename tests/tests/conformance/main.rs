@@ -48,6 +48,7 @@ async fn hold(folder: &Path, trouble: Trouble) -> Option<(usize, Vec<String>)> {
         "processes.allow=[\"script\", \"shell\"]",
         "worker.http.allow=any",
         "gateway.resources.allow=any",
+        "orchestrator.lifecycle=full",
     ];
     let flags: Vec<&str> = set.iter().flat_map(|one| ["--set", one]).collect();
     let mut engine = Engine::start_in(trouble, shape, &flags).await?;
