@@ -182,6 +182,33 @@ Feature: Lifecycle events
       | workflow.completed      |                       |           |
       | workflow.status-changed |                       | completed |
 
+  Scenario: A task with extensions is created after what comes before it
+    Given a workflow with definition:
+    """yaml
+    use: {extensions: [{log: {extend: set, before: [{note: {set: {noted: true}}}]}}]}
+    do:
+      - one: {set: {n: 1}}
+    """
+    When the workflow is executed
+    Then the lifecycle events of the run are:
+      | type                    | task                                   | status    |
+      | workflow.started        |                                        |           |
+      | workflow.status-changed |                                        | running   |
+      | task.created            | /do/0/one/extensions/log/before/0/note |           |
+      | task.status-changed     | /do/0/one/extensions/log/before/0/note | pending   |
+      | task.started            | /do/0/one/extensions/log/before/0/note |           |
+      | task.status-changed     | /do/0/one/extensions/log/before/0/note | running   |
+      | task.completed          | /do/0/one/extensions/log/before/0/note |           |
+      | task.status-changed     | /do/0/one/extensions/log/before/0/note | completed |
+      | task.created            | /do/0/one                              |           |
+      | task.status-changed     | /do/0/one                              | pending   |
+      | task.started            | /do/0/one                              |           |
+      | task.status-changed     | /do/0/one                              | running   |
+      | task.completed          | /do/0/one                              |           |
+      | task.status-changed     | /do/0/one                              | completed |
+      | workflow.completed      |                                        |           |
+      | workflow.status-changed |                                        | completed |
+
   Scenario: What is open when a run is cancelled is cancelled before it
     Given a workflow with definition:
     """yaml

@@ -321,9 +321,12 @@ fn advance(
             break;
         }
         let (program, expressions) = (&compiled.program, &compiled.expressions);
-        let attempt = catch_unwind(AssertUnwindSafe(|| match watched {
-            true => Machine::watch(id, program, expressions, state, &input, now),
-            false => Machine::advance(id, program, expressions, state, &input, now),
+        let attempt = catch_unwind(AssertUnwindSafe(|| {
+            if watched {
+                Machine::watch(id, program, expressions, state, &input, now)
+            } else {
+                Machine::advance(id, program, expressions, state, &input, now)
+            }
         }));
         let Ok(outcome) = attempt else { return Err(Box::new((input, key))) };
         all.settled.extend(key.zip(outcome.taking));

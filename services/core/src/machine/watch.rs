@@ -162,10 +162,12 @@ impl Machine<'_> {
             Work::Child(child) => matches!(child.phase, crate::ChildPhase::Faulted { .. }),
             _ => false,
         };
-        match was_told {
-            true => End::Told,
-            false if self.graceful.contains(&number) => End::Completed,
-            false => End::Cancelled,
+        if was_told {
+            End::Told
+        } else if self.graceful.contains(&number) {
+            End::Completed
+        } else {
+            End::Cancelled
         }
     }
 }
