@@ -13,6 +13,7 @@ mod letters;
 mod life;
 mod mail;
 mod membership;
+mod moments;
 mod occasions;
 mod ownership;
 mod people;
@@ -26,7 +27,7 @@ mod schedules;
 mod spans;
 mod unsaid;
 
-pub use config::Config;
+pub use config::{Config, Lifecycle};
 use std::time::Duration;
 
 use kintsugi_runtime::{Deps, Service, Shutdown};

@@ -63,7 +63,8 @@ fn said(why: &(dyn Any + Send)) -> String {
 
 async fn steps(world: &mut World<'_>, scenario: &Scenario) -> Verdict {
     for step in &scenario.steps {
-        let text = step.docstring.as_deref().map(docstring);
+        let table = || step.table.as_ref().map(|table| rows(&table.rows));
+        let text = step.docstring.as_deref().map(docstring).or_else(table);
         match world.step(&step.value, text.as_deref()).await {
             Ok(()) => {}
             Err(Stop::Unsupported(what)) => return Verdict::Unsupported(what),
@@ -77,6 +78,12 @@ async fn steps(world: &mut World<'_>, scenario: &Scenario) -> Verdict {
         }
     }
     Verdict::Held
+}
+
+/// A table as a text: a row a line, without what is empty at its end.
+fn rows(rows: &[Vec<String>]) -> String {
+    let lines = rows.iter().map(|cells| cells.join(" | ").trim_end().to_owned() + "\n");
+    lines.collect()
 }
 
 /// The text of a block without its media type and its indent.

@@ -145,6 +145,7 @@ async fn start(trouble: Trouble, certificates: &Authority) -> Option<Engine> {
         format!("worker.http.ca={}", certificates.ca().display()),
         "worker.http.allow=any".to_owned(),
         "gateway.resources.allow=any".to_owned(),
+        "orchestrator.lifecycle=full".to_owned(),
         // Small, so that limits are reached soon.
         "orchestrator.children_max=40".to_owned(),
         "orchestrator.depth_max=6".to_owned(),

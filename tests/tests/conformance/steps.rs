@@ -1,6 +1,7 @@
 //! What the sentences of features mean.
 
 mod acts;
+mod life;
 mod schedules;
 mod tasks;
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Machine, Op, scope::Place};
+use super::{Machine, Op, scope::Place, watch::End, watch::Turn};
 use crate::{Body, Error, ErrorKind, Event, Input, Phase, Status, Timestamp, TryPhase, Work};
 
 /// Refusals of one task that history has room for; further ones are only counted.
@@ -60,6 +60,7 @@ impl Machine<'_> {
         self.state.status = Status::Running;
         self.state.started_at = Some(self.now);
         self.note(Event::RunStarted);
+        self.run_turned();
         match self.begin_run() {
             Ok(input) => {
                 let body = self.program.body;
@@ -89,10 +90,11 @@ impl Machine<'_> {
     fn cancel(&mut self, reason: Option<String>) {
         self.queue.clear();
         for root in self.children_of(None) {
-            self.close(root);
+            self.close(root, End::Cancelled);
         }
         self.state.status = Status::Cancelled;
         self.note(Event::RunCancelled { reason });
+        self.run_turned();
     }
 
     fn take_redrive(&mut self, task: u64, epoch: u64, input: Option<&Value>) {
@@ -117,6 +119,7 @@ impl Machine<'_> {
         state.phase = Phase::Started { at: at.min(now), worker: worker.to_owned(), deadline };
         let epoch = state.epoch;
         self.note(Event::TaskStarted { task: number, epoch, worker: worker.to_owned() });
+        self.turned(number, Turn::Started, Status::Running, None);
     }
 
     /// Whether a report is about the attempt that counts, and the attempt is out. An older epoch
@@ -161,7 +164,7 @@ impl Machine<'_> {
         if self.state.deadline.is_some_and(|deadline| deadline <= now) {
             let error = Error::new(ErrorKind::Timeout, "", "the run took longer than its timeout");
             for root in self.children_of(None) {
-                self.close(root);
+                self.close(root, End::Cancelled);
             }
             return self.fault(error);
         }
@@ -184,7 +187,7 @@ impl Machine<'_> {
             let node = self.program.node(open.node);
             let pointer = node.map_or("", |node| node.pointer.as_str());
             let error = Error::new(ErrorKind::Timeout, pointer, "the task took too long");
-            self.close(number);
+            self.close(number, End::Faulted(&error));
             self.queue.push_back(Op::Raise { parent, error });
             return;
         }
@@ -223,7 +226,7 @@ impl Machine<'_> {
         let error =
             Error::new(ErrorKind::Timeout, pointer, "an attempt of the `try` took too long");
         for child in self.children(number) {
-            self.close(child);
+            self.close(child, End::Cancelled);
         }
         self.queue.push_back(Op::Raise { parent: Some(number), error });
     }

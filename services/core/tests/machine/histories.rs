@@ -114,7 +114,11 @@ fn play(inputs: Vec<(Input, u64)>) -> History {
     for (input, pause) in std::iter::once((Input::Start, 0)).chain(inputs) {
         now = now.plus(pause);
         let before = state.clone();
+        let mut watched = state.clone();
         let out = Machine::advance(&run, &program, &Identity, &mut state, &input, now);
+        let seen = Machine::watch(&run, &program, &Identity, &mut watched, &input, now);
+        assert!(out.moments.is_empty() && watched == state, "watching changes nothing");
+        assert_eq!((&seen.events, &seen.effects), (&out.events, &out.effects));
         assert_eq!(
             out.changed,
             before != state || !out.events.is_empty(),

@@ -24,6 +24,7 @@ impl World<'_> {
             ("the workflow listens", _) => self.listens().await,
             ("the workflow is cancelled", _) => self.post("cancel", json!({}), 202).await,
             ("the workflow has ended", _) => self.end().await,
+            ("the lifecycle events of the run are:", _) => self.life(block(text)?).await,
             ("an event is sent to the workflow:", _) => {
                 self.post("events", yaml(block(text)?)?, 202).await
             }
