@@ -266,7 +266,8 @@ impl Machine<'_> {
                     }
                 }
                 Work::Human(asking) => {
-                    if !std::mem::replace(&mut asking.closed, true) {
+                    let was_closed = std::mem::replace(&mut asking.closed, true);
+                    if !was_closed {
                         self.withdraw(number, node);
                     }
                 }
