@@ -266,8 +266,8 @@ impl Machine<'_> {
                     }
                 }
                 Work::Human(asking) => {
-                    let was_open = !std::mem::replace(&mut asking.closed, true);
-                    if was_open {
+                    let was_closed = std::mem::replace(&mut asking.closed, true);
+                    if !was_closed {
                         self.withdraw(number, node);
                     }
                 }

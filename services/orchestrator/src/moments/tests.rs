@@ -139,7 +139,6 @@ fn a_dead_letter_is_taken_up_as_pending() {
     ] } } }]);
     let lines = lines(&told(&tasks, true, &[|_| Input::Start, failed, redrive]));
     let at = lines.iter().position(|line| line.starts_with("task.faulted")).unwrap();
-    println!("{lines:#?}");
     let (one, two) = ("/do/0/both/fork/branches/0/one", "/do/0/both/fork/branches/1/two");
     let wanted = [
         format!("task.faulted {one} -"),
