@@ -109,9 +109,12 @@ pub struct Served {
     /// How many failed, or took too long.
     #[serde(default)]
     pub failed: u64,
-    /// How many of these failed for good: trying again will not help.
+    /// How many of these failed for good, or say nothing about other tasks of the type.
     #[serde(default)]
     pub refused: u64,
+    /// How many of the others were the first failure of their task.
+    #[serde(default)]
+    pub fresh: u64,
     /// How many it may hold at a time, as long as it is told so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
@@ -130,6 +133,7 @@ impl Served {
             completed: 0,
             failed: 0,
             refused: 0,
+            fresh: 0,
             limit: None,
             limit_reason: None,
         }

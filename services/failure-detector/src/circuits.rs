@@ -12,8 +12,11 @@ use tokio::time::Instant;
 pub(crate) type Kind = (String, String);
 
 /// So many failures with no success between them open a circuit: as many as a task has attempts unless
-/// its policy says otherwise, so that two tasks that meet an outage do not use theirs up.
+/// its policy says otherwise, so that those that meet an outage first do not use theirs up.
 const IN_A_ROW: u64 = 5;
+
+/// And of so many tasks: with fewer, it may be they that are bad.
+const TASKS_MIN: u64 = 3;
 
 /// The same where some succeed: so many in [`WINDOW`], and half of all.
 const FAILURES_MIN: u64 = 20;
@@ -39,6 +42,8 @@ const RAMP_FAILURES: u64 = 3;
 pub(crate) struct Tally {
     pub(crate) well: u64,
     pub(crate) badly: u64,
+    /// Tasks of these that had not failed before.
+    pub(crate) tasks: u64,
 }
 
 impl Tally {
@@ -46,11 +51,16 @@ impl Tally {
         Self {
             well: self.well.saturating_sub(earlier.well),
             badly: self.badly.saturating_sub(earlier.badly),
+            tasks: self.tasks.saturating_sub(earlier.tasks),
         }
     }
 
     fn plus(self, other: Self) -> Self {
-        Self { well: self.well + other.well, badly: self.badly + other.badly }
+        Self {
+            well: self.well + other.well,
+            badly: self.badly + other.badly,
+            tasks: self.tasks + other.tasks,
+        }
     }
 }
 
@@ -162,8 +172,9 @@ impl Circuits {
         }
         let (in_a_row, lately) = (total.since(*success), sum(serving.iter().map(|one| one.lately)));
         let many = lately.badly >= FAILURES_MIN && lately.badly >= lately.well;
-        let seen = if in_a_row.badly >= IN_A_ROW { in_a_row } else { lately };
-        if in_a_row.badly < IN_A_ROW && !many {
+        let all = in_a_row.badly >= IN_A_ROW && in_a_row.tasks >= TASKS_MIN;
+        let seen = if all { in_a_row } else { lately };
+        if !all && (!many || lately.tasks < TASKS_MIN) {
             return None;
         }
         let (queue, task_type) = kind;
@@ -290,9 +301,9 @@ mod tests {
                 self.calls += done;
                 let last = samples.last().copied().unwrap_or_default();
                 let brought = if up(n) {
-                    Tally { well: done, badly: 0 }
+                    Tally { well: done, badly: 0, tasks: 0 }
                 } else {
-                    Tally { well: 0, badly: done }
+                    Tally { well: 0, badly: done, tasks: done }
                 };
                 samples.push(last.plus(brought));
             }

@@ -65,18 +65,19 @@ struct Tally {
     completed: u64,
     failed: u64,
     refused: u64,
+    fresh: u64,
 }
 
 impl Tally {
     fn of(served: &Served) -> Self {
-        let Served { completed, failed, refused, .. } = served;
-        Self { completed: *completed, failed: *failed, refused: *refused }
+        let Served { completed, failed, refused, fresh, .. } = served;
+        Self { completed: *completed, failed: *failed, refused: *refused, fresh: *fresh }
     }
 
     /// What failed for good was answered: what the task calls is there.
     fn calls(self) -> Calls {
         let badly = self.failed.saturating_sub(self.refused);
-        Calls { well: self.completed + self.refused, badly }
+        Calls { well: self.completed + self.refused, badly, tasks: self.fresh }
     }
 }
 

@@ -102,7 +102,7 @@ impl Stub {
 
 /// Serves [`TASK_TYPES`].
 async fn work(nats: &str) -> JoinSet<()> {
-    let settings = Settings { signals: false, ..Settings::default() };
+    let settings = Settings { signals: false, circuits: false, ..Settings::default() };
     let worker = Worker::connect(nats).await.unwrap().settings(settings);
     let worker = TASK_TYPES.iter().fold(worker, |worker, name| worker.task(name, give));
     let mut work = JoinSet::new();

@@ -98,6 +98,7 @@ pub(super) async fn say(shared: &Shared, stopping: bool) {
             completed: one.completed.load(Ordering::Relaxed),
             failed: one.failed.load(Ordering::Relaxed),
             refused: one.refused.load(Ordering::Relaxed),
+            fresh: one.fresh.load(Ordering::Relaxed),
             limit,
             limit_reason,
             ..Served::new(queue, &one.name)

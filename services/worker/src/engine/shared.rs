@@ -45,8 +45,10 @@ pub(crate) struct TaskType {
     pub(crate) completed: AtomicU64,
     /// Attempts that failed, or took too long.
     pub(crate) failed: AtomicU64,
-    /// Those that failed for good.
+    /// Those that failed for good, or say nothing about other tasks.
     pub(crate) refused: AtomicU64,
+    /// The others, as far as their task had not failed before.
+    pub(crate) fresh: AtomicU64,
     /// How many tasks may be held.
     pub(crate) limit: Limited,
 }
@@ -83,6 +85,7 @@ impl Shared {
                 completed: AtomicU64::new(0),
                 failed: AtomicU64::new(0),
                 refused: AtomicU64::new(0),
+                fresh: AtomicU64::new(0),
                 limit: Limited::default(),
             })
         });
@@ -112,11 +115,15 @@ impl Shared {
     }
 
     /// Counts a result of a type, which the next heartbeat tells.
-    pub(super) fn count(&self, task_type: &str, result: &Input) {
-        let Some(kind) = self.types.iter().find(|kind| kind.name == task_type) else { return };
+    pub(super) fn count(&self, attempt: &Attempt, result: &Input) {
+        let name = &attempt.message.task_type;
+        let Some(kind) = self.types.iter().find(|kind| kind.name == *name) else { return };
         if let Input::Failed { fault, .. } = result {
             kind.failed.fetch_add(1, Ordering::Relaxed);
-            kind.refused.fetch_add(u64::from(fault.fatal), Ordering::Relaxed);
+            let refused = fault.fatal || !self.settings.circuits;
+            let fresh = !refused && attempt.message.failures == 0;
+            kind.refused.fetch_add(u64::from(refused), Ordering::Relaxed);
+            kind.fresh.fetch_add(u64::from(fresh), Ordering::Relaxed);
         } else if let Input::Completed { .. } = result {
             kind.completed.fetch_add(1, Ordering::Relaxed);
         }
@@ -146,7 +153,7 @@ impl Shared {
     pub(crate) fn end(&self, attempt: &Arc<Attempt>, input: impl FnOnce() -> Input) {
         if attempt.claim_end() {
             let input = input();
-            self.count(&attempt.message.task_type, &input);
+            self.count(attempt, &input);
             self.report(Report::last(Arc::clone(attempt), input));
         }
     }
