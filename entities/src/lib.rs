@@ -49,4 +49,5 @@ pub use kintsugi_rows::{
 #[cfg(feature = "testing")]
 pub use kintsugi_testing as testing;
 pub use options::{Backend, Options};
+pub use requests::STEER;
 pub use store::Store;

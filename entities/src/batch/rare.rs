@@ -23,6 +23,7 @@ pub(super) fn any(batch: &Batch) -> bool {
         || !batch.human_tasks.is_empty()
         || !batch.human_ends.is_empty()
         || !batch.permits.is_empty()
+        || !batch.requests_taken.is_empty()
 }
 
 pub(super) async fn write(
@@ -56,6 +57,7 @@ pub(super) async fn write(
     }
     super::human::write(transaction, &batch.human_tasks, &batch.human_ends).await?;
     super::permits::write(store, transaction, &batch.permits).await?;
+    store.requests_forget(transaction, &batch.requests_taken).await?;
     note(transaction, &batch.recoveries).await
 }
 

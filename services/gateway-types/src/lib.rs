@@ -10,6 +10,7 @@ mod requests;
 mod runs;
 mod schedules;
 mod signals;
+mod steer;
 mod system;
 mod task_types;
 mod tasks;
@@ -27,6 +28,10 @@ pub use runs::{
 };
 pub use schedules::{Schedule, SchedulePage};
 pub use signals::{SignalRequest, Signalled};
+pub use steer::{
+    CompleteRequest, FailRequest, GivenError, RerunRequest, SkipRequest, SteerAccepted, SteerRequest,
+    TerminateRequest, VariablesRequest,
+};
 pub use system::{
     Check, Health, LifeEvent, Recovery, RecoveryPage, ServiceInstance, Worker, WorkerLease,
     WorkerList, WorkerType,

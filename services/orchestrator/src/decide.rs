@@ -22,6 +22,7 @@ use crate::{
     programs::{Compiled, Programs},
     recoveries,
     runs::{Run, Runs},
+    steer,
 };
 
 /// Times that one batch asks the store about other runs; what is asked then waits for the next.
@@ -191,6 +192,7 @@ impl Work {
         let Some(compiled) = programs.get(&run.definition) else {
             return refuse(decided, told.inputs, "the definition of the run cannot be loaded");
         };
+        let asked = steer::asked(id, &told.inputs);
         // A run's time never goes back, whatever the clock of this machine does.
         let now = self.now.max(run.updated_at);
         let advanced = match advance(id, &compiled, run, told, now) {
@@ -202,6 +204,7 @@ impl Work {
                 self.done.remove(id);
                 self.questions.retain(|question| question.run != *id);
                 mail::untouched(id, &mut decided.batch.mail);
+                steer::untouched(id, &mut decided.batch.requests_taken);
                 decided.batch.mail.taken.extend(key.map(|key| (id.clone(), key)));
                 let reason = "the machine panicked; this is a bug in Kintsugi";
                 return refuse(decided, vec![input], reason);
@@ -211,6 +214,7 @@ impl Work {
         for (key, taking) in settled {
             mail::settle(id, key, taking, &mut decided.batch.mail);
         }
+        decided.batch.requests_taken.extend(asked);
         let changed = !steps.is_empty();
         let done = self.done.entry(id.clone()).or_default();
         done.steps.extend(steps);
@@ -241,7 +245,7 @@ impl Work {
             }
             let version_before = run.version;
             (run.version, run.wake_at, run.updated_at) = (version_before + 1, wake_at, now);
-            if !run.state.pending.is_empty() {
+            if !run.state.pending.is_empty() && run.state.suspension.is_none() {
                 decided.unfinished.push(id.clone());
             }
             note_rows(&id, run, (&steps, &effects), now, &mut decided.batch);

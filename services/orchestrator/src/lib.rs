@@ -24,6 +24,7 @@ mod router;
 mod runs;
 mod schedules;
 mod spans;
+mod steer;
 mod unsaid;
 
 pub use config::Config;

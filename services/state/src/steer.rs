@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Error, Input, Timestamp};
+use crate::{Error, Input, RunId, Timestamp};
 
 /// What a person asks of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,6 +107,18 @@ impl Steering {
 }
 
 impl Steer {
+    /// Under what name the store keeps it until the run has taken it.
+    #[must_use]
+    pub fn key(&self, run: &RunId) -> String {
+        format!("{}{}", Self::keys(run), self.request)
+    }
+
+    /// What such names of one run begin with.
+    #[must_use]
+    pub fn keys(run: &RunId) -> String {
+        format!("steer:{run}:")
+    }
+
     /// A short name for all that it says, the same for the same (FNV-1a, 64 bits).
     #[must_use]
     pub fn mark(&self) -> u64 {

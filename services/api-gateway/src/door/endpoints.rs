@@ -9,7 +9,7 @@ use kintsugi_nats::{ApiError, ApiRequest, ApiService, Endpoint, Headers, Service
 use poem_openapi::types::ToJSON;
 use serde_json::{Map, Value};
 
-use super::payload;
+use super::{payload, steering};
 
 /// Starts that are handled at once: they share commits, so many together are what is fast.
 const STARTS_MAX: usize = 1_024;
@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_secs(25);
 const TIMEOUT_HEADER: &str = "Kintsugi-Timeout";
 
 /// Name, subject, concurrency, and what it is for.
-const ENDPOINTS: [(&str, &str, usize, &str); 17] = [
+const ENDPOINTS: [(&str, &str, usize, &str); 18] = [
     ("define", "kintsugi.api.define", 16, "register a definition; payload: YAML or JSON"),
     ("start", "kintsugi.api.start.*.*", STARTS_MAX, "start a run; payload: its input as JSON"),
     ("run", "kintsugi.api.run.*.*", RUNS_MAX, "start a run and wait for its result"),
@@ -33,6 +33,7 @@ const ENDPOINTS: [(&str, &str, usize, &str); 17] = [
     ("signal", "kintsugi.api.signal", 256, "send a run an event; payload: JSON with `run`, `type`"),
     ("signal-to", "kintsugi.api.signal.*.>", 256, "send run * an event of type >; payload: data"),
     ("cancel", "kintsugi.api.cancel", 64, "cancel a run; payload: its id"),
+    ("steer", "kintsugi.api.steer.*", 64, "suspend, resume, retry, …; payload: `id`, `task`, …"),
     ("redrive", "kintsugi.api.redrive", 64, "redrive a dead letter; payload: its id"),
     ("list", "kintsugi.api.list", 64, "list runs; payload: nothing, or JSON that restricts it"),
     ("definitions", "kintsugi.api.definitions", 64, "list definitions; payload as for list"),
@@ -94,6 +95,7 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
             let payload::Cancel { id, reason } = payload::with_id(&bytes)?;
             ops::runs::cancel(app, &ops::run_id(&id)?, reason).await?.0.to_json_string()
         }
+        "steer" => steering::answer(app, &subject, &bytes).await?,
         "redrive" => {
             let payload::Redrive { id, input } = payload::with_id(&bytes)?;
             ops::dead_letters::redrive(app, &id, input).await?.to_json_string()

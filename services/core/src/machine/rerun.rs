@@ -59,12 +59,12 @@ impl Machine<'_> {
         let Some((index, node)) = self.own_task(from) else { return };
         let known = input.cloned().or_else(|| self.known_input(index, node));
         let Some(input) = known else { return };
+        self.say(steer, done);
         self.queue.clear();
         self.settle_letters(None);
         for root in self.children_of(None) {
             self.close(root);
         }
-        self.say(steer, done);
         if self.state.status.is_terminal() {
             self.begin_life();
         }

@@ -170,6 +170,7 @@ impl Machine<'_> {
 
     /// Ends a task with an output. What is out of it is told to stop, and not waited for.
     fn end_by_hand(&mut self, steer: &Steer, done: Done, number: u64, output: &Value) {
+        self.say(steer, done);
         self.settle_letters(Some(number));
         for child in self.children(number) {
             self.close(child);
@@ -186,18 +187,17 @@ impl Machine<'_> {
             output: output.clone(),
             flow: None,
         });
-        self.say(steer, done);
         self.take_up();
     }
 
     fn fail_by_hand(&mut self, steer: &Steer, done: Done, number: u64) {
         let Done::TaskFailed { error, .. } = &done else { return };
         let error = error.clone();
+        self.say(steer, done);
         self.settle_letters(Some(number));
         let parent = self.state.frames.get(&number).and_then(|frame| frame.parent);
         self.close(number);
         self.queue.push_back(Op::Raise { parent, error });
-        self.say(steer, done);
         self.take_up();
     }
 
