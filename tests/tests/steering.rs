@@ -164,7 +164,8 @@ impl Suite {
         let run = self.start("long", json!("in")).await;
         self.is(&run, "waiting").await;
         self.asked(&run, "tasks/%2Fdo%2F0%2Fpause/skip", json!({"by": "ada"})).await;
-        let out = |run: &Value| run["tasks"][0]["attempts"].as_array().is_some_and(|a| !a.is_empty());
+        let out =
+            |run: &Value| run["tasks"][0]["attempts"].as_array().is_some_and(|a| !a.is_empty());
         self.until(&run, "the next task is out", out).await;
         let body = json!({"output": {"by": "hand"}, "request": "once"});
         self.asked(&run, "tasks/%2Fdo%2F1%2Fhang/complete", body.clone()).await;

@@ -90,7 +90,7 @@ pub(super) fn latest<T>(rows: &[T], id: impl Fn(&T) -> &String) -> impl Iterator
 
 /// Text for people may come from anyone's worker. Postgres refuses U+0000 in it, and must not refuse
 /// a whole batch, again and again, for that.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }
 

@@ -10,6 +10,7 @@
     reason = "a problem is made once a failed request and moved a few times; a box would show everywhere"
 )]
 
+pub mod holds;
 mod order;
 mod rehearse;
 

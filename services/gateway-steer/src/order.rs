@@ -83,17 +83,7 @@ impl Order {
             }
             shallow(payload)?;
         }
-        let bounded = |name: &str, text: &Option<String>, max: usize| {
-            let fits =
-                |text: &String| !text.trim().is_empty() && text.chars().count() <= max;
-            let title = || format!("`{name}` must have 1 to {max} characters");
-            match text.as_ref().is_none_or(fits) {
-                true => Ok(()),
-                false => Err(Problem::unprocessable("invalid_body", title())),
-            }
-        };
-        bounded("by", &by, BY_MAX)?;
-        bounded("reason", &reason, TEXT_MAX)?;
+        bounded(&by, &reason)?;
         let request = match request {
             Some(name) => RunId::parse(&name).map(|_| name).map_err(|_| {
                 let title = "`request` must be like [A-Za-z0-9_-]{1,64}";
@@ -107,7 +97,7 @@ impl Order {
     fn parts(self) -> Result<(Said, Steering, Option<Task>), Problem> {
         let said = |request: SteerRequest| (request.request, request.by, request.reason);
         Ok(match self {
-            Self::Suspend(request) => (said(request), Steering::Suspend, None),
+            Self::Suspend(request) => (said(request), Steering::Suspend { hold: None }, None),
             Self::Resume(request) => (said(request), Steering::Resume, None),
             Self::Retry(task, request) => (said(request), Steering::Retry { task: 0 }, Some(task)),
             Self::Complete(task, CompleteRequest { output, request, by, reason }) => {
@@ -140,6 +130,22 @@ impl Order {
             }
         })
     }
+}
+
+/// Refuses a name or reason that is too long, or says nothing.
+///
+/// # Errors
+///
+/// 422.
+pub(crate) fn bounded(by: &Option<String>, reason: &Option<String>) -> Result<(), Problem> {
+    for (name, text, max) in [("by", by, BY_MAX), ("reason", reason, TEXT_MAX)] {
+        let fits = |text: &String| !text.trim().is_empty() && text.chars().count() <= max;
+        if !text.as_ref().is_none_or(fits) {
+            let title = format!("`{name}` must have 1 to {max} characters");
+            return Err(Problem::unprocessable("invalid_body", title));
+        }
+    }
+    Ok(())
 }
 
 fn payloads(what: &Steering) -> Option<&Value> {
@@ -223,9 +229,8 @@ mod tests {
 
     #[test]
     fn an_error_is_of_a_known_type_or_of_a_uri() {
-        let of = |kind: &str| {
-            given(GivenError { kind: Some(kind.to_owned()), ..GivenError::default() })
-        };
+        let of =
+            |kind: &str| given(GivenError { kind: Some(kind.to_owned()), ..GivenError::default() });
         assert_eq!(of("timeout").unwrap().status, 408);
         assert_eq!(of("https://example.com/no").unwrap().kind, "https://example.com/no");
         assert_eq!(of("odd").unwrap_err().status, 422);

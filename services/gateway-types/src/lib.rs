@@ -5,6 +5,7 @@
 
 mod dead_letters;
 mod definitions;
+mod holds;
 mod human_tasks;
 mod requests;
 mod runs;
@@ -20,6 +21,7 @@ pub use definitions::{
     Definition, DefinitionPage, DefinitionProblem, DefinitionResource, DefinitionSummary,
     Registered, Retired,
 };
+pub use holds::{Hold, HoldPage, HoldRequest};
 pub use human_tasks::{AnswerRequest, Answered, HumanTask, HumanTaskPage};
 pub use requests::{CancelRequest, RedriveRequest, StartRequest};
 pub use runs::{
@@ -29,8 +31,8 @@ pub use runs::{
 pub use schedules::{Schedule, SchedulePage};
 pub use signals::{SignalRequest, Signalled};
 pub use steer::{
-    CompleteRequest, FailRequest, GivenError, RerunRequest, SkipRequest, SteerAccepted, SteerRequest,
-    TerminateRequest, VariablesRequest,
+    CompleteRequest, FailRequest, GivenError, RerunRequest, SkipRequest, SteerAccepted,
+    SteerRequest, TerminateRequest, VariablesRequest,
 };
 pub use system::{
     Check, Health, LifeEvent, Recovery, RecoveryPage, ServiceInstance, Worker, WorkerLease,

@@ -88,6 +88,7 @@ pub(crate) async fn decide(
     runs.load(&ids).await?;
     let wanted = ids.iter().filter_map(|id| runs.get(id)).map(|run| run.definition.as_str());
     programs.load(wanted).await?;
+    programs.holds.refresh(ids.iter().filter_map(|id| runs.get(id))).await?;
 
     let mut decided = Decided::default();
     let mut work = Work { now, done: HashMap::new(), questions: Vec::new() };
@@ -172,7 +173,7 @@ impl Work {
         runs: &mut Runs,
         programs: &Programs,
         id: &RunId,
-        told: Told,
+        mut told: Told,
         decided: &mut Decided,
     ) -> bool {
         let refuse = |decided: &mut Decided, inputs: Vec<Input>, reason: &str| {
@@ -193,6 +194,7 @@ impl Work {
             return refuse(decided, told.inputs, "the definition of the run cannot be loaded");
         };
         let asked = steer::asked(id, &told.inputs);
+        programs.holds.instead(run, &mut told.inputs);
         // A run's time never goes back, whatever the clock of this machine does.
         let now = self.now.max(run.updated_at);
         let advanced = match advance(id, &compiled, run, told, now) {

@@ -8,6 +8,7 @@
 mod children;
 mod config;
 mod decide;
+mod holds;
 mod lane;
 mod letters;
 mod life;

@@ -26,7 +26,11 @@ pub struct Steer {
 #[serde(tag = "steer", rename_all = "snake_case")]
 pub enum Steering {
     /// Begin nothing more.
-    Suspend,
+    Suspend {
+        /// Of the run's definition: the hold for which it does not begin. A person gives none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hold: Option<String>,
+    },
     /// Go on.
     Resume,
     /// Give a task that backs off out now; for a `try`: try again now.
@@ -93,7 +97,7 @@ impl Steering {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Suspend => "suspend",
+            Self::Suspend { .. } => "suspend",
             Self::Resume => "resume",
             Self::Retry { .. } => "retry",
             Self::Complete { .. } => "complete",
@@ -143,6 +147,9 @@ pub struct Steered {
 pub struct Suspension {
     /// Since when. Limits on time stand still from then on.
     pub since: Timestamp,
+    /// The hold on its definition for which it did not begin, if that is why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<String>,
     /// Ends of attempts from which something follows, in order: one of an attempt at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<Input>,

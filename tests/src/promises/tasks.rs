@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kintsugi_core::{
-    Done, Event, Input, Kind, LossCause, Program, Step, TaskPolicy, Timestamp,
-};
+use kintsugi_core::{Done, Event, Input, Kind, LossCause, Program, Step, TaskPolicy, Timestamp};
 
 use super::{Breaches, Checked, Record};
 

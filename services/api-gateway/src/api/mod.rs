@@ -7,6 +7,7 @@ mod drawings;
 mod events;
 pub(crate) mod failure;
 mod health;
+mod holds;
 mod human_tasks;
 mod runs;
 mod schedules;
@@ -59,6 +60,7 @@ pub(crate) type Operations = (
     task_types::TaskTypes,
     runs::Runs,
     steering::SteeringApi,
+    holds::Holds,
     tasks::Tasks,
     human_tasks::HumanTasks,
     dead_letters::DeadLetters,
@@ -76,6 +78,7 @@ pub(crate) fn service() -> OpenApiService<Operations, ()> {
         task_types::TaskTypes,
         runs::Runs,
         steering::SteeringApi,
+        holds::Holds,
         tasks::Tasks,
         human_tasks::HumanTasks,
         dead_letters::DeadLetters,

@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_secs(25);
 const TIMEOUT_HEADER: &str = "Kintsugi-Timeout";
 
 /// Name, subject, concurrency, and what it is for.
-const ENDPOINTS: [(&str, &str, usize, &str); 18] = [
+const ENDPOINTS: [(&str, &str, usize, &str); 20] = [
     ("define", "kintsugi.api.define", 16, "register a definition; payload: YAML or JSON"),
     ("start", "kintsugi.api.start.*.*", STARTS_MAX, "start a run; payload: its input as JSON"),
     ("run", "kintsugi.api.run.*.*", RUNS_MAX, "start a run and wait for its result"),
@@ -34,6 +34,13 @@ const ENDPOINTS: [(&str, &str, usize, &str); 18] = [
     ("signal-to", "kintsugi.api.signal.*.>", 256, "send run * an event of type >; payload: data"),
     ("cancel", "kintsugi.api.cancel", 64, "cancel a run; payload: its id"),
     ("steer", "kintsugi.api.steer.*", 64, "suspend, resume, retry, …; payload: `id`, `task`, …"),
+    (
+        "holds",
+        "kintsugi.api.holds",
+        64,
+        "list what is held; payload: nothing, or `lifted`, `limit`",
+    ),
+    ("hold", "kintsugi.api.hold.*", 16, "put, lift; payload: `kind`, `name`, `by`, `reason`"),
     ("redrive", "kintsugi.api.redrive", 64, "redrive a dead letter; payload: its id"),
     ("list", "kintsugi.api.list", 64, "list runs; payload: nothing, or JSON that restricts it"),
     ("definitions", "kintsugi.api.definitions", 64, "list definitions; payload as for list"),
@@ -96,6 +103,8 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
             ops::runs::cancel(app, &ops::run_id(&id)?, reason).await?.0.to_json_string()
         }
         "steer" => steering::answer(app, &subject, &bytes).await?,
+        "holds" => steering::holds(app, &bytes).await?,
+        "hold" => steering::hold(app, &subject, &bytes).await?,
         "redrive" => {
             let payload::Redrive { id, input } = payload::with_id(&bytes)?;
             ops::dead_letters::redrive(app, &id, input).await?.to_json_string()

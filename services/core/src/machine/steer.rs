@@ -43,11 +43,11 @@ impl Machine<'_> {
         let status = self.state.status;
         let over = || Err(("run_over", format!("the run is over: it is {}", status.as_str())));
         match what {
-            Steering::Suspend if status.is_terminal() => over(),
-            Steering::Suspend if status == Status::Suspended => {
+            Steering::Suspend { .. } if status.is_terminal() => over(),
+            Steering::Suspend { .. } if status == Status::Suspended => {
                 Err(("suspended", "the run is suspended already".to_owned()))
             }
-            Steering::Suspend => Ok(Done::RunSuspended),
+            Steering::Suspend { .. } => Ok(Done::RunSuspended),
             Steering::Resume if status == Status::Suspended => Ok(Done::RunResumed),
             Steering::Resume => Err((
                 "not_suspended",
@@ -127,9 +127,9 @@ impl Machine<'_> {
 
     fn act(&mut self, steer: &Steer, done: Done) {
         match &steer.what {
-            Steering::Suspend => {
+            Steering::Suspend { hold } => {
                 self.say(steer, done);
-                self.suspend();
+                self.suspend(hold.clone());
             }
             Steering::Resume => {
                 self.say(steer, done);

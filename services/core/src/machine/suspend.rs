@@ -55,9 +55,9 @@ impl Machine<'_> {
     }
 
     /// Begins nothing more.
-    pub(super) fn suspend(&mut self) {
+    pub(super) fn suspend(&mut self, hold: Option<String>) {
         self.state.status = Status::Suspended;
-        self.state.suspension = Some(Suspension { since: self.now, kept: Vec::new() });
+        self.state.suspension = Some(Suspension { since: self.now, hold, kept: Vec::new() });
         // Others need not wait for those who cannot begin.
         let waiting = |task: &crate::TaskState| matches!(task.phase, Phase::Queued { .. });
         let queued: Vec<u64> =
@@ -72,7 +72,7 @@ impl Machine<'_> {
 
     /// Goes on where it was suspended.
     pub(super) fn unsuspend(&mut self) {
-        let Some(Suspension { since, kept }) = self.state.suspension.take() else { return };
+        let Some(Suspension { since, kept, .. }) = self.state.suspension.take() else { return };
         if self.state.started_at.is_none() {
             return self.start();
         }

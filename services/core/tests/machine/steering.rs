@@ -84,7 +84,7 @@ fn dispatched(play: &Play) -> Vec<(u64, u64, Value)> {
 #[test]
 fn a_suspended_run_takes_what_comes_and_begins_nothing() {
     let mut play = Play::new(steps());
-    assert_eq!(ask(&mut play, "1", Steering::Suspend), Done::RunSuspended);
+    assert_eq!(ask(&mut play, "1", Steering::Suspend { hold: None }), Done::RunSuspended);
     complete(&mut play, json!("done"));
     assert_eq!((play.state.status, play.state.wake_at()), (Status::Suspended, None));
     assert_eq!(dispatched(&play).len(), 1, "the second task waits");
@@ -95,7 +95,7 @@ fn a_suspended_run_takes_what_comes_and_begins_nothing() {
     let stored = play.state.clone();
     play.tell(&Input::Tick);
     assert_eq!(play.state, stored);
-    assert_eq!(code(ask(&mut play, "2", Steering::Suspend)), "suspended");
+    assert_eq!(code(ask(&mut play, "2", Steering::Suspend { hold: None })), "suspended");
     assert_eq!(ask(&mut play, "3", Steering::Resume), Done::RunResumed);
     assert_eq!((play.state.status, dispatched(&play).len()), (Status::Running, 2));
     assert_eq!(code(ask(&mut play, "4", Steering::Resume)), "not_suspended");
@@ -104,7 +104,7 @@ fn a_suspended_run_takes_what_comes_and_begins_nothing() {
 #[test]
 fn one_that_was_suspended_before_it_began_begins_when_it_goes_on() {
     let mut play = Play::pending(steps());
-    ask(&mut play, "1", Steering::Suspend);
+    ask(&mut play, "1", Steering::Suspend { hold: None });
     play.tell(&Input::Start);
     play.tell(&Input::Tick);
     assert_eq!((play.state.status, play.state.frames.len()), (Status::Suspended, 0));
@@ -115,7 +115,7 @@ fn one_that_was_suspended_before_it_began_begins_when_it_goes_on() {
 #[test]
 fn what_may_cost_an_attempt_is_told_when_the_run_goes_on() {
     let mut play = Play::new(steps());
-    ask(&mut play, "1", Steering::Suspend);
+    ask(&mut play, "1", Steering::Suspend { hold: None });
     fail(&mut play, true);
     let (task, epoch) = open(&play);
     let (cause, seen_at) = (LossCause::WorkerDead, Timestamp(0));
@@ -135,7 +135,7 @@ fn limits_on_time_stand_still_and_points_in_time_do_not() {
     complete(&mut play, json!(2));
     let limit = |play: &Play| play.state.frames.scan(&mut 0).find_map(|(_, f)| f.deadline).unwrap();
     let before = limit(&play);
-    ask(&mut play, "1", Steering::Suspend);
+    ask(&mut play, "1", Steering::Suspend { hold: None });
     play.now = play.now.plus(100_000);
     ask(&mut play, "2", Steering::Resume);
     assert_eq!(limit(&play), before.plus(100_000));
@@ -151,7 +151,7 @@ fn events_wait_for_a_suspended_run() {
     complete(&mut play, json!(2));
     play.now = play.now.plus(1_000);
     play.tell(&Input::Tick);
-    ask(&mut play, "1", Steering::Suspend);
+    ask(&mut play, "1", Steering::Suspend { hold: None });
     assert_eq!(play.tell(&told("x", 1, false)), Some(Taking::Later));
     assert_eq!(play.tell(&told("y", 2, false)), Some(Taking::Never));
     assert_eq!(play.tell(&told("y", 2, true)), Some(Taking::Later));
@@ -164,10 +164,15 @@ fn events_wait_for_a_suspended_run() {
 #[test]
 fn the_same_request_is_done_once() {
     let mut play = Play::new(steps());
-    ask(&mut play, "1", Steering::Suspend);
+    ask(&mut play, "1", Steering::Suspend { hold: None });
     ask(&mut play, "2", Steering::Resume);
     let (state, steps) = (play.state.clone(), play.steps.len());
-    let again = Steer { request: "1".into(), by: None, reason: None, what: Steering::Suspend };
+    let again = Steer {
+        request: "1".into(),
+        by: None,
+        reason: None,
+        what: Steering::Suspend { hold: None },
+    };
     play.tell(&Input::Steer(again));
     assert_eq!((play.state, play.steps.len()), (state, steps));
 }

@@ -12,7 +12,7 @@ pub(crate) fn any_steer(
     let task = move || 1..tasks;
     let error = || Error::new(ErrorKind::Runtime, "/by-hand", "given up");
     let what = prop_oneof![
-        3 => Just(Steering::Suspend),
+        3 => Just(Steering::Suspend { hold: None }),
         5 => Just(Steering::Resume),
         2 => task().prop_map(|task| Steering::Retry { task }),
         2 => task().prop_map(|task| Steering::Complete { task, output: json!({"hand": task}) }),
