@@ -1,6 +1,6 @@
 //! Task types, queues and definitions that are held, end to end, in both shapes: what waits loses no
 //! attempt, nothing begins, and all of it goes on when the hold is lifted, whoever was killed meanwhile.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic")]
 
 use std::{
     process::{Command, Stdio},

@@ -4,11 +4,11 @@
 
 use std::{
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
-use kintsugi_core::RunId;
-use kintsugi_entities::{Options, Store};
+use kintsugi_core::{Input, RunId, Steer, Steering};
+use kintsugi_entities::{Options, RequestRow, STEER, Store};
 use kintsugi_tests::{Engine, Shape, Tool, check_promises, eventually, tool};
 use serde_json::{Value, json};
 
@@ -202,7 +202,7 @@ impl Suite {
     }
 
     /// The plain nats CLI steers, too.
-    async fn from_nats(&mut self) {
+    async fn over_the_bus(&mut self) {
         let run = self.start("long", json!("in")).await;
         self.is(&run, "waiting").await;
         let Some(said) = self.over_nats("kintsugi.api.steer.suspend", &run) else { return };
@@ -220,6 +220,36 @@ impl Suite {
         assert_eq!(self.done(&run).await, wanted);
         let odd = self.over_nats("kintsugi.api.steer.explode", &run).unwrap();
         assert_eq!(odd["code"], "malformed_subject");
+    }
+
+    /// A gateway that was killed after its commit told nobody: the run is told all the same.
+    async fn what_nobody_told_is_done(&mut self) {
+        let run = self.start("long", json!("in")).await;
+        self.is(&run, "waiting").await;
+        let id = RunId::parse(&run).unwrap();
+        let url = self.engine.database_url();
+        let store = Store::connect(&url, &Options::default()).await.unwrap();
+        let at = i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+        for (after, request, what) in
+            [(0, "z", Steering::Suspend { hold: None }), (1, "a", Steering::Resume)]
+        {
+            let (by, reason) = (Some("ada".to_owned()), None);
+            let steer = Steer { request: request.to_owned(), by, reason, what };
+            let row = RequestRow {
+                id: steer.key(&id),
+                run: id.clone(),
+                about: Some(STEER.to_owned()),
+                at: at + after,
+                input: serde_json::to_vec(&Input::Steer(steer)).unwrap(),
+            };
+            assert_eq!(store.request_put(&row, None).await.unwrap(), None);
+        }
+        eventually("both are done, in order", SOON, || async {
+            (self.done(&run).await == ["run_suspended", "run_resumed"]).then_some(())
+        })
+        .await;
+        self.asked(&run, "terminate", json!({})).await;
+        self.engine.client.ended(&run, SOON).await;
     }
 
     /// Nobody is there to do what is asked when it is asked, and all of it is done, in order and once.
@@ -271,7 +301,8 @@ async fn suite(shape: Shape) {
     let mut suite = Suite { engine, accepted: Vec::new() };
     suite.runs().await;
     suite.tasks().await;
-    suite.from_nats().await;
+    suite.over_the_bus().await;
+    suite.what_nobody_told_is_done().await;
     suite.nothing_is_lost().await;
     check_promises(&suite.engine, &suite.accepted).await;
     let store = Store::connect(&suite.engine.database_url(), &Options::default()).await.unwrap();

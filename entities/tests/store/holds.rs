@@ -40,7 +40,10 @@ pub(crate) async fn what_is_held_is_so_once_and_remembered_when_it_is_lifted(sto
         (Some(lifted.clone()), None, None)
     );
     let page = |cursor: Option<&str>| Page { limit: 2, cursor: cursor.map(str::to_owned) };
-    assert_eq!(store.holds_list(false, page(None)).await.unwrap().items, [kind.clone()]);
+    assert_eq!(
+        store.holds_list(false, page(None)).await.unwrap().items,
+        std::slice::from_ref(&kind)
+    );
     // Held again: another hold, and the first one stays told.
     let again = hold("5", HoldKind::Queue, "a");
     assert_eq!(store.hold_put(&again, 2).await.unwrap(), HoldPut::Created);

@@ -83,7 +83,7 @@ pub(crate) async fn what_steers_a_run_waits_until_the_run_has_taken_it(store: St
     let taken =
         Batch { requests_taken: vec![first.id], ..batch(vec![end("a", 0, Status::Cancelled, 60)]) };
     store.commit_batch(&taken).await.unwrap();
-    assert_eq!(store.requests_steering(&id("a")).await.unwrap(), [second.clone()]);
+    assert_eq!(store.requests_steering(&id("a")).await.unwrap(), std::slice::from_ref(&second));
     assert_eq!(store.requests_settle(&ids, 1_000).await.unwrap(), [second]);
     // A repeat that changes no run is forgotten by itself.
     let taken = Batch { requests_taken: vec![other.id], ..Batch::default() };

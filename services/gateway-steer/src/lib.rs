@@ -37,7 +37,7 @@ pub async fn steer(app: &App, run: &RunId, order: Order) -> Result<SteerAccepted
     let row = runs::row(app, run).await?;
     let state = runs::state(&row)?;
     let waiting = app.store.requests_steering(run).await.map_err(|e| app.store_problem(e))?;
-    let mut inputs = waiting.iter().map(|row| read(row)).collect::<Result<Vec<_>, _>>()?;
+    let mut inputs = waiting.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     if let Some(task) = repeated(&state, &inputs, &mut asked, task.as_ref())? {
         // Those before it, and with them it, may not have arrived.
         tell(app, run, inputs).await;

@@ -109,18 +109,7 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
             let payload::Redrive { id, input } = payload::with_id(&bytes)?;
             ops::dead_letters::redrive(app, &id, input).await?.to_json_string()
         }
-        "list" => {
-            let list: payload::List = payload::restricting(&bytes)?;
-            let filter = ops::runs::filter(
-                list.status.as_deref(),
-                list.definition,
-                list.namespace,
-                list.parent.as_deref(),
-                list.created_from.as_deref(),
-            )?;
-            let page = ops::page(list.limit, list.cursor)?;
-            ops::runs::list(app, &filter, page).await?.to_json_string()
-        }
+        "list" => runs(app, &bytes).await?,
         "definitions" => definitions(app, &bytes).await?,
         "schedules" => schedules(app, &bytes).await?,
         "schedule" => schedule(app, &subject, &bytes).await?,
@@ -151,6 +140,19 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
         }
     };
     Ok(text.into_bytes())
+}
+
+async fn runs(app: &App, bytes: &[u8]) -> Result<String, Problem> {
+    let list: payload::List = payload::restricting(bytes)?;
+    let filter = ops::runs::filter(
+        list.status.as_deref(),
+        list.definition,
+        list.namespace,
+        list.parent.as_deref(),
+        list.created_from.as_deref(),
+    )?;
+    let page = ops::page(list.limit, list.cursor)?;
+    Ok(ops::runs::list(app, &filter, page).await?.to_json_string())
 }
 
 async fn run(app: &App, subject: &str, bytes: &[u8], headers: &Headers) -> Result<String, Problem> {

@@ -96,14 +96,11 @@ impl Machine<'_> {
                 None => Some(raw.clone()),
             };
         }
-        let list = self.children_of(None).into_iter().find_map(|root| match self.body(root) {
-            Some(Body::List { index: at, .. }) if *at == index => Some(root),
-            _ => None,
-        });
-        let open = self.children(list?).into_iter().find_map(|number| match self.body(number) {
+        let is_there = |root: &u64| matches!(self.body(*root), Some(Body::List { index: at, .. }) if *at == index);
+        let list = self.children_of(None).into_iter().find(is_there)?;
+        self.children(list).into_iter().find_map(|number| match self.body(number) {
             Some(Body::Task(open)) if open.node == wanted => Some(open.raw_input.clone()),
             _ => None,
-        });
-        open
+        })
     }
 }

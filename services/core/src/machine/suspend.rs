@@ -21,10 +21,8 @@ impl Machine<'_> {
                 self.take_redrive(*task, *epoch, input.as_ref());
             }
             Input::Answered { task, answer, by } => self.answered(*task, answer, by.as_deref()),
-            Input::Started { task, epoch, worker, at } => {
-                if self.is_current(*task, *epoch, input) {
-                    self.started(*task, worker, *at);
-                }
+            Input::Started { task, epoch, worker, at } if self.is_current(*task, *epoch, input) => {
+                self.started(*task, worker, *at);
             }
             Input::Completed { task, epoch, output, worker, .. } => {
                 if !self.is_current(*task, *epoch, input) {
@@ -35,10 +33,10 @@ impl Machine<'_> {
                 }
                 self.completed(*task, output.clone(), worker);
             }
-            Input::Failed { task, epoch, .. } | Input::Lost { task, epoch, .. } => {
-                if self.is_current(*task, *epoch, input) {
-                    self.keep_end(input);
-                }
+            Input::Failed { task, epoch, .. } | Input::Lost { task, epoch, .. }
+                if self.is_current(*task, *epoch, input) =>
+            {
+                self.keep_end(input);
             }
             // A permit that comes too late was given back when the run was suspended.
             _ => {}

@@ -197,7 +197,7 @@ fn a_task_that_is_ended_by_hand_refuses_its_worker() {
     let (task, epoch) = open(&play);
     let by_hand = Steering::Complete { task, output: json!({"by": "hand"}) };
     ask(&mut play, "1", by_hand);
-    assert!(play.effects.iter().any(|e| *e == Effect::Cancel { task, epoch }));
+    assert!(play.effects.contains(&Effect::Cancel { task, epoch }));
     let (worker, started_at) = ("w".to_owned(), None);
     let late = Input::Completed { task, epoch, output: json!("late"), worker, started_at };
     let state = play.state.clone();
@@ -230,7 +230,7 @@ fn a_dead_lettered_task_that_is_completed_takes_its_faulted_run_up() {
     let (task, epoch) = (dead.task, dead.state.epoch);
     ask(&mut play, "1", Steering::Complete { task, output: json!("hand") });
     assert_eq!((play.state.status, play.state.life), (Status::Running, 1));
-    assert!(play.effects.iter().any(|e| *e == Effect::Redriven { task, epoch }));
+    assert!(play.effects.contains(&Effect::Redriven { task, epoch }));
     complete(&mut play, json!("other"));
     assert_eq!(play.state.output, Some(json!(["hand", "other"])));
 }
@@ -271,7 +271,7 @@ fn a_run_begins_anew_from_one_of_its_tasks() {
     ask(&mut play, "3", rerun("/b", None));
     let (new, epoch) = open(&play);
     assert!(new > old && epoch == 1);
-    assert!(play.effects.iter().any(|e| *e == Effect::Cancel { task: old, epoch: 1 }));
+    assert!(play.effects.contains(&Effect::Cancel { task: old, epoch: 1 }));
     complete(&mut play, json!("two"));
     // Ended for good, and begun anew.
     ask(&mut play, "4", Steering::Terminate { abandon: false });
