@@ -49,7 +49,7 @@ pub use message::{
 };
 pub use names::{consumer_name, events as events_subject, is_token, stream};
 pub use published::{PublishedConsumer, PublishedDelivery, event_key};
-pub use queues::QueueState;
+pub use queues::{QueueState, TaskQueue};
 pub use rejected::Rejected;
 pub use streams::{Limits, StreamState};
 pub use tasks::{TaskConsumer, TaskDelivery};

@@ -12,6 +12,7 @@ mod config;
 mod doubts;
 mod drain;
 mod fleet;
+mod holds;
 mod streams;
 mod verify;
 mod watch;
@@ -91,6 +92,10 @@ impl Service for FailureDetector {
         let (period, wake) = (config.streams_interval, Waker::default());
         work.spawn(streams::listen(deps.clone(), wake.clone(), shutdown.clone()));
         work.spawn(reconcile(streams, period, wake, part("streams"), shutdown.clone()));
+        let (hinted, wake) = (holds::Hinted::default(), Waker::default());
+        let held = holds::Holds::new(deps.clone(), Arc::clone(&hinted));
+        work.spawn(holds::listen(deps.clone(), hinted, wake.clone(), shutdown.clone()));
+        work.spawn(reconcile(held, holds::PERIOD, wake, part("holds"), shutdown.clone()));
         work.spawn(verify::run(deps, fleet, shutdown));
         work.join_all().await;
         Ok(())

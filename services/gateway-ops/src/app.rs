@@ -25,11 +25,11 @@ pub struct App {
     /// The settings.
     pub config: Config,
     /// The store.
-    pub(crate) store: Store,
+    pub store: Store,
     /// The bus.
     pub bus: Bus,
     /// How many partitions runs are shared out to.
-    pub(crate) partitions: u16,
+    pub partitions: u16,
     /// Batches starts.
     pub(crate) starts: Starts,
     /// Gets what definitions refer to.
@@ -127,7 +127,7 @@ impl App {
     }
 
     /// What a client is told when the store fails.
-    pub(crate) fn store_problem(&self, error: kintsugi_entities::Error) -> Problem {
+    pub fn store_problem(&self, error: kintsugi_entities::Error) -> Problem {
         if let kintsugi_entities::Error::Invalid { what } = error {
             return Problem::bad_request("invalid_parameter", what);
         }

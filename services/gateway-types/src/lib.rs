@@ -5,11 +5,13 @@
 
 mod dead_letters;
 mod definitions;
+mod holds;
 mod human_tasks;
 mod requests;
 mod runs;
 mod schedules;
 mod signals;
+mod steer;
 mod system;
 mod task_types;
 mod tasks;
@@ -19,6 +21,7 @@ pub use definitions::{
     Definition, DefinitionPage, DefinitionProblem, DefinitionResource, DefinitionSummary,
     Registered, Retired,
 };
+pub use holds::{Hold, HoldPage, HoldRequest};
 pub use human_tasks::{AnswerRequest, Answered, HumanTask, HumanTaskPage};
 pub use requests::{CancelRequest, RedriveRequest, StartRequest};
 pub use runs::{
@@ -27,6 +30,10 @@ pub use runs::{
 };
 pub use schedules::{Schedule, SchedulePage};
 pub use signals::{SignalRequest, Signalled};
+pub use steer::{
+    CompleteRequest, FailRequest, GivenError, RerunRequest, SkipRequest, SteerAccepted,
+    SteerRequest, TerminateRequest, VariablesRequest,
+};
 pub use system::{
     Check, Health, LifeEvent, Recovery, RecoveryPage, ServiceInstance, Worker, WorkerLease,
     WorkerList, WorkerType,

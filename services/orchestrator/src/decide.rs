@@ -22,6 +22,7 @@ use crate::{
     programs::{Compiled, Programs},
     recoveries,
     runs::{Run, Runs},
+    steer,
 };
 
 /// Times that one batch asks the store about other runs; what is asked then waits for the next.
@@ -89,6 +90,7 @@ pub(crate) async fn decide(
     runs.load(&ids).await?;
     let wanted = ids.iter().filter_map(|id| runs.get(id)).map(|run| run.definition.as_str());
     programs.load(wanted).await?;
+    programs.holds.refresh(ids.iter().filter_map(|id| runs.get(id))).await?;
 
     let mut decided = Decided::default();
     let mut work = Work { now, watched, done: HashMap::new(), questions: Vec::new() };
@@ -175,7 +177,7 @@ impl Work {
         runs: &mut Runs,
         programs: &Programs,
         id: &RunId,
-        told: Told,
+        mut told: Told,
         decided: &mut Decided,
     ) -> bool {
         let refuse = |decided: &mut Decided, inputs: Vec<Input>, reason: &str| {
@@ -195,6 +197,8 @@ impl Work {
         let Some(compiled) = programs.get(&run.definition) else {
             return refuse(decided, told.inputs, "the definition of the run cannot be loaded");
         };
+        let asked = steer::asked(id, &told.inputs);
+        programs.holds.instead(run, &mut told.inputs);
         // A run's time never goes back, whatever the clock of this machine does.
         let now = self.now.max(run.updated_at);
         let advanced = match advance(id, &compiled, run, told, (now, self.watched)) {
@@ -206,6 +210,7 @@ impl Work {
                 self.done.remove(id);
                 self.questions.retain(|question| question.run != *id);
                 mail::untouched(id, &mut decided.batch.mail);
+                steer::untouched(id, &mut decided.batch.requests_taken);
                 decided.batch.mail.taken.extend(key.map(|key| (id.clone(), key)));
                 let reason = "the machine panicked; this is a bug in Kintsugi";
                 return refuse(decided, vec![input], reason);
@@ -215,6 +220,7 @@ impl Work {
         for (key, taking) in settled {
             mail::settle(id, key, taking, &mut decided.batch.mail);
         }
+        decided.batch.requests_taken.extend(asked);
         let changed = !steps.is_empty();
         let done = self.done.entry(id.clone()).or_default();
         done.steps.extend(steps);
@@ -248,7 +254,7 @@ impl Work {
             }
             let version_before = run.version;
             (run.version, run.wake_at, run.updated_at) = (version_before + 1, wake_at, now);
-            if !run.state.pending.is_empty() {
+            if !run.state.pending.is_empty() && run.state.suspension.is_none() {
                 decided.unfinished.push(id.clone());
             }
             note_rows(&id, run, (&steps, &effects), now, &mut decided.batch);

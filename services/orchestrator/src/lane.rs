@@ -226,7 +226,8 @@ impl Lane {
         let settled = decided.batch.mail.taken.iter().chain(&decided.batch.mail.parked);
         let settled: BTreeSet<&RunId> = settled.map(|(run, _)| run).collect();
         self.mail.extend(more.into_iter().filter(|run| settled.contains(run)));
-        if decided.batch.runs.is_empty() && decided.batch.mail.is_empty() {
+        let batch = &decided.batch;
+        if batch.runs.is_empty() && batch.mail.is_empty() && batch.requests_taken.is_empty() {
             // Nothing to store: the positions go with the next commit.
             self.owned.positions.extend(positions);
             Box::pin(self.follow(decided, time, shutdown)).await;

@@ -8,6 +8,7 @@
 mod children;
 mod config;
 mod decide;
+mod holds;
 mod lane;
 mod letters;
 mod life;
@@ -25,6 +26,7 @@ mod router;
 mod runs;
 mod schedules;
 mod spans;
+mod steer;
 mod unsaid;
 
 pub use config::{Config, Lifecycle};

@@ -135,6 +135,7 @@ fn task(event: &Event) -> Option<u64> {
             | ChildEvent::Cancelled { task, .. }
             | ChildEvent::Resumed { task, .. },
         ) => Some(*task),
+        Event::Steered(event) => event.done.task().map(|(task, _)| task),
         _ => None,
     }
 }
@@ -209,6 +210,7 @@ fn life(event: &Event, about: &About<'_>) -> Option<(&'static str, Value)> {
             ("event.emitted", with(about.task("emittedAt"), "event", emitted))
         }
         Event::Child(event) => child(event, about),
+        Event::Steered(event) => return crate::steer::life(event, about.workflow, &about.at),
         _ => return crate::people::life(event, about.workflow, &about.at),
     })
 }

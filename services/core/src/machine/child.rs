@@ -148,7 +148,7 @@ impl Machine<'_> {
         }
         let Some(ChildPhase::Open { run, .. }) = self.child_phase(number) else { return };
         let run = run.clone();
-        if self.state.status.is_terminal() {
+        if self.state.status.is_terminal() || self.state.status == crate::Status::Suspended {
             let outcome = Box::new(outcome.clone());
             self.set_phase(number, ChildPhase::Ended { run, outcome });
             self.out.changed = true;

@@ -99,7 +99,7 @@ impl Machine<'_> {
 }
 
 /// JSON merge patch (RFC 7396).
-fn merge(target: &mut Value, patch: Value) {
+pub(super) fn merge(target: &mut Value, patch: Value) {
     let Value::Object(patch) = patch else {
         *target = patch;
         return;

@@ -15,6 +15,8 @@ impl Machine<'_> {
                 self.out.taking = Some(self.hear(event, *directed));
             }
             (_, Input::Mail) => {}
+            (_, Input::Steer(steer)) => self.steer(steer),
+            (Status::Suspended, input) => self.take_suspended(input),
             (Status::Pending, Input::Start | Input::Tick) => self.start(),
             (Status::Pending, Input::Cancel { reason }) => self.cancel(reason.clone()),
             (Status::Pending, _) | (_, Input::Start) => {}
@@ -56,7 +58,7 @@ impl Machine<'_> {
         }
     }
 
-    fn start(&mut self) {
+    pub(super) fn start(&mut self) {
         self.state.status = Status::Running;
         self.state.started_at = Some(self.now);
         self.note(Event::RunStarted);
@@ -87,8 +89,9 @@ impl Machine<'_> {
         Ok(input)
     }
 
-    fn cancel(&mut self, reason: Option<String>) {
+    pub(super) fn cancel(&mut self, reason: Option<String>) {
         self.queue.clear();
+        self.state.suspension = None;
         for root in self.children_of(None) {
             self.close(root, End::Cancelled);
         }
@@ -97,7 +100,7 @@ impl Machine<'_> {
         self.run_turned();
     }
 
-    fn take_redrive(&mut self, task: u64, epoch: u64, input: Option<&Value>) {
+    pub(super) fn take_redrive(&mut self, task: u64, epoch: u64, input: Option<&Value>) {
         let dead = self
             .call_mut(task)
             .is_some_and(|(_, state)| state.epoch == epoch && state.phase == Phase::DeadLettered);
@@ -106,7 +109,7 @@ impl Machine<'_> {
         }
     }
 
-    fn started(&mut self, number: u64, worker: &str, at: Timestamp) {
+    pub(super) fn started(&mut self, number: u64, worker: &str, at: Timestamp) {
         let program = self.program;
         let now = self.now;
         let Some((id, state)) = self.call_mut(number) else { return };
@@ -124,7 +127,7 @@ impl Machine<'_> {
 
     /// Whether a report is about the attempt that counts, and the attempt is out. An older epoch
     /// is refused and noted; anything else is late or repeated.
-    fn is_current(&mut self, task: u64, epoch: u64, input: &Input) -> bool {
+    pub(super) fn is_current(&mut self, task: u64, epoch: u64, input: &Input) -> bool {
         let Some((_, state)) = self.call_mut(task) else {
             self.refuse_zombie(input);
             return false;

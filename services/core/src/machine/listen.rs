@@ -96,6 +96,9 @@ impl<'a> Machine<'a> {
                 Some((number, hearing.is_free(), self.fit(number, event)?))
             })
             .collect();
+        if self.state.status == Status::Suspended {
+            return if fits.is_empty() { unheard } else { Taking::Later };
+        }
         let held = |(number, free, _): &(u64, bool, Fit)| {
             !free && !fits.iter().any(|(other, free, _)| *free && self.is_within(*other, *number))
         };

@@ -25,7 +25,10 @@ mod map;
 mod messages;
 mod permit;
 mod replay;
+mod rerun;
 mod scope;
+mod steer;
+mod suspend;
 mod watch;
 
 use std::collections::VecDeque;
@@ -138,7 +141,9 @@ impl<'a> Machine<'a> {
     }
 
     fn told(mut self, input: &Input) -> Outcome {
-        self.out.changed = !self.queue.is_empty();
+        // Of a suspended run what was cut off, or followed from what came since, waits on.
+        let waits = self.state.status == Status::Suspended;
+        self.out.changed = !waits && !self.queue.is_empty();
         let was_over = self.state.status.is_terminal();
         self.take(input);
         self.work();
@@ -150,14 +155,18 @@ impl<'a> Machine<'a> {
     }
 
     fn work(&mut self) {
+        if self.state.status == Status::Suspended {
+            self.put_off();
+            return;
+        }
         let mut left = OPS_PER_INPUT;
         while let Some(op) = self.queue.pop_front() {
             if !is_wanted(self.state, &op) {
                 continue;
             }
             if left == 0 && !self.state.status.is_terminal() {
-                let rest = std::iter::once(op).chain(self.queue.drain(..));
-                self.state.pending = rest.filter(|op| is_wanted(self.state, op)).collect();
+                self.queue.push_front(op);
+                self.put_off();
                 return;
             }
             left = left.saturating_sub(1);
@@ -173,6 +182,13 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// Keeps what is still to be done for another time.
+    fn put_off(&mut self) {
+        let rest = self.queue.drain(..);
+        let wanted: Vec<Op> = rest.filter(|op| is_wanted(self.state, op)).collect();
+        self.state.pending = wanted;
+    }
+
     fn one(&mut self, op: Op) {
         match op {
             Op::Enter { parent, node, input } => self.enter(parent, node, input),
@@ -185,7 +201,8 @@ impl<'a> Machine<'a> {
     /// Running while the engine or a worker has something to do, waiting when only time, an
     /// event or a person moves the run on.
     fn settle_status(&mut self) {
-        if self.state.status.is_terminal() || self.state.status == Status::Pending {
+        let status = self.state.status;
+        if status.is_terminal() || matches!(status, Status::Pending | Status::Suspended) {
             return;
         }
         // What was opened last is what most likely has work.
