@@ -143,10 +143,10 @@ mod tests {
     fn a_deadline_is_told_once_and_the_next_one_at_once() {
         let (run, other) = (RunId::parse("a").unwrap(), RunId::parse("b").unwrap());
         let (mut told, now) = (Told::default(), Instant::now());
-        assert_eq!(told.fresh(vec![(run.clone(), 10)], now), [run.clone()]);
+        assert_eq!(told.fresh(vec![(run.clone(), 10)], now), std::slice::from_ref(&run));
         assert_eq!(told.fresh(vec![(run.clone(), 10), (other.clone(), 11)], now), [other]);
         // It took that up, and waits for another time, which has come as well.
-        assert_eq!(told.fresh(vec![(run.clone(), 60)], now), [run.clone()]);
+        assert_eq!(told.fresh(vec![(run.clone(), 60)], now), std::slice::from_ref(&run));
         assert!(told.fresh(vec![(run.clone(), 60)], now).is_empty());
         told.forget(now + PATIENCE);
         assert_eq!(told.fresh(vec![(run.clone(), 60)], now + PATIENCE), [run], "nobody took it up");
