@@ -1,0 +1,399 @@
+//! Tasks that workers execute.
+
+use kintsugi_core::{LossCause, Phase, TaskState, Timestamp, WhenExhausted};
+
+use crate::{
+    Cause, Code, Kind, State,
+    chain::Chain,
+    engine::OVERDUE_MS,
+    executing::{self, CUT_OFF, attempt, gone},
+    facts::{Engine, Queue, Run, Served},
+    parts::Part,
+    say,
+};
+
+/// What was given out that lately may still be on its way, in milliseconds.
+const YOUNG_MS: u64 = 2_000;
+
+/// A message older than the queue's oldest by this much is not in it, in milliseconds; as the failure
+/// detector has it.
+const SLACK_MS: u64 = 1_000;
+
+/// How often the failure detector looks at every open run, in milliseconds.
+const AUDIT_MS: u64 = 30_000;
+
+/// How many names a sentence has.
+const NAMES: usize = 3;
+
+/// Why a task for workers is where it is.
+pub(crate) fn call(run: &Run, engine: &Engine, part: &Part<'_>, task: &TaskState) -> Chain {
+    let both = (part, task);
+    let held = || engine.holder(&run.key(part.number), task.epoch);
+    match &task.phase {
+        Phase::Queued { since } => permit(run, engine, part, *since),
+        Phase::Dispatched { at, check_at, .. } => match held() {
+            Some(holder) => executing::held(run, engine, both, holder, None),
+            None => dispatched(run, engine, both, (*at, *check_at)),
+        },
+        Phase::Started { worker, deadline, .. } => match held() {
+            Some(holder) => executing::held(run, engine, both, holder, Some(*deadline)),
+            None => executing::started(run, engine, both, worker, *deadline),
+        },
+        Phase::Backoff { until } => backoff(run, engine, both, *until),
+        Phase::DeadLettered => dead(run, both),
+        Phase::Interrupted => interrupted(run, part),
+    }
+}
+
+/// It waits until it may be given out.
+fn permit(run: &Run, engine: &Engine, part: &Part<'_>, since: Timestamp) -> Chain {
+    let named = run.named(part);
+    let wait = |what: String| {
+        Cause::new(Code::PermitWait, what)
+            .since(since)
+            .of(Kind::Task, run.key(part.number))
+            .unblocked_by("the end of a task that has a permit of the same key")
+            .next("the longest waiting of the highest priority gets the next permit", None)
+            .or_earlier(CUT_OFF, part.cut_off(&run.state))
+    };
+    let Some(permit) = run.permits.get(&part.number) else {
+        return Chain::waiting(wait(format!("{named} waits for a permit")));
+    };
+    let key = say::quoted(&permit.key);
+    if let Some(granted) = permit.granted_at {
+        let what = format!("{named} was granted its permit of `{key}`, and its run is told of it");
+        let cause = Cause::new(Code::PermitGranted, what).since(granted);
+        return Chain::moving(cause.next("the run is told again", engine.now.plus(OVERDUE_MS)));
+    }
+    let what = format!(
+        "{named} waits for a permit of `{key}`: {} of {} are given out, and it is number {} of {} \
+         who wait",
+        permit.held,
+        permit.limit,
+        permit.before + 1,
+        permit.waiting,
+    );
+    let chain = Chain::waiting(wait(what));
+    if permit.held < u64::from(permit.limit) && permit.before == 0 {
+        return chain.being(State::Moving);
+    }
+    let Some(holder) = permit.holders.first() else { return chain };
+    let names: Vec<String> =
+        permit.holders.iter().map(|one| format!("{}:{}", one.run, one.task)).collect();
+    let what = format!(
+        "{} given out: to {}, the longest {}",
+        say::count(permit.held, "permit is", "permits are"),
+        say::list(&names, NAMES),
+        say::ago(holder.since, engine.now),
+    );
+    let chain = chain.then(
+        Cause::new(Code::PermitHeld, what)
+            .since(holder.since)
+            .of(Kind::Task, format!("{}:{}", holder.run, holder.task)),
+    );
+    match run.linked.get(&holder.run) {
+        Some(Some(linked)) if linked.focus == Some(holder.task) => {
+            // It waits, also while the one who has the permit gets on.
+            chain.behind(crate::run::first(linked, engine))
+        }
+        _ => chain,
+    }
+}
+
+/// It was given out, and no worker says that it has it.
+fn dispatched(
+    run: &Run,
+    engine: &Engine,
+    (part, task): (&Part<'_>, &TaskState),
+    (at, check_at): (Timestamp, Timestamp),
+) -> Chain {
+    let served = (task.queue.clone(), task.task_type.clone());
+    let lost = lost_before(run, part, task);
+    let chain = match engine.queues.get(&served) {
+        Some(known) if engine.bus => {
+            let is_young = engine.now.since(at) < YOUNG_MS;
+            match place(engine, &served, known.as_ref(), at) {
+                Place::Queued => waits(run, engine, (part, task), at).and(lost),
+                _ if is_young => {
+                    let what =
+                        format!("{} of {} was given out just now", attempt(task), run.named(part));
+                    let cause = Cause::new(Code::Dispatched, what).since(at);
+                    return Chain::moving(cause.of(Kind::Task, run.key(part.number))).and(lost);
+                }
+                place => missing(run, engine, (part, task), (at, check_at), place).and(lost),
+            }
+        }
+        _ => waits(run, engine, (part, task), at).and(lost),
+    };
+    if !engine.bus {
+        return chain;
+    }
+    if !engine.knows_fleet() {
+        return chain.and(unknown_fleet(engine));
+    }
+    served_by(engine, &served, chain)
+}
+
+/// Where an attempt is that no worker says it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Queued,
+    /// Delivered, and nobody says that he has it.
+    Unclaimed,
+    Nowhere,
+}
+
+/// As the failure detector judges it.
+fn place(engine: &Engine, served: &Served, queue: Option<&Queue>, at: Timestamp) -> Place {
+    let Some(queue) = queue else { return Place::Nowhere };
+    let is_queued =
+        queue.pending > 0 && queue.oldest_at.is_none_or(|oldest| oldest <= at.plus(SLACK_MS));
+    if is_queued {
+        return Place::Queued;
+    }
+    let serves = |worker: &&crate::Worker| worker.types.contains(served) && worker.alive;
+    let held: usize = engine.workers.iter().filter(serves).map(|one| one.leases.len()).sum();
+    if queue.ack_pending > held as u64 { Place::Unclaimed } else { Place::Nowhere }
+}
+
+fn waits(
+    run: &Run,
+    engine: &Engine,
+    (part, task): (&Part<'_>, &TaskState),
+    at: Timestamp,
+) -> Chain {
+    let served = (task.queue.clone(), task.task_type.clone());
+    let backlog = match engine.queues.get(&served) {
+        Some(Some(queue)) => backlog(queue, engine.now),
+        _ => String::new(),
+    };
+    let what = format!(
+        "{} of {} waits in queue `{}` for a worker of `{}`{backlog}",
+        attempt(task),
+        run.named(part),
+        task.queue,
+        task.task_type,
+    );
+    Chain::waiting(
+        Cause::new(Code::QueueWait, what)
+            .since(at)
+            .of(Kind::Queue, format!("{}/{}", task.queue, task.task_type))
+            .unblocked_by("a worker with room for it")
+            .or_earlier(CUT_OFF, part.cut_off(&run.state)),
+    )
+}
+
+/// How much waits, as a part of a sentence.
+fn backlog(queue: &Queue, now: Timestamp) -> String {
+    let tasks = say::count(queue.pending, "task waits", "tasks wait");
+    let oldest = queue
+        .oldest_at
+        .map_or_else(String::new, |at| format!(", the oldest for {}", say::span(now.since(at))));
+    format!(" ({tasks} there{oldest})")
+}
+
+/// Neither a queue nor a worker has it.
+fn missing(
+    run: &Run,
+    engine: &Engine,
+    (part, task): (&Part<'_>, &TaskState),
+    (at, check_at): (Timestamp, Timestamp),
+    place: Place,
+) -> Chain {
+    let (attempt, named) = (attempt(task), run.named(part));
+    let (code, what) = match place {
+        Place::Unclaimed => (
+            Code::Unclaimed,
+            format!(
+                "{attempt} of {named} was delivered from queue `{}`, and no worker says that it has it",
+                task.queue
+            ),
+        ),
+        _ => (
+            Code::MessageLost,
+            format!("{attempt} of {named} is in no queue, and no worker says that it has it"),
+        ),
+    };
+    let by = check_at.min(engine.now.plus(AUDIT_MS)).max(engine.now);
+    let cause = Cause::new(code, what)
+        .since(at)
+        .of(Kind::Task, run.key(part.number))
+        .unblocked_by("its being noticed, which the engine does by itself")
+        .next("the failure detector is asked where it is, and it is given out again", by);
+    Chain::waiting(cause).by_time().by_notice()
+}
+
+/// Why nobody takes what waits in a queue.
+pub(crate) fn served_by(engine: &Engine, served: &Served, chain: Chain) -> Chain {
+    let (queue, task_type) = served;
+    let serving: Vec<_> = engine.serving(served).collect();
+    if serving.is_empty() {
+        return unserved(engine, served, chain);
+    }
+    let names: Vec<String> = serving.iter().map(|worker| worker.name.clone()).collect();
+    let held: usize = serving.iter().map(|worker| worker.leases.len()).sum();
+    let looked = engine.queues.get(served).and_then(Option::as_ref);
+    if looked.is_some_and(|queue| queue.waiting > 0) {
+        let what = format!(
+            "{} asks for tasks of `{task_type}` and gets one next",
+            say::list(&names, NAMES)
+        );
+        let cause =
+            Cause::new(Code::WorkerFree, what).of(Kind::Queue, format!("{queue}/{task_type}"));
+        return chain.then(cause).being(State::Moving);
+    }
+    let what = format!(
+        "{} for `{task_type}` on queue `{queue}`, {}, and none has room: {} held",
+        match names.len() {
+            1 => "there is 1 worker".to_owned(),
+            many => format!("there are {many} workers"),
+        },
+        say::list(&names, NAMES),
+        say::count(held as u64, "task is", "tasks are"),
+    );
+    let cause = Cause::new(Code::WorkersBusy, what)
+        .of(Kind::Queue, format!("{queue}/{task_type}"))
+        .unblocked_by("the end of a task that one of them is at, or one more worker")
+        .next("whoever has room takes the oldest", None);
+    chain.then(cause)
+}
+
+fn unserved(engine: &Engine, served: &Served, chain: Chain) -> Chain {
+    let (queue, task_type) = served;
+    let elsewhere = engine.workers.iter().filter(|worker| worker.alive).flat_map(|worker| {
+        worker.types.iter().filter(|(_, kind)| kind == task_type).map(|(queue, _)| queue.clone())
+    });
+    let mut elsewhere: Vec<String> = elsewhere.filter(|other| other != queue).collect();
+    elsewhere.sort();
+    elsewhere.dedup();
+    let hint = match elsewhere.is_empty() {
+        true => String::new(),
+        false => format!(" (it is served on queue {})", say::list(&elsewhere, NAMES)),
+    };
+    let last = engine
+        .workers
+        .iter()
+        .filter(|worker| worker.types.contains(served) && (!worker.alive || worker.stopping))
+        .max_by_key(|worker| worker.heard_at);
+    let what = format!("no worker offers `{task_type}` on queue `{queue}`{hint}");
+    let since = last.filter(|worker| !worker.alive).map(|worker| worker.heard_at);
+    let cause = Cause::new(Code::NoWorker, what)
+        .since(since)
+        .of(Kind::Queue, format!("{queue}/{task_type}"))
+        .unblocked_by(format!("a worker that serves `{task_type}` on queue `{queue}`"))
+        .next("the first one that comes takes what waits, at once", None);
+    let last = last.map(|worker| match worker.alive {
+        true => executing::stopping(worker),
+        false => gone(worker, engine.now),
+    });
+    chain.then(cause).and(last).being(State::Stuck)
+}
+
+/// The attempt before this one was lost.
+fn lost_before(run: &Run, part: &Part<'_>, task: &TaskState) -> Option<Cause> {
+    let last = task.attempts.last().filter(|last| last.epoch + 1 == task.epoch)?;
+    let lost = last.lost?;
+    let how = match lost {
+        LossCause::WorkerDead => "its worker died",
+        LossCause::WorkerFrozen => "its worker froze",
+        LossCause::LeaseDropped => "its worker gave it back",
+        LossCause::Redelivered => "it was delivered twice",
+        LossCause::Undeliverable => "the broker gave it up",
+        LossCause::MessageLost => "its message was gone",
+        LossCause::BrokerRestarted => "the broker was restarted",
+    };
+    let by = last.worker.as_ref().map_or_else(String::new, |worker| format!(" (worker {worker})"));
+    let what = format!(
+        "attempt {} was lost, since {how}{by}; attempt {} was given out in its place",
+        last.epoch, task.epoch
+    );
+    let cause = Cause::new(Code::AttemptLost, what).since(last.ended_at);
+    Some(match &last.worker {
+        Some(worker) => cause.of(Kind::Worker, worker),
+        None => cause.of(Kind::Task, run.key(part.number)),
+    })
+}
+
+fn backoff(
+    run: &Run,
+    engine: &Engine,
+    (part, task): (&Part<'_>, &TaskState),
+    until: Timestamp,
+) -> Chain {
+    let last = task.attempts.last();
+    let why = match last {
+        Some(last) if last.lost.is_some() => {
+            format!(
+                "{} ended with their worker",
+                say::count(task.crashes.into(), "attempt", "attempts")
+            )
+        }
+        _ => match &task.error {
+            Some(error) => format!("attempt {} failed ({})", task.epoch, say::error(error)),
+            None => format!("attempt {} failed", task.epoch),
+        },
+    };
+    let most = run.call(part).map_or_else(String::new, |call| {
+        format!(" of at most {}", call.policy.retry.maximum_attempts)
+    });
+    let wait = until.since(engine.now);
+    let what = format!(
+        "{why}; {} waits {} more for the next one, after {}{most}",
+        run.named(part),
+        say::span(wait),
+        say::count(task.failures.into(), "failure", "failures"),
+    );
+    let cause = Cause::new(Code::RetryBackoff, what)
+        .since(last.map(|last| last.ended_at))
+        .of(Kind::Task, run.key(part.number))
+        .unblocked_by("the end of the pause")
+        .next(format!("attempt {} is given out", task.epoch + 1), until)
+        .or_earlier(CUT_OFF, part.cut_off(&run.state));
+    Chain::waiting(cause).by_time()
+}
+
+/// No attempt is left.
+fn dead(run: &Run, (part, task): (&Part<'_>, &TaskState)) -> Chain {
+    let letter = format!("{}:{}", run.key(part.number), task.epoch);
+    let why =
+        task.error.as_ref().map_or_else(String::new, |error| format!(": {}", say::error(error)));
+    let what = format!(
+        "{} has no attempts left, after {} and {}{why}",
+        run.named(part),
+        say::count(task.failures.into(), "failure", "failures"),
+        say::count(task.crashes.into(), "lost worker", "lost workers"),
+    );
+    let since = task.attempts.last().map(|last| last.ended_at);
+    let is_parked =
+        run.call(part).is_none_or(|call| call.policy.when_exhausted == WhenExhausted::Park);
+    let cause = Cause::new(Code::DeadLettered, what)
+        .since(since)
+        .of(Kind::DeadLetter, &letter)
+        .unblocked_by(format!("a redrive of the dead letter {letter}"));
+    let cause = if is_parked { cause.or_earlier(CUT_OFF, part.cut_off(&run.state)) } else { cause };
+    let Some(asked) = run.requests.get(&format!("redrive:{letter}")) else {
+        return Chain::stuck(cause);
+    };
+    let what = format!("a redrive of the dead letter {letter} is kept, and its run is told of it");
+    let asked = Cause::new(Code::RedriveAsked, what).since(*asked).of(Kind::DeadLetter, letter);
+    let asked = asked.next("the run is told again if it was not", None);
+    Chain::moving(asked).then(cause).by_time()
+}
+
+fn interrupted(run: &Run, part: &Part<'_>) -> Chain {
+    let what = format!("{} was interrupted by its run's fault elsewhere", run.named(part));
+    let cause = Cause::new(Code::TaskInterrupted, what)
+        .since(run.ended_at)
+        .of(Kind::Task, run.key(part.number))
+        .unblocked_by("a redrive of what the run faulted with");
+    Chain::ended(cause)
+}
+
+/// Nobody can be said not to be there yet.
+pub(crate) fn unknown_fleet(engine: &Engine) -> Option<Cause> {
+    (engine.bus && !engine.knows_fleet()).then(|| {
+        let what = "this gateway has listened for too short a time to know who is there";
+        let cause = Cause::new(Code::FleetUnknown, what).of(Kind::Service, "api-gateway");
+        cause.since(engine.listening_since).next("it knows everyone after three seconds", None)
+    })
+}
