@@ -32,6 +32,7 @@ mod sql;
 mod store;
 mod task_types;
 mod url;
+mod waits;
 
 pub use definitions_resolve::Resolved;
 pub use due::Due;
@@ -40,11 +41,11 @@ use kintsugi_rows::entity;
 pub use kintsugi_rows::{
     Batch, Committed, Counts, Created, DeadLetterFilter, DeadLetterRow, DeadLetterStatus,
     Definition, DefinitionSummary, Error, HistoryRow, HumanTaskEnd, HumanTaskFilter, HumanTaskRow,
-    HumanTaskStatus, ListenerRow, MailBatch, MailLimit, MailRow, MailWaiting, NewDefinition,
-    NewRun, NewSchedule, NotificationRow, NotificationStatus, OccasionStep, OutboxRow, Overdue,
-    Page, Paged, PartitionRow, PermitRound, PermitRow, PermitWrite, Posted, Put, RecoveryRow,
-    RequestRow, RunFilter, RunRow, RunSummary, RunWrite, ScheduleRow, ScheduleStep, TaskTypePut,
-    TaskTypeRow, TaskTypeSummary,
+    HumanTaskStatus, ListenerRow, MailBatch, MailLimit, MailRow, MailStanding, MailWaiting,
+    NewDefinition, NewRun, NewSchedule, NotificationRow, NotificationStatus, OccasionStep,
+    OutboxRow, Overdue, Page, Paged, PartitionRow, PermitHolder, PermitLine, PermitRound,
+    PermitRow, PermitWrite, Posted, Put, RecoveryRow, RequestRow, RunFilter, RunRow, RunSummary,
+    RunWrite, ScheduleRow, ScheduleStep, TaskTypePut, TaskTypeRow, TaskTypeSummary,
 };
 #[cfg(feature = "testing")]
 pub use kintsugi_testing as testing;

@@ -199,6 +199,7 @@ pub(crate) mod tests {
             epoch: 1,
             since: Timestamp(0),
             progress: None,
+            progress_at: None,
         };
         Heartbeat {
             worker: worker.to_owned(),

@@ -16,6 +16,7 @@ mod config;
 pub mod dead_letters;
 pub mod definitions;
 pub mod events;
+pub mod explain;
 mod fold;
 mod follow;
 pub mod human_tasks;

@@ -5,6 +5,7 @@ mod dead_letters;
 mod definitions;
 mod drawings;
 mod events;
+mod explain;
 pub(crate) mod failure;
 mod health;
 mod human_tasks;
@@ -42,6 +43,8 @@ enum Tag {
     /// Tasks that exhausted their policy.
     #[oai(rename = "Dead letters")]
     DeadLetters,
+    /// Why something does not move.
+    Explain,
     /// Workers, health, metrics and the recovery log.
     System,
     /// Server-sent events.
@@ -58,6 +61,7 @@ pub(crate) type Operations = (
     tasks::Tasks,
     human_tasks::HumanTasks,
     dead_letters::DeadLetters,
+    explain::Explains,
     system::System,
     events::Events,
     health::Healths,
@@ -74,6 +78,7 @@ pub(crate) fn service() -> OpenApiService<Operations, ()> {
         tasks::Tasks,
         human_tasks::HumanTasks,
         dead_letters::DeadLetters,
+        explain::Explains,
         system::System,
         events::Events,
         health::Healths,

@@ -238,6 +238,7 @@ async fn health_tells_the_truth_and_workers_are_known_by_their_heartbeats() {
             epoch: 1,
             since: now,
             progress: None,
+            progress_at: None,
         }],
         stopping: false,
     };
