@@ -109,29 +109,29 @@ fn dispatched(
 ) -> Chain {
     let served = (task.queue.clone(), task.task_type.clone());
     let lost = lost_before(run, part, task);
+    let in_queue = || waits(run, engine, (part, task), at);
     let chain = match engine.queues.get(&served) {
-        Some(known) if engine.bus => {
-            let is_young = engine.now.since(at) < YOUNG_MS;
-            match place(engine, &served, known.as_ref(), at) {
-                Place::Queued => waits(run, engine, (part, task), at).and(lost),
-                _ if is_young => {
-                    let what =
-                        format!("{} of {} was given out just now", attempt(task), run.named(part));
-                    let cause = Cause::new(Code::Dispatched, what).since(at);
-                    return Chain::moving(cause.of(Kind::Task, run.key(part.number))).and(lost);
-                }
-                place => missing(run, engine, (part, task), (at, check_at), place).and(lost),
+        Some(known) if engine.bus => match place(engine, &served, known.as_ref(), at) {
+            Place::Queued => in_queue(),
+            _ if engine.now.since(at) < YOUNG_MS => {
+                let (attempt, named) = (attempt(task), run.named(part));
+                let what = format!("{attempt} of {named} was given out just now");
+                let cause = Cause::new(Code::Dispatched, what).since(at);
+                return Chain::moving(cause.of(Kind::Task, run.key(part.number))).and(lost);
             }
-        }
-        _ => waits(run, engine, (part, task), at).and(lost),
+            place => missing(run, engine, (part, task), (at, check_at), place),
+        },
+        _ => in_queue(),
     };
-    if !engine.bus {
-        return chain;
+    let is_queued = chain.has(Code::QueueWait);
+    let chain = chain.and(lost);
+    match engine.knows_fleet() {
+        false => chain.and(unknown_fleet(engine)),
+        true if is_queued => served_by(engine, &served, chain),
+        // Given out again, it will wait for a worker.
+        true if engine.serving(&served).next().is_none() => unserved(engine, &served, chain),
+        true => chain,
     }
-    if !engine.knows_fleet() {
-        return chain.and(unknown_fleet(engine));
-    }
-    served_by(engine, &served, chain)
 }
 
 /// Where an attempt is that no worker says it has.

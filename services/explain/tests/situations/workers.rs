@@ -215,8 +215,11 @@ fn no_queue_and_no_worker_has_it() {
     world.engine.workers = vec![worker("w-1")];
     world.queue(None);
     world.later(10);
-    let told = world.is(State::Moving, &["message-lost", "worker-free"]);
-    drop(told);
+    let told = world.is(State::Waiting, &["message-lost"]);
+    // Its run asks by itself, and that has come: the failure detector is being asked.
+    assert_eq!(told.causes[0].next.as_ref().unwrap().at, Some(after(10_000)));
+    world.engine.workers.clear();
+    world.is(State::Stuck, &["message-lost", "no-worker"]);
 }
 
 #[test]
@@ -284,7 +287,7 @@ fn what_stands_still_is_told_before_what_moves() {
     world.engine.queues.insert(served("default", "ship"), None);
     world.engine.workers =
         vec![Worker { types: vec![served("default", "ship")], ..world.holder("w-9") }];
-    world.engine.workers[0].leases[0].task = "r:6".to_owned();
+    world.engine.workers[0].leases[0].task = "r:8".to_owned();
     world.later(5);
     let told = world.told();
     assert_eq!((told.state, told.others.len()), (State::Stuck, 2), "{told:#?}");
