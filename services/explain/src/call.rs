@@ -127,7 +127,9 @@ fn dispatched(
     let chain = chain.and(lost);
     match engine.knows_fleet() {
         false => chain.and(unknown_fleet(engine)),
-        true if is_queued => served_by(engine, &served, chain),
+        true if is_queued => {
+            served_by(engine, &served, chain).and(stale(run, engine, (part, task)))
+        }
         // Given out again, it will wait for a worker.
         true if engine.serving(&served).next().is_none() => unserved(engine, &served, chain),
         true => chain,
@@ -287,6 +289,25 @@ fn unserved(engine: &Engine, served: &Served, chain: Chain) -> Chain {
         false => gone(worker, engine.now),
     });
     chain.then(cause).and(last).being(State::Stuck)
+}
+
+/// A worker that was thought dead is still at an attempt before this one.
+fn stale(run: &Run, engine: &Engine, (part, task): (&Part<'_>, &TaskState)) -> Option<Cause> {
+    let key = run.key(part.number);
+    let is_older = |lease: &&crate::Lease| lease.task == key && lease.epoch < task.epoch;
+    let alive = engine.workers.iter().filter(|worker| worker.alive);
+    let (worker, lease) =
+        alive.filter_map(|worker| Some((worker, worker.leases.iter().find(is_older)?))).next()?;
+    let what = format!(
+        "worker {} is still at attempt {} of it, whose result will be refused",
+        worker.name, lease.epoch
+    );
+    Some(
+        Cause::new(Code::StaleAttempt, what)
+            .since(lease.since)
+            .of(Kind::Worker, &worker.name)
+            .unblocked_by("the end of that attempt or of that worker, or one more worker"),
+    )
 }
 
 /// The attempt before this one was lost.

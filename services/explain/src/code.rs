@@ -65,6 +65,8 @@ codes! {
     NoWorker = "no-worker",
     /// Everyone who serves it is busy.
     WorkersBusy = "workers-busy",
+    /// A worker is at an attempt of it that counts no more.
+    StaleAttempt = "stale-attempt",
     /// Someone who serves it has room.
     WorkerFree = "worker-free",
     /// This gateway has listened for too short a time to know who is there.

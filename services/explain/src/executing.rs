@@ -31,6 +31,9 @@ pub(crate) fn held(
     }
     let now = engine.now;
     let named = run.named(part);
+    // The run counts from when it hears that the attempt has begun, the worker from its beginning.
+    let longest = run.call(part).map(|call| lease.since.plus(call.policy.start_to_close_ms));
+    let deadline = deadline.or(longest);
     let attempt = attempt(task);
     let said = match &lease.progress {
         Some(progress) => format!(", and says `{}`", say::payload(progress)),

@@ -74,10 +74,14 @@ fn backlog((name, task_type): &Served, queue: &Queue, engine: &Engine) -> Cause 
     let oldest = queue.oldest_at.map_or_else(String::new, |at| {
         format!(", the oldest for {}", say::span(engine.now.since(at)))
     });
+    let others = match queue.ack_pending {
+        0 => String::new(),
+        count => format!("; {} being executed", say::count(count, "other is", "others are")),
+    };
     let what = format!(
-        "{} of `{task_type}` in queue `{name}`{oldest}; {} being executed",
-        say::count(queue.pending, "task waits", "tasks wait"),
-        say::count(queue.ack_pending, "other is", "others are"),
+        "{} of `{task_type}` {} in queue `{name}`{oldest}{others}",
+        say::count(queue.pending, "task", "tasks"),
+        if queue.pending == 1 { "waits" } else { "wait" },
     );
     let cause = Cause::new(Code::QueueBacklog, what).since(queue.oldest_at);
     cause.unblocked_by("workers with room")

@@ -124,7 +124,8 @@ fn a_worker_has_it_and_tells_how_far_it_is() {
 fn a_worker_has_it_that_did_not_say_that_it_began() {
     let mut world = World::started(PAY);
     world.engine.workers = vec![world.holder("w-1")];
-    world.is(State::Moving, &["executing"]);
+    let told = world.is(State::Moving, &["executing"]);
+    assert_eq!(told.causes[0].next.as_ref().unwrap().at, Some(after(300_000)));
 }
 
 #[test]
@@ -195,6 +196,12 @@ fn its_worker_died_and_it_is_given_out_again() {
         "attempt 1 was lost, since its worker died (worker w-1); attempt 2 was given out in its place"
     );
     assert_eq!(told.causes[1].since, Some(after(5_000)));
+    // It was frozen, and is back.
+    let mut stale = Worker { name: "w-1".to_owned(), ..world.holder("w-1") };
+    stale.leases[0].epoch = 1;
+    world.engine.workers = vec![stale];
+    let chain = ["queue-wait", "attempt-lost", "workers-busy", "stale-attempt"];
+    world.is(State::Waiting, &chain);
     // Taken up: that it was lost is over and done with.
     world.engine.workers = vec![world.holder("w-2")];
     world.is(State::Moving, &["executing"]);
