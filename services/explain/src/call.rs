@@ -3,13 +3,14 @@
 use kintsugi_core::{LossCause, Phase, TaskState, Timestamp, WhenExhausted};
 
 use crate::{
-    Cause, Code, Kind, State,
+    Cause, Code, Kind,
     chain::Chain,
-    engine::OVERDUE_MS,
-    executing::{self, CUT_OFF, attempt, gone},
+    executing::{self, CUT_OFF, attempt},
     facts::{Engine, Queue, Run, Served},
     parts::Part,
+    permit::permit,
     say,
+    serving::{served_by, unserved},
 };
 
 /// What was given out that lately may still be on its way, in milliseconds.
@@ -21,9 +22,6 @@ const SLACK_MS: u64 = 1_000;
 
 /// How often the failure detector looks at every open run, in milliseconds.
 const AUDIT_MS: u64 = 30_000;
-
-/// How many names a sentence has.
-const NAMES: usize = 3;
 
 /// Why a task for workers is where it is.
 pub(crate) fn call(run: &Run, engine: &Engine, part: &Part<'_>, task: &TaskState) -> Chain {
@@ -42,61 +40,6 @@ pub(crate) fn call(run: &Run, engine: &Engine, part: &Part<'_>, task: &TaskState
         Phase::Backoff { until } => backoff(run, engine, both, *until),
         Phase::DeadLettered => dead(run, both),
         Phase::Interrupted => interrupted(run, part),
-    }
-}
-
-/// It waits until it may be given out.
-fn permit(run: &Run, engine: &Engine, part: &Part<'_>, since: Timestamp) -> Chain {
-    let named = run.named(part);
-    let wait = |what: String| {
-        Cause::new(Code::PermitWait, what)
-            .since(since)
-            .of(Kind::Task, run.key(part.number))
-            .unblocked_by("the end of a task that has a permit of the same key")
-            .next("the longest waiting of the highest priority gets the next permit", None)
-            .or_earlier(CUT_OFF, part.cut_off(&run.state))
-    };
-    let Some(permit) = run.permits.get(&part.number) else {
-        return Chain::waiting(wait(format!("{named} waits for a permit")));
-    };
-    let key = say::quoted(&permit.key);
-    if let Some(granted) = permit.granted_at {
-        let what = format!("{named} was granted its permit of `{key}`, and its run is told of it");
-        let cause = Cause::new(Code::PermitGranted, what).since(granted);
-        return Chain::moving(cause.next("the run is told again", engine.now.plus(OVERDUE_MS)));
-    }
-    let what = format!(
-        "{named} waits for a permit of `{key}`: {} of {} are given out, and it is number {} of {} \
-         who wait",
-        permit.held,
-        permit.limit,
-        permit.before + 1,
-        permit.waiting,
-    );
-    let chain = Chain::waiting(wait(what));
-    if permit.held < u64::from(permit.limit) && permit.before == 0 {
-        return chain.being(State::Moving);
-    }
-    let Some(holder) = permit.holders.first() else { return chain };
-    let names: Vec<String> =
-        permit.holders.iter().map(|one| format!("{}:{}", one.run, one.task)).collect();
-    let what = format!(
-        "{} given out: to {}, the longest {}",
-        say::count(permit.held, "permit is", "permits are"),
-        say::list(&names, NAMES),
-        say::ago(holder.since, engine.now),
-    );
-    let chain = chain.then(
-        Cause::new(Code::PermitHeld, what)
-            .since(holder.since)
-            .of(Kind::Task, format!("{}:{}", holder.run, holder.task)),
-    );
-    match run.linked.get(&holder.run) {
-        Some(Some(linked)) if linked.focus == Some(holder.task) => {
-            // It waits, also while the one who has the permit gets on.
-            chain.behind(crate::run::first(linked, engine))
-        }
-        _ => chain,
     }
 }
 
@@ -223,72 +166,6 @@ fn missing(
         .unblocked_by("its being noticed, which the engine does by itself")
         .next("the failure detector is asked where it is, and it is given out again", by);
     Chain::waiting(cause).by_time().by_notice()
-}
-
-/// Why nobody takes what waits in a queue.
-pub(crate) fn served_by(engine: &Engine, served: &Served, chain: Chain) -> Chain {
-    let (queue, task_type) = served;
-    let serving: Vec<_> = engine.serving(served).collect();
-    if serving.is_empty() {
-        return unserved(engine, served, chain);
-    }
-    let names: Vec<String> = serving.iter().map(|worker| worker.name.clone()).collect();
-    let held: usize = serving.iter().map(|worker| worker.leases.len()).sum();
-    let looked = engine.queues.get(served).and_then(Option::as_ref);
-    if looked.is_some_and(|queue| queue.waiting > 0) {
-        let what = format!(
-            "{} asks for tasks of `{task_type}` and gets one next",
-            say::list(&names, NAMES)
-        );
-        let cause =
-            Cause::new(Code::WorkerFree, what).of(Kind::Queue, format!("{queue}/{task_type}"));
-        return chain.then(cause).being(State::Moving);
-    }
-    let what = format!(
-        "{} for `{task_type}` on queue `{queue}`, {}, and none has room: {} held",
-        match names.len() {
-            1 => "there is 1 worker".to_owned(),
-            many => format!("there are {many} workers"),
-        },
-        say::list(&names, NAMES),
-        say::count(held as u64, "task is", "tasks are"),
-    );
-    let cause = Cause::new(Code::WorkersBusy, what)
-        .of(Kind::Queue, format!("{queue}/{task_type}"))
-        .unblocked_by("the end of a task that one of them is at, or one more worker")
-        .next("whoever has room takes the oldest", None);
-    chain.then(cause)
-}
-
-fn unserved(engine: &Engine, served: &Served, chain: Chain) -> Chain {
-    let (queue, task_type) = served;
-    let elsewhere = engine.workers.iter().filter(|worker| worker.alive).flat_map(|worker| {
-        worker.types.iter().filter(|(_, kind)| kind == task_type).map(|(queue, _)| queue.clone())
-    });
-    let mut elsewhere: Vec<String> = elsewhere.filter(|other| other != queue).collect();
-    elsewhere.sort();
-    elsewhere.dedup();
-    let hint = match elsewhere.is_empty() {
-        true => String::new(),
-        false => format!(" (it is served on queue {})", say::list(&elsewhere, NAMES)),
-    };
-    let last = engine
-        .workers
-        .iter()
-        .filter(|worker| worker.types.contains(served) && (!worker.alive || worker.stopping))
-        .max_by_key(|worker| worker.heard_at);
-    let what = format!("no worker offers `{task_type}` on queue `{queue}`{hint}");
-    let since = last.filter(|worker| !worker.alive).map(|worker| worker.heard_at);
-    let cause = Cause::new(Code::NoWorker, what)
-        .since(since)
-        .of(Kind::Queue, format!("{queue}/{task_type}"))
-        .unblocked_by(format!("a worker that serves `{task_type}` on queue `{queue}`"))
-        .next("the first one that comes takes what waits, at once", None);
-    let last = last.map(|worker| match worker.alive {
-        true => executing::stopping(worker),
-        false => gone(worker, engine.now),
-    });
-    chain.then(cause).and(last).being(State::Stuck)
 }
 
 /// A worker that was thought dead is still at an attempt before this one.

@@ -119,7 +119,7 @@ impl Engine {
         let Some(owner) = self.partitions.get(&run.partition) else { return chain };
         let is_there =
             |one: &crate::Service| one.service == "orchestrator" && one.instance == *owner;
-        if self.services.iter().any(|one| is_there(one)) {
+        if self.services.iter().any(is_there) {
             return chain;
         }
         let what = match owner.as_str() {

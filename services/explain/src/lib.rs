@@ -16,10 +16,12 @@ mod executing;
 mod facts;
 mod leaf;
 mod parts;
+mod permit;
 mod queue;
 mod run;
 mod say;
 mod schedule;
+mod serving;
 mod worker;
 
 pub use answer::{Cause, Explanation, Kind, Line, Next, State, Subject};

@@ -2,10 +2,11 @@
 
 use crate::{
     Cause, Code, Explanation, Kind, State, Subject,
-    call::{served_by, unknown_fleet},
+    call::unknown_fleet,
     chain::{Chain, explanation},
     facts::{Engine, Queue, Served},
     say,
+    serving::served_by,
 };
 
 /// How many names a sentence has.

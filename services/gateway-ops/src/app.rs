@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kintsugi_core::{DefinitionRef, Timestamp};
 use kintsugi_egress::Fetcher;
 use kintsugi_entities::{Resolved, Store};
+use kintsugi_explain::Engine;
 use kintsugi_nats::Bus;
 use kintsugi_runtime::{Deps, Places, Shutdown};
 use tokio::sync::Semaphore;
@@ -25,7 +26,7 @@ pub struct App {
     /// The settings.
     pub config: Config,
     /// The store.
-    pub(crate) store: Store,
+    pub store: Store,
     /// The bus.
     pub bus: Bus,
     /// How many partitions runs are shared out to.
@@ -126,8 +127,13 @@ impl App {
         Ok(found)
     }
 
+    /// Who is there, by signs of life, for an explanation of what does not move.
+    pub fn who_is_there(&self, engine: &mut Engine) {
+        self.beats.facts(engine);
+    }
+
     /// What a client is told when the store fails.
-    pub(crate) fn store_problem(&self, error: kintsugi_entities::Error) -> Problem {
+    pub fn store_problem(&self, error: kintsugi_entities::Error) -> Problem {
         if let kintsugi_entities::Error::Invalid { what } = error {
             return Problem::bad_request("invalid_parameter", what);
         }

@@ -96,6 +96,15 @@ impl Beats {
         engine.workers = workers.values().map(|(seen, beat)| member(*seen, beat, now)).collect();
     }
 
+    fn listened(&self) {
+        let now = now();
+        let mut listened = self.listened.lock().unwrap_or_else(PoisonError::into_inner);
+        if listened.since.is_none() || now.since(listened.last) > SERVICE_SILENT_MS {
+            listened.since = Some(now);
+        }
+        listened.last = now;
+    }
+
     async fn hear_workers(&self, bus: Bus) {
         loop {
             match bus.heartbeats().await {
@@ -125,17 +134,6 @@ impl Beats {
             }
             tokio::time::sleep(PAUSE).await;
         }
-    }
-}
-
-impl Beats {
-    fn listened(&self) {
-        let now = now();
-        let mut listened = self.listened.lock().unwrap_or_else(PoisonError::into_inner);
-        if listened.since.is_none() || now.since(listened.last) > SERVICE_SILENT_MS {
-            listened.since = Some(now);
-        }
-        listened.last = now;
     }
 }
 

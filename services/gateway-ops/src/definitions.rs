@@ -197,7 +197,7 @@ pub async fn draw(app: &App, wanted: &DefinitionRef, form: Form) -> Result<Strin
 /// # Errors
 ///
 /// 404, 422 when this engine does not accept it any more, 503.
-pub(crate) async fn program(app: &App, wanted: &DefinitionRef) -> Result<Program, Problem> {
+pub async fn program(app: &App, wanted: &DefinitionRef) -> Result<Program, Problem> {
     let found = app.store.definition_get(wanted).await.map_err(|e| app.store_problem(e))?;
     let Some(found) = found else { return Err(missing(wanted)) };
     let compiled = spawn_blocking(move || {

@@ -16,7 +16,6 @@ mod config;
 pub mod dead_letters;
 pub mod definitions;
 pub mod events;
-pub mod explain;
 mod fold;
 mod follow;
 pub mod human_tasks;
@@ -37,7 +36,7 @@ pub mod tasks;
 mod watches;
 
 pub use app::App;
-pub use ask::{limit, no_run, page, run_id, wait};
+pub use ask::{instant, limit, no_run, page, run_id, wait};
 pub use config::{Config, ResourcesConfig};
 pub use kintsugi_egress::Error as FetcherError;
 pub use kintsugi_gateway_types as types;

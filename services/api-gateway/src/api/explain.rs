@@ -1,6 +1,7 @@
 //! Why something does not move.
 
-use kintsugi_gateway_ops::{self as ops, types::Explanation};
+use kintsugi_gateway_explain as explain;
+use kintsugi_gateway_ops::types::Explanation;
 use poem_openapi::{OpenApi, param::Path, payload::Json};
 
 use super::{Shared, Tag, failure::failure};
@@ -31,7 +32,7 @@ impl Explains {
         /// The run.
         id: Path<String>,
     ) -> Result<Json<Explanation>, ExplainFailure> {
-        Ok(Json(Box::pin(ops::explain::run(app.0, &id.0)).await?))
+        Ok(Json(Box::pin(explain::run(app.0, &id.0)).await?))
     }
 
     /// Explain a task
@@ -49,7 +50,7 @@ impl Explains {
         /// `run:number`.
         task: Path<String>,
     ) -> Result<Json<Explanation>, ExplainFailure> {
-        Ok(Json(Box::pin(ops::explain::task(app.0, &task.0)).await?))
+        Ok(Json(Box::pin(explain::task(app.0, &task.0)).await?))
     }
 
     /// Explain a queue
@@ -67,7 +68,7 @@ impl Explains {
         /// The queue.
         queue: Path<String>,
     ) -> Result<Json<Explanation>, ExplainFailure> {
-        Ok(Json(Box::pin(ops::explain::queue(app.0, &queue.0, None)).await?))
+        Ok(Json(Box::pin(explain::queue(app.0, &queue.0, None)).await?))
     }
 
     /// Explain a queue's tasks of one type
@@ -85,7 +86,7 @@ impl Explains {
         /// The task type.
         kind: Path<String>,
     ) -> Result<Json<Explanation>, ExplainFailure> {
-        let told = ops::explain::queue(app.0, &queue.0, Some(&kind.0));
+        let told = explain::queue(app.0, &queue.0, Some(&kind.0));
         Ok(Json(Box::pin(told).await?))
     }
 
@@ -102,7 +103,7 @@ impl Explains {
         /// Its name.
         id: Path<String>,
     ) -> Result<Json<Explanation>, ExplainFailure> {
-        Ok(Json(Box::pin(ops::explain::worker(app.0, &id.0)).await?))
+        Ok(Json(Box::pin(explain::worker(app.0, &id.0)).await?))
     }
 
     /// Explain a schedule
@@ -122,6 +123,6 @@ impl Explains {
         /// The name.
         name: Path<String>,
     ) -> Result<Json<Explanation>, ExplainFailure> {
-        Ok(Json(Box::pin(ops::explain::schedule(app.0, &namespace.0, &name.0)).await?))
+        Ok(Json(Box::pin(explain::schedule(app.0, &namespace.0, &name.0)).await?))
     }
 }

@@ -148,15 +148,15 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
 /// stands alone is a run, or with its number a task.
 async fn explain(app: &App, bytes: &[u8]) -> Result<String, Problem> {
     let told = match payload::explain(bytes)? {
-        payload::Explain::Run(id) => ops::explain::run(app, &id).await?,
-        payload::Explain::Task(id) => ops::explain::task(app, &id).await?,
+        payload::Explain::Run(id) => kintsugi_gateway_explain::run(app, &id).await?,
+        payload::Explain::Task(id) => kintsugi_gateway_explain::task(app, &id).await?,
         payload::Explain::Queue(queue, kind) => {
-            ops::explain::queue(app, &queue, kind.as_deref()).await?
+            kintsugi_gateway_explain::queue(app, &queue, kind.as_deref()).await?
         }
-        payload::Explain::Worker(name) => ops::explain::worker(app, &name).await?,
+        payload::Explain::Worker(name) => kintsugi_gateway_explain::worker(app, &name).await?,
         payload::Explain::Schedule(id) => {
             let (namespace, name) = id.split_once('/').unwrap_or(("", &id));
-            ops::explain::schedule(app, namespace, name).await?
+            kintsugi_gateway_explain::schedule(app, namespace, name).await?
         }
     };
     Ok(told.to_json_string())

@@ -181,7 +181,10 @@ impl World {
 
     /// The explanation of the run.
     pub(crate) fn told(&self) -> Explanation {
-        kintsugi_explain::run(&self.run, &self.engine)
+        let told = kintsugi_explain::run(&self.run, &self.engine);
+        says_enough(told.state, &told.causes);
+        told.others.iter().for_each(|line| says_enough(line.state, &line.causes));
+        told
     }
 
     /// Whether the run moves, and the chain of causes.
@@ -191,6 +194,20 @@ impl World {
         assert_eq!((told.state, names(&told).as_slice()), (state, codes), "{}", told.summary);
         told
     }
+}
+
+/// Whatever is explained has a cause; what stands still says what would help, and what waits what it
+/// waits for or what comes next.
+#[track_caller]
+fn says_enough(state: State, causes: &[kintsugi_explain::Cause]) {
+    let helps = causes.iter().any(|cause| cause.unblocked_by.is_some());
+    let comes = causes.iter().any(|cause| cause.next.is_some());
+    let enough = match state {
+        State::Stuck => helps,
+        State::Waiting => helps || comes,
+        State::Moving | State::Idle | State::Ended => !causes.is_empty(),
+    };
+    assert!(enough, "{state:?}: {causes:#?}");
 }
 
 /// The codes of the chain.

@@ -6,9 +6,8 @@ use futures::{StreamExt, stream};
 use kintsugi_core::{DefinitionRef, Program, RunId, Timestamp};
 use kintsugi_entities::{PermitLine, RunRow};
 use kintsugi_explain::{Engine, Holder, Mail, Permit, Queue, Run, Schedule, Served};
+use kintsugi_gateway_ops::{App, Problem, definitions, runs};
 use kintsugi_runtime::now;
-
-use crate::{app::App, definitions, problem::Problem, runs};
 
 /// Runs that are looked at besides the one that was asked about.
 pub(super) const RUNS_MAX: usize = 16;
@@ -125,7 +124,7 @@ impl<'a> Gather<'a> {
         limit: usize,
     ) -> Result<(Vec<Served>, u64), Problem> {
         let mut engine = Engine::default();
-        self.app.beats.facts(&mut engine);
+        self.app.who_is_there(&mut engine);
         let served = engine.workers.iter().flat_map(|worker| &worker.types);
         let mut types: BTreeSet<Served> = served.filter(|(of, _)| of == queue).cloned().collect();
         if self.app.bus.is_connected() {
@@ -193,7 +192,7 @@ impl<'a> Gather<'a> {
             engine.queues =
                 looks.buffer_unordered(AT_ONCE).filter_map(std::future::ready).collect().await;
         }
-        app.beats.facts(&mut engine);
+        app.who_is_there(&mut engine);
         engine.now = now();
         Ok(engine)
     }

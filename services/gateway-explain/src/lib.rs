@@ -10,16 +10,13 @@ use std::time::Duration;
 use kintsugi_core::{TaskKey, Timestamp};
 use kintsugi_entities::HumanTaskStatus;
 use kintsugi_explain::{self as pure, Code, End};
+use kintsugi_gateway_ops::{
+    App, Problem, instant, no_run, run_id, tasks,
+    types::{Explanation, TaskStatus},
+};
 use tokio::time::sleep;
 
 use self::gather::Gather;
-use crate::{
-    app::App,
-    ask::{no_run, run_id},
-    problem::Problem,
-    tasks,
-    types::{Explanation, TaskStatus},
-};
 
 /// Task types of a queue that are explained.
 const TYPES_MAX: usize = 20;
@@ -108,7 +105,7 @@ async fn closed(app: &App, key: &TaskKey, engine: &pure::Engine) -> Result<Expla
     };
     let error = task.error.filter(|_| end == End::Failed);
     let why = error.and_then(|error| error.detail.or(error.title));
-    let at = task.ended_at.as_deref().and_then(|at| crate::ask::instant("at", at).ok());
+    let at = task.ended_at.as_deref().and_then(|at| instant("at", at).ok());
     Ok(pure::closed(&text, end, (why.as_deref(), at.map(Timestamp)), engine).into())
 }
 
