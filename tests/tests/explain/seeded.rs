@@ -108,6 +108,7 @@ impl Suite {
         let told = self.says(&format!("runs/{run}"), "stuck", &chain).await;
         assert_eq!(told["causes"][0]["subject"]["kind"], "run");
 
+        self.nested().await;
         let first = self.run("bound", BOUND).await;
         self.says(&format!("runs/{first}"), "moving", &["executing"]).await;
         let second = self.again("bound").await;
@@ -116,6 +117,24 @@ impl Suite {
         let what = told["causes"][0]["what"].as_str().unwrap();
         assert!(what.contains("1 of 1 are given out, and it is number 1 of 1 who wait"), "{what}");
         assert_eq!(told["causes"][1]["subject"]["id"], format!("{first}:2"));
+    }
+
+    /// Ten runs, each waiting for the next: eight of those below are followed.
+    async fn nested(&mut self) {
+        for level in (0..10).rev() {
+            let next = format!(
+                "[{{sub: {{run: {{workflow: {{namespace: test, name: level-{}, version: 1.0.0}}}}}}}}]",
+                level + 1
+            );
+            let tasks = if level == 9 { "[{nap: {wait: PT1H}}]" } else { &next };
+            self.engine.client.define(&crate::definition(&format!("level-{level}"), tasks)).await;
+        }
+        let run = self.again("level-0").await;
+        let mut chain = vec!["child-run"; 9];
+        chain.push("not-followed");
+        let told = self.says(&format!("runs/{run}"), "waiting", &chain).await;
+        let last = told["causes"][9]["subject"]["id"].as_str().unwrap().to_owned();
+        self.says(&format!("runs/{last}"), "waiting", &["wait-timer"]).await;
     }
 
     async fn schedules(&mut self) {
