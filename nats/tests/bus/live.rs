@@ -24,6 +24,7 @@ fn beat(worker: &str) -> Heartbeat {
         at: Timestamp(0),
         leases: Vec::new(),
         stopping: false,
+        limit: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::Stdio};
 
 use kintsugi_core::{
-    Error, ErrorKind, FailedAttempt, Fault, Input, LossCause, RunId, Timestamp, WhenExhausted,
+    DeadLetterOutcome, Error, ErrorKind, FailedAttempt, Fault, Input, LossCause, RunId, Timestamp,
 };
 use kintsugi_nats::{Cancel, DeadLetterMessage, Heartbeat, Lease, LifeEvent, RunInput, Served};
 use serde::{Serialize, de::DeserializeOwned};
@@ -59,8 +59,22 @@ fn inputs_fit_their_schema() {
         },
         Input::Failed { task, epoch, fault, worker: worker.clone(), started_at: None },
         Input::Failed { task, epoch, fault: Fault::default(), worker, started_at: None },
-        Input::Lost { task, epoch, cause: LossCause::Redelivered, worker: None, seen_at: at },
-        Input::Lost { task, epoch, cause: LossCause::MessageLost, worker: None, seen_at: at },
+        Input::Lost {
+            task,
+            epoch,
+            cause: LossCause::Redelivered,
+            worker: None,
+            seen_at: at,
+            blamed: None,
+        },
+        Input::Lost {
+            task,
+            epoch,
+            cause: LossCause::MessageLost,
+            worker: None,
+            seen_at: at,
+            blamed: None,
+        },
     ];
     for input in all.clone() {
         fits("event", &told(input));
@@ -87,7 +101,7 @@ fn messages_fit_their_schemas() {
         pid: 1,
         host: "h".to_owned(),
         version: "0.1.0".to_owned(),
-        types: vec![Served { queue: "default".to_owned(), task_type: "greet".to_owned() }],
+        types: vec![Served::new("default", "greet")],
         concurrency: 4,
         started_at: at,
         at,
@@ -95,10 +109,12 @@ fn messages_fit_their_schemas() {
             task: "r:1".to_owned(),
             epoch: 1,
             since: at,
+            crashes: 0,
             progress,
             progress_at: Some(at),
         }],
         stopping: false,
+        limit: None,
     };
     fits("heartbeat", &heartbeat);
     let error = Error::new(ErrorKind::Communication, "/do/0/a", "no answer");
@@ -128,7 +144,7 @@ fn messages_fit_their_schemas() {
         failures: 1,
         crashes: 1,
         at,
-        outcome: WhenExhausted::Park,
+        outcome: DeadLetterOutcome::Park,
         attempts,
         traceparent: Some(TRACE.to_owned()),
     };

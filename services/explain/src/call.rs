@@ -3,7 +3,7 @@
 use kintsugi_core::{LossCause, Phase, TaskState, Timestamp, WhenExhausted};
 
 use crate::{
-    Cause, Code, Kind,
+    Cause, Code, Kind, State,
     chain::Chain,
     executing::{self, CUT_OFF, attempt},
     facts::{Engine, Queue, Run, Served},
@@ -250,9 +250,39 @@ fn backoff(
     Chain::waiting(cause).by_time()
 }
 
+/// Whether it is kept away from workers, since so many died with it as its policy says. The machine
+/// looks at that before it looks whether attempts are left.
+fn is_quarantined(run: &Run, part: &Part<'_>, task: &TaskState) -> bool {
+    let limit = run.call(part).map_or(0, |call| call.policy.quarantine.workers);
+    let last = task.attempts.last().and_then(|last| last.lost);
+    let victims = u32::try_from(task.victims()).unwrap_or(u32::MAX);
+    limit > 0 && victims >= limit && last.is_some_and(LossCause::is_crash) && run.ended_at.is_none()
+}
+
+/// Workers died with it.
+fn quarantined(run: &Run, (part, task): (&Part<'_>, &TaskState)) -> Chain {
+    let letter = format!("{}:{}", run.key(part.number), task.epoch);
+    let workers = say::count(task.victims() as u64, "worker", "workers");
+    let what = format!("{} is in quarantine, since {workers} died with it", run.named(part));
+    let cause = Cause::new(Code::Quarantined, what)
+        .since(task.attempts.last().map(|last| last.ended_at))
+        .of(Kind::DeadLetter, &letter)
+        .unblocked_by(format!("a redrive of the dead letter {letter}"));
+    match task.release_at {
+        Some(at) => {
+            let cause = cause.next("it is given new attempts by itself", at);
+            Chain::waiting(cause.or_earlier(CUT_OFF, part.cut_off(&run.state))).by_time()
+        }
+        None => Chain::stuck(cause.or_earlier(CUT_OFF, part.cut_off(&run.state))),
+    }
+}
+
 /// No attempt is left.
 fn dead(run: &Run, (part, task): (&Part<'_>, &TaskState)) -> Chain {
     let letter = format!("{}:{}", run.key(part.number), task.epoch);
+    if is_quarantined(run, part, task) {
+        return redriven(run, &letter, quarantined(run, (part, task)));
+    }
     let why =
         task.error.as_ref().map_or_else(String::new, |error| format!(": {}", say::error(error)));
     let what = format!(
@@ -269,13 +299,16 @@ fn dead(run: &Run, (part, task): (&Part<'_>, &TaskState)) -> Chain {
         .of(Kind::DeadLetter, &letter)
         .unblocked_by(format!("a redrive of the dead letter {letter}"));
     let cause = if is_parked { cause.or_earlier(CUT_OFF, part.cut_off(&run.state)) } else { cause };
-    let Some(asked) = run.requests.get(&format!("redrive:{letter}")) else {
-        return Chain::stuck(cause);
-    };
+    redriven(run, &letter, Chain::stuck(cause))
+}
+
+/// A redrive may be kept already.
+fn redriven(run: &Run, letter: &str, chain: Chain) -> Chain {
+    let Some(asked) = run.requests.get(&format!("redrive:{letter}")) else { return chain };
     let what = format!("a redrive of the dead letter {letter} is kept, and its run is told of it");
     let asked = Cause::new(Code::RedriveAsked, what).since(*asked).of(Kind::DeadLetter, letter);
     let asked = asked.next("the run is told again if it was not", None);
-    Chain::moving(asked).then(cause).by_time()
+    Chain::moving(asked).follow(chain).being(State::Moving).by_time()
 }
 
 fn interrupted(run: &Run, part: &Part<'_>) -> Chain {

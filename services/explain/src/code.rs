@@ -93,6 +93,8 @@ codes! {
     TryBackoff = "try-backoff",
     /// A task has no attempts left.
     DeadLettered = "dead-lettered",
+    /// A task with which workers died is kept away from them.
+    Quarantined = "quarantined",
     /// A redrive is kept, and not taken yet.
     RedriveAsked = "redrive-asked",
     /// A `wait`.
@@ -133,6 +135,8 @@ codes! {
     WorkerWorking = "worker-working",
     /// The worker is at as many tasks as it takes.
     WorkerBusy = "worker-busy",
+    /// The worker is kept short, since it fails what others complete.
+    WorkerDrained = "worker-drained",
     /// The worker finishes what it has and takes nothing new.
     WorkerStopping = "worker-stopping",
     /// The worker stopped in good order.

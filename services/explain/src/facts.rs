@@ -56,6 +56,8 @@ pub struct Worker {
     pub alive: bool,
     /// It said that it takes no more work.
     pub stopping: bool,
+    /// How many tasks of a type it may take at a time, and why, where the failure detector keeps it short.
+    pub limit: Option<(u32, String)>,
     /// When it was heard of last.
     pub heard_at: Timestamp,
     /// What it serves.

@@ -4,7 +4,7 @@ use crate::{
     Cause, Code, Kind, State,
     chain::Chain,
     executing::{self, gone},
-    facts::{Engine, Served},
+    facts::{Engine, Served, Worker},
     say,
 };
 
@@ -43,7 +43,28 @@ pub(crate) fn served_by(engine: &Engine, served: &Served, chain: Chain) -> Chain
         .of(Kind::Queue, format!("{queue}/{task_type}"))
         .unblocked_by("the end of a task that one of them is at, or one more worker")
         .next("whoever has room takes the oldest", None);
-    chain.then(cause)
+    let kept = serving.iter().find_map(|worker| drained(worker));
+    chain.then(cause).and(kept)
+}
+
+/// A worker that the failure detector keeps short.
+pub(crate) fn drained(worker: &Worker) -> Option<Cause> {
+    let (slots, reason) = worker.limit.as_ref()?;
+    let tasks = match slots {
+        0 => "no tasks".to_owned(),
+        slots => format!("{} of a type at a time", say::count(u64::from(*slots), "task", "tasks")),
+    };
+    let what = format!(
+        "worker {} is given {tasks} for a while, since it fails what others complete ({})",
+        worker.name,
+        say::quoted(reason),
+    );
+    Some(
+        Cause::new(Code::WorkerDrained, what)
+            .of(Kind::Worker, &worker.name)
+            .unblocked_by("its completing what it is tried with")
+            .next("it is tried with one task at a time, then trusted again", None),
+    )
 }
 
 pub(crate) fn unserved(engine: &Engine, served: &Served, chain: Chain) -> Chain {

@@ -5,7 +5,7 @@ use crate::{
     chain::{Chain, explanation},
     executing,
     facts::{Engine, Worker},
-    say,
+    say, serving,
 };
 
 /// How long a worker may be silent before it is certain that it was taken over from, in milliseconds:
@@ -60,6 +60,9 @@ fn chain(worker: &Worker, engine: &Engine) -> Chain {
     }
     if worker.stopping {
         return Chain::moving(executing::stopping(worker));
+    }
+    if let Some(kept) = serving::drained(worker) {
+        return Chain::waiting(kept);
     }
     let (held, slots) = (worker.leases.len() as u64, u64::from(worker.concurrency));
     let name = &worker.name;

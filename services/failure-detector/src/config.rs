@@ -23,6 +23,8 @@ pub struct Config {
     /// was deleted. Default: `3s`.
     #[serde(with = "humantime_serde")]
     pub streams_interval: Duration,
+    /// Whether a worker that fails what others complete gets no tasks for a while. Default: `true`.
+    pub drain: bool,
 }
 
 impl Default for Config {
@@ -32,6 +34,7 @@ impl Default for Config {
             ping_timeout: Duration::from_secs(1),
             audit_interval: Duration::from_secs(30),
             streams_interval: Duration::from_secs(3),
+            drain: true,
         }
     }
 }

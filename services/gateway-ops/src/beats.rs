@@ -179,6 +179,8 @@ fn worker(seen: Timestamp, beat: &Heartbeat, now: Timestamp) -> Worker {
         // One that stops in good order says so last; after that it is gone, not finishing.
         alive: heard,
         stopping: beat.stopping && heard,
+        limit: beat.limit.as_ref().map(|limit| limit.slots),
+        limit_reason: beat.limit.as_ref().map(|limit| limit.reason.clone()),
         leases: beat.leases.iter().map(lease).collect(),
     }
 }
@@ -199,6 +201,7 @@ fn member(seen: Timestamp, beat: &Heartbeat, now: Timestamp) -> kintsugi_explain
         pid: beat.pid,
         alive: now.since(seen) <= WORKER_SILENT_MS,
         stopping: beat.stopping,
+        limit: beat.limit.as_ref().map(|limit| (limit.slots, limit.reason.clone())),
         heard_at: seen,
         types: types.collect(),
         concurrency: beat.concurrency,

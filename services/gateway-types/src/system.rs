@@ -54,6 +54,12 @@ pub struct Worker {
     pub alive: bool,
     /// It is finishing what it holds.
     pub stopping: bool,
+    /// Tasks of a type that it may take at a time, where the failure detector keeps it short.
+    #[oai(skip_serializing_if_is_none)]
+    pub limit: Option<u32>,
+    /// Why.
+    #[oai(skip_serializing_if_is_none)]
+    pub limit_reason: Option<String>,
     /// What it is at.
     pub leases: Vec<WorkerLease>,
 }

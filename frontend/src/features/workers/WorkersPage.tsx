@@ -60,6 +60,7 @@ function NoWorkers() {
 
 function state(worker: Worker) {
   if (!worker.alive) return <Badge tone="bad" title="No heartbeat: its tasks were taken over">gone</Badge>
+  if (worker.limit !== undefined) return <Badge tone="hold" title={worker.limit_reason ?? ''}>{worker.limit === 0 ? 'drained' : 'on trial'}</Badge>
   if (worker.stopping) return <Badge tone="hold" title="It finishes what it holds">stopping</Badge>
   return worker.leases.length > 0 ? <Badge tone="live">working</Badge> : <Badge tone="good">idle</Badge>
 }

@@ -229,7 +229,7 @@ async fn health_tells_the_truth_and_workers_are_known_by_their_heartbeats() {
         pid: 7,
         host: "h".into(),
         version: "1".into(),
-        types: vec![kintsugi_nats::Served { queue: "default".into(), task_type: "echo".into() }],
+        types: vec![kintsugi_nats::Served::new("default", "echo")],
         concurrency: 4,
         started_at: now,
         at: now,
@@ -237,10 +237,12 @@ async fn health_tells_the_truth_and_workers_are_known_by_their_heartbeats() {
             task: "r:1".into(),
             epoch: 1,
             since: now,
+            crashes: 0,
             progress: None,
             progress_at: None,
         }],
         stopping: false,
+        limit: None,
     };
     crate::rig::eventually("a worker is heard of", async || {
         rig.bus.heartbeat(&heartbeat).await.unwrap();

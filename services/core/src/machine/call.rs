@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Machine, Op, data::Ended, scope::Place};
+use super::{Machine, data::Ended, scope::Place};
 use crate::{
     Body, By, Call, ChildPhase, Effect, Error, ErrorKind, Event, Fault, Frame, Kind, LossCause,
-    Node, NodeId, Phase, Program, TaskState, Timestamp, WhenExhausted, Work,
+    Node, NodeId, Phase, Program, TaskState, Timestamp, Work,
 };
 
 /// How long a dispatched attempt may go unheard of before the failure detector is asked to look
@@ -50,6 +50,7 @@ pub(super) fn dispatch(
         task,
         epoch: state.epoch,
         failures: state.failures,
+        crashes: state.crashes,
         pointer: node.pointer.clone(),
         task_type: call.task_type.clone(),
         queue: call.queue.clone(),
@@ -87,6 +88,7 @@ impl<'a> Machine<'a> {
                 crashes: 0,
                 first_at: self.now,
                 phase: Phase::Interrupted,
+                release_at: None,
                 refusals: 0,
                 error: None,
                 attempts: Vec::new(),
@@ -213,6 +215,7 @@ impl<'a> Machine<'a> {
         cause: LossCause,
         worker: Option<&String>,
         seen_at: Timestamp,
+        blamed: Option<bool>,
     ) {
         let Some((node, call)) = self.call_of(number) else { return };
         let (policy, now) = (&call.policy, self.now);
@@ -220,8 +223,13 @@ impl<'a> Machine<'a> {
         task.crashes += u32::from(cause.is_crash());
         task.remember((worker.map(String::as_str), None), Ok(cause), now);
         let (epoch, crashes, failures) = (task.epoch, task.crashes, task.failures);
+        let (victims, limit) = (task.victims(), policy.quarantine.workers);
         let worker = worker.cloned();
         self.note(Event::TaskLost { task: number, epoch, cause, worker, seen_at });
+        let kills = limit > 0 && u32::try_from(victims).unwrap_or(u32::MAX) >= limit;
+        if kills && cause.is_crash() && blamed != Some(false) {
+            return self.quarantine(number, victims);
+        }
         if cause == LossCause::Undeliverable || crashes >= policy.crashes_max {
             let detail = match cause {
                 LossCause::Undeliverable => "the broker gave up delivering the task".to_owned(),
@@ -241,43 +249,6 @@ impl<'a> Machine<'a> {
         let Some((_, task)) = self.call_mut(number) else { return };
         task.phase = Phase::Backoff { until };
         self.note(Event::RetryScheduled { task: number, at: until, failures });
-    }
-
-    /// No attempt is left. What the workflow handles is an error in it; the rest is dead-lettered.
-    fn exhausted(&mut self, number: u64, error: Error) {
-        let parent = self.state.frames.get(&number).and_then(|frame| frame.parent);
-        let Some((node, call)) = self.call_of(number) else { return };
-        if let Some((_, task)) = self.call_mut(number) {
-            let had_permit = task.has_permit();
-            task.phase = Phase::DeadLettered;
-            task.error = Some(error.clone());
-            self.give_back(number, had_permit);
-        }
-        if self.is_handled(parent, &error) {
-            self.close(number);
-            self.queue.push_back(Op::Raise { parent, error });
-            return;
-        }
-        let Some((_, task)) = self.call_mut(number) else { return };
-        let letter = Effect::DeadLetter {
-            task: number,
-            epoch: task.epoch,
-            pointer: node.pointer.clone(),
-            task_type: call.task_type.clone(),
-            queue: call.queue.clone(),
-            input: task.input.clone(),
-            error: error.clone(),
-            failures: task.failures,
-            crashes: task.crashes,
-            attempts: task.attempts.clone(),
-            outcome: call.policy.when_exhausted,
-        };
-        let epoch = task.epoch;
-        self.note(Event::TaskDeadLettered { task: number, epoch, error: error.clone() });
-        self.effect(letter);
-        if call.policy.when_exhausted == WhenExhausted::Fault {
-            self.fault(error);
-        }
     }
 
     /// New attempts for a dead-lettered task, and for what its fault interrupted.
@@ -344,7 +315,7 @@ impl<'a> Machine<'a> {
 
 fn reset(task: &mut TaskState, now: Timestamp) {
     (task.failures, task.crashes, task.refusals) = (0, 0, 0);
-    (task.first_at, task.error) = (now, None);
+    (task.first_at, task.error, task.release_at) = (now, None, None);
     task.attempts.clear();
 }
 

@@ -48,9 +48,9 @@ impl Machine<'_> {
                     self.failed(*task, fault, (Some(worker.as_str()), *started_at));
                 }
             }
-            (_, Input::Lost { task, epoch, cause, worker, seen_at }) => {
+            (_, Input::Lost { task, epoch, cause, worker, seen_at, blamed }) => {
                 if self.is_current(*task, *epoch, input) {
-                    self.lost(*task, *cause, worker.as_ref(), *seen_at);
+                    self.lost(*task, *cause, worker.as_ref(), *seen_at, *blamed);
                 }
             }
         }
@@ -201,6 +201,9 @@ impl Machine<'_> {
             Work::Call(state) => match &state.phase {
                 Phase::Started { deadline, .. } if *deadline <= now => self.timed_out(number),
                 Phase::Backoff { until } if *until <= now => self.give_out(number),
+                Phase::DeadLettered if state.release_at.is_some_and(|at| at <= now) => {
+                    self.redrive(number, None);
+                }
                 Phase::Dispatched { check_at, .. } if *check_at <= now => self.verify(number),
                 _ => {}
             },

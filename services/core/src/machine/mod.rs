@@ -10,6 +10,7 @@ mod call;
 mod child;
 mod compensate;
 mod data;
+mod dead;
 mod emit;
 mod errors;
 mod extend;

@@ -95,9 +95,8 @@ fn any_input() -> impl Strategy<Value = Input> {
             worker: worker(),
             started_at: None,
         }),
-        3 => (ids(), causes).prop_map(|((task, epoch), cause)| Input::Lost {
-            task, epoch, cause, worker: None, seen_at: Timestamp(0)
-        }),
+        3 => (ids(), causes, 0..4, any::<Option<bool>>()).prop_map(|((task, epoch), cause, by, blamed)| Input::Lost {
+            task, epoch, cause, worker: (by > 0).then(|| format!("w{by}")), seen_at: Timestamp(0), blamed }),
     ]
 }
 

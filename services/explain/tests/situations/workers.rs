@@ -268,6 +268,39 @@ fn a_task_that_kills_workers_gets_them_one_by_one() {
 }
 
 #[test]
+fn a_task_with_which_workers_died_is_kept_away_from_them() {
+    let tasks = |release: &str| {
+        format!("do: [{{pay: {{call: pay, metadata: {{kintsugi: {{quarantine: {release}}}}}}}}}]")
+    };
+    for (release, state) in
+        [("{workers: 2}", State::Stuck), ("{workers: 2, release: 10m}", State::Waiting)]
+    {
+        let mut world = World::started(&tasks(release));
+        world.later(1);
+        world.loses_with("w-1", LossCause::WorkerDead);
+        world.loses_with("w-2", LossCause::WorkerDead);
+        let told = world.is(state, &["quarantined"]);
+        assert!(told.causes[0].what.ends_with("is in quarantine, since 2 workers died with it"));
+        assert_eq!(told.causes[0].subject.as_ref().unwrap().id, "r:2:2");
+        let next = told.causes[0].next.as_ref().and_then(|next| next.at);
+        assert_eq!(next, (state == State::Waiting).then_some(after(601_000)));
+        world.run.requests.insert("redrive:r:2:2".to_owned(), world.engine.now);
+        world.is(State::Moving, &["redrive-asked", "quarantined"]);
+    }
+}
+
+#[test]
+fn a_worker_that_is_kept_short_is_named() {
+    let mut world = World::started(PAY);
+    world.queued(1);
+    world.engine.workers =
+        vec![Worker { limit: Some((0, "6 of 7 failed".to_owned())), ..worker("w-1") }];
+    world.later(5);
+    let told = world.is(State::Waiting, &["queue-wait", "workers-busy", "worker-drained"]);
+    assert!(told.causes[2].what.contains("w-1 is given no tasks for a while"), "{}", told.summary);
+}
+
+#[test]
 fn a_task_is_given_up_and_its_run_waits_for_a_redrive() {
     let mut world = World::started(PARKED);
     world.later(1);

@@ -47,6 +47,7 @@ pub(crate) fn worker(name: &str) -> Worker {
         pid: 7,
         alive: true,
         stopping: false,
+        limit: None,
         heard_at: BEGIN,
         types: vec![served("default", "pay")],
         concurrency: 1,
@@ -138,14 +139,20 @@ impl World {
 
     /// The attempt is lost with its worker.
     pub(crate) fn loses(&mut self, cause: LossCause) {
+        self.loses_with("w-1", cause);
+    }
+
+    /// The same with another worker.
+    pub(crate) fn loses_with(&mut self, worker: &str, cause: LossCause) {
         let seen_at = self.engine.now;
-        let worker = Some("w-1".to_owned());
+        let worker = Some(worker.to_owned());
         self.says(|task, epoch| Input::Lost {
             task,
             epoch,
             cause,
             worker: worker.clone(),
             seen_at,
+            blamed: None,
         });
     }
 

@@ -55,6 +55,7 @@ pub(super) async fn execute(
 fn result(shared: &Shared, attempt: &Attempt, outcome: Outcome) -> Input {
     let (task, epoch) = (attempt.message.number, attempt.message.epoch);
     let (worker, started_at) = (shared.name.clone(), Some(attempt.since));
+    shared.count(&attempt.message.task_type, outcome.is_ok());
     match outcome {
         Ok(output) => Input::Completed { task, epoch, output, worker, started_at },
         Err(failure) => {
@@ -74,6 +75,7 @@ fn stopped(shared: &Shared, attempt: &Attempt, why: Stop) -> Input {
     let worker = shared.name.clone();
     match why {
         Stop::TimedOut | Stop::Silent => {
+            shared.count(&attempt.message.task_type, false);
             let limit = attempt.message.start_to_close_ms;
             let lease = attempt.message.lease_ms.unwrap_or_default();
             let fault = Fault {
@@ -91,7 +93,7 @@ fn stopped(shared: &Shared, attempt: &Attempt, why: Stop) -> Input {
         // somebody else cancelled, the engine learns that it is nobody's any more.
         Stop::Cancelled | Stop::Stopping => {
             let (cause, worker) = (LossCause::LeaseDropped, Some(worker));
-            Input::Lost { task, epoch, cause, worker, seen_at: now() }
+            Input::Lost { task, epoch, cause, worker, seen_at: now(), blamed: None }
         }
     }
 }

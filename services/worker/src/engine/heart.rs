@@ -7,7 +7,7 @@ use std::{
 
 use futures::StreamExt;
 use kintsugi_core::Input;
-use kintsugi_nats::{Heartbeat, Lease, Served};
+use kintsugi_nats::{Heartbeat, Lease, Limit, Served};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -88,24 +88,33 @@ pub(super) async fn say(shared: &Shared, stopping: bool) {
         let progress = attempt.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let progress_at = progress.as_ref().map(|_| attempt.heard_at());
         let (task, epoch) = (attempt.message.task.clone(), attempt.message.epoch);
-        Lease { task, epoch, since: attempt.since, progress, progress_at }
+        let crashes = attempt.message.crashes;
+        Lease { task, epoch, since: attempt.since, crashes, progress, progress_at }
     });
     let queue = &shared.settings.queue;
-    let types = shared.types.iter();
+    let types = shared.types.iter().map(|one| Served {
+        completed: one.completed.load(Ordering::Relaxed),
+        failed: one.failed.load(Ordering::Relaxed),
+        ..Served::new(queue, &one.name)
+    });
+    let left = |kept: super::limit::Kept| Limit {
+        slots: kept.slots,
+        for_ms: kept.left_ms(),
+        reason: kept.reason,
+    };
     let beat = Heartbeat {
         worker: shared.name.clone(),
         incarnation: shared.incarnation.clone(),
         pid: std::process::id(),
         host: shared.host.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        types: types
-            .map(|one| Served { queue: queue.clone(), task_type: one.name.clone() })
-            .collect(),
+        types: types.collect(),
         concurrency: shared.slots(),
         started_at: shared.started_at,
         at: now(),
         leases: leases.collect(),
         stopping,
+        limit: shared.limit.now().map(left),
     };
     // A heartbeat that cannot go out now is worth nothing later.
     let sent = tokio::time::timeout(shared.settings.heartbeat, shared.bus.heartbeat(&beat)).await;
@@ -116,6 +125,7 @@ pub(super) async fn say(shared: &Shared, stopping: bool) {
 
 /// Looks at everything that is held.
 async fn sweep(shared: &Arc<Shared>) {
+    shared.limit.expire();
     for attempt in shared.leases.all() {
         if attempt.deadline <= Instant::now() && attempt.why().is_none() {
             attempts::stop(shared, &attempt, Stop::TimedOut);
@@ -154,10 +164,19 @@ pub(super) async fn listen(shared: Arc<Shared>, alive: CancellationToken) {
 async fn hear(shared: &Arc<Shared>) -> Result<(), kintsugi_nats::Error> {
     let _answering = shared.bus.answer_pings(&shared.name).await?;
     let mut cancels = std::pin::pin!(shared.bus.cancels().await?);
-    while let Some(cancel) = cancels.next().await {
-        if let Some(attempt) = shared.leases.get(&cancel.task, cancel.epoch) {
-            attempts::stop(shared, &attempt, Stop::Cancelled);
+    let mut limits = std::pin::pin!(shared.bus.limits(&shared.name).await?);
+    loop {
+        tokio::select! {
+            cancel = cancels.next() => {
+                let Some(cancel) = cancel else { return Ok(()) };
+                if let Some(attempt) = shared.leases.get(&cancel.task, cancel.epoch) {
+                    attempts::stop(shared, &attempt, Stop::Cancelled);
+                }
+            }
+            limit = limits.next() => {
+                let Some(limit) = limit else { return Ok(()) };
+                shared.limit.told(limit);
+            }
         }
     }
-    Ok(())
 }

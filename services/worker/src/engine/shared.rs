@@ -1,6 +1,9 @@
 //! What the parts of a worker's engine share.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use kintsugi_core::{Input, Timestamp};
 use kintsugi_nats::Bus;
@@ -9,7 +12,7 @@ use tokio::{
     sync::{Semaphore, mpsc},
 };
 
-use super::report::Report;
+use super::{limit::Limited, report::Report};
 use crate::{
     Settings,
     attempt::{Attempt, now},
@@ -38,6 +41,10 @@ pub(crate) struct TaskType {
     pub(crate) slots: Arc<Semaphore>,
     /// How many of its results may be unsent.
     pub(crate) room: Arc<Semaphore>,
+    /// Attempts that it completed.
+    pub(crate) completed: AtomicU64,
+    /// Attempts that failed, or took too long.
+    pub(crate) failed: AtomicU64,
 }
 
 /// What the parts of a worker's engine share.
@@ -47,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) user: Handle,
     pub(crate) types: Vec<Arc<TaskType>>,
     pub(crate) leases: Leases,
+    pub(super) limit: Limited,
     /// The worker's name.
     pub(crate) name: String,
     pub(crate) host: String,
@@ -64,7 +72,8 @@ impl Shared {
         let types = plan.handlers.into_iter().map(|(name, handler)| {
             let slots = Arc::new(Semaphore::new(concurrency));
             let room = Arc::new(Semaphore::new(concurrency + UNSENT_MAX));
-            Arc::new(TaskType { name, handler, slots, room })
+            let (completed, failed) = (AtomicU64::new(0), AtomicU64::new(0));
+            Arc::new(TaskType { name, handler, slots, room, completed, failed })
         });
         let host = host_name();
         Self {
@@ -73,6 +82,7 @@ impl Shared {
             settings: plan.settings,
             user: plan.user,
             leases: Leases::default(),
+            limit: Limited::default(),
             incarnation: uuid::Uuid::new_v4().simple().to_string(),
             started_at: now(),
             stopping: AtomicBool::new(false),
@@ -89,6 +99,13 @@ impl Shared {
     /// How many tasks are executed at the same time at most, over all types.
     pub(crate) fn slots(&self) -> u32 {
         u32::try_from(self.settings.concurrency * self.types.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Counts a result of a type, which the next heartbeat tells.
+    pub(super) fn count(&self, task_type: &str, well: bool) {
+        let Some(kind) = self.types.iter().find(|kind| kind.name == task_type) else { return };
+        let count = if well { &kind.completed } else { &kind.failed };
+        count.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Hands a report to the sender. Unbounded, for there is at most one per held attempt and
