@@ -33,6 +33,7 @@ mod sql;
 mod store;
 mod task_types;
 mod url;
+mod waits;
 
 pub use definitions_resolve::Resolved;
 pub use due::Due;
@@ -42,10 +43,11 @@ pub use kintsugi_rows::{
     Batch, Committed, Counts, Created, DeadLetterFilter, DeadLetterRow, DeadLetterStatus,
     Definition, DefinitionSummary, Error, HistoryRow, HoldKind, HoldPut, HoldRow, HumanTaskEnd,
     HumanTaskFilter, HumanTaskRow, HumanTaskStatus, ListenerRow, MailBatch, MailLimit, MailRow,
-    MailWaiting, NewDefinition, NewRun, NewSchedule, NotificationRow, NotificationStatus,
-    OccasionStep, OutboxRow, Overdue, Page, Paged, PartitionRow, PermitRound, PermitRow,
-    PermitWrite, Posted, Put, RecoveryRow, RequestRow, RunFilter, RunRow, RunSummary, RunWrite,
-    ScheduleRow, ScheduleStep, TaskTypePut, TaskTypeRow, TaskTypeSummary,
+    MailStanding, MailWaiting, NewDefinition, NewRun, NewSchedule, NotificationRow,
+    NotificationStatus, OccasionStep, OutboxRow, Overdue, Page, Paged, PartitionRow, PermitHolder,
+    PermitLine, PermitRound, PermitRow, PermitWrite, Posted, Put, RecoveryRow, RequestRow,
+    RunFilter, RunRow, RunSummary, RunWrite, ScheduleRow, ScheduleStep, TaskTypePut, TaskTypeRow,
+    TaskTypeSummary,
 };
 #[cfg(feature = "testing")]
 pub use kintsugi_testing as testing;

@@ -70,6 +70,12 @@ export async function demonstration(browser) {
     await stayed(page)
     await browser.shot('demo-dead-letter')
     await browser.accessible('the run that waits')
+    await page.getByText('Why does it stand still?').click()
+    const causes = page.getByRole('list', { name: 'Causes, the nearest first' })
+    await causes.getByText('has no attempts left').waitFor()
+    await causes.getByText('Ended by a redrive of the dead letter').waitFor()
+    await browser.shot('demo-explained')
+    await browser.accessible('the explanation')
   })
 
   await browser.check('a frozen worker is found out, and its late result changes nothing', async () => {

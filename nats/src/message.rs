@@ -179,6 +179,9 @@ pub struct Lease {
     /// How far it is, in the worker's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Value>,
+    /// When it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress_at: Option<Timestamp>,
 }
 
 /// An attempt is no longer wanted.

@@ -24,11 +24,12 @@ pub use error::{Error, code, message};
 pub use hold::{HoldKind, HoldPut, HoldRow};
 pub use human_task::{HumanTaskEnd, HumanTaskFilter, HumanTaskRow, HumanTaskStatus};
 pub use mail::{
-    ListenerRow, MailBatch, MailLimit, MailRow, MailWaiting, OutboxRow, Overdue, Posted, RequestRow,
+    ListenerRow, MailBatch, MailLimit, MailRow, MailStanding, MailWaiting, OutboxRow, Overdue,
+    Posted, RequestRow,
 };
 pub use notification::{NotificationRow, NotificationStatus};
 pub use page::{Page, Paged, cursor};
-pub use permit::{PermitRound, PermitRow, PermitWrite};
+pub use permit::{PermitHolder, PermitLine, PermitRound, PermitRow, PermitWrite};
 pub use run::{Created, HistoryRow, NewRun, RunFilter, RunRow, RunSummary, run_id, status};
 pub use schedule::{NewSchedule, OccasionStep, ScheduleRow, ScheduleStep};
 pub use task_type::{TaskTypePut, TaskTypeRow, TaskTypeSummary};

@@ -39,6 +39,17 @@ pub struct MailWaiting {
     pub more: Vec<RunId>,
 }
 
+/// What lies in an inbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MailStanding {
+    /// Events that the run was not told of, or has not taken.
+    pub waiting: u64,
+    /// When the oldest of those came.
+    pub since: Option<i64>,
+    /// Events that wait for a listen.
+    pub parked: u64,
+}
+
 /// What became of an event that was sent to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Posted {

@@ -38,3 +38,35 @@ pub struct PermitRound {
     /// Whether any permit is wanted or granted at all.
     pub any: bool,
 }
+
+/// A permit that a task waits for, or that was granted and not taken, and how the line of its key stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PermitLine {
+    /// Number of the task.
+    pub task: u64,
+    /// What it shares the bound with.
+    pub key: String,
+    /// How many with this key are granted at a time.
+    pub limit: u32,
+    /// When it was granted.
+    pub granted_at: Option<i64>,
+    /// How many of those who wait go before it.
+    pub before: u64,
+    /// How many wait.
+    pub waiting: u64,
+    /// How many are granted.
+    pub held: u64,
+    /// Some of those, the longest first.
+    pub holders: Vec<PermitHolder>,
+}
+
+/// A task that has a permit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PermitHolder {
+    /// The run.
+    pub run: RunId,
+    /// Number of the task.
+    pub task: u64,
+    /// Since when.
+    pub since: i64,
+}

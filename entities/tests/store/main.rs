@@ -18,6 +18,7 @@ mod runs;
 mod safety;
 mod schedules;
 mod task_types;
+mod waits;
 
 use std::future::Future;
 
@@ -81,6 +82,9 @@ cases![
     mail::events_of_a_run_go_with_it,
     permits::permits_go_by_priority_and_age_as_far_as_the_bound,
     permits::two_that_grant_at_once_never_grant_too_many,
+    waits::an_inbox_is_counted_without_its_events,
+    waits::a_request_shows_until_it_is_done,
+    waits::a_permit_knows_its_place_and_who_has_one,
     task_types::a_task_type_is_what_was_said_of_it_last,
     task_types::task_types_come_by_name,
     requests::what_is_asked_is_kept_until_it_is_done,

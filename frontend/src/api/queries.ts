@@ -50,6 +50,15 @@ export const runQuery = (id: string) =>
     refetchInterval: ({ state }) => (state.data && isOver(state.data.status) ? false : 5_000),
   })
 
+/** Why a run does not move; asked while it is looked at. */
+export const explanationQuery = (id: string, wanted: boolean, over: boolean) =>
+  queryOptions({
+    queryKey: ['run', id, 'explanation'],
+    queryFn: ({ signal }) => read(client.GET('/v1/runs/{id}/explain', { params: { path: { id } }, signal, ...EXACT })),
+    enabled: wanted,
+    refetchInterval: over ? false : 3_000,
+  })
+
 /** An entry, with its steps as the engine's core writes them, which the OpenAPI document leaves open. */
 export type Entry = Omit<HistoryEntry, 'steps'> & { steps: Step[] }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { definitionPath, paths, shortId, splitReference } from './paths'
+import { definitionPath, paths, shortId, splitReference, subjectPath } from './paths'
 
 test('a filter that is not set leaves no trace in the URL', () => {
   expect(paths.runs()).toBe('/')
@@ -23,4 +23,12 @@ test('a reference is split, and what is none leads to the list', () => {
 test('a long id is shortened to its end, a short one is not', () => {
   expect(shortId('01a20b0e-a3c1-7632-bc6c-51d6a2c363fa')).toBe('…d6a2c363fa')
   expect(shortId('order-7')).toBe('order-7')
+})
+
+test('what an explanation is about has its page', () => {
+  expect(subjectPath({ kind: 'run', id: 'r-1' })).toBe('/runs/r-1')
+  expect(subjectPath({ kind: 'task', id: 'r-1:3' })).toBe('/runs/r-1?task=r-1%3A3')
+  expect(subjectPath({ kind: 'dead-letter', id: 'r-1:3:2' })).toBe('/dead-letters/r-1%3A3%3A2')
+  expect(subjectPath({ kind: 'worker', id: 'w' })).toBe('/workers')
+  expect(subjectPath({ kind: 'schedule', id: 'a/b' })).toBeUndefined()
 })

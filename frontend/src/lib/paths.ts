@@ -55,6 +55,25 @@ export const paths = {
   system: () => '/system',
 } as const
 
+/** Where one looks at what an explanation is about; none: there is no such page. */
+export function subjectPath({ kind, id }: { kind: string; id: string }): string | undefined {
+  switch (kind) {
+    case 'run':
+      return paths.run(id)
+    case 'task':
+      return paths.run(id.slice(0, id.lastIndexOf(':')), 'timeline', { task: id })
+    case 'dead-letter':
+      return paths.deadLetter(id)
+    case 'worker':
+      return paths.workers()
+    case 'queue':
+    case 'service':
+      return paths.system()
+    default:
+      return undefined
+  }
+}
+
 /** The end of a long id, which is what tells it from its neighbours. */
 export function shortId(id: string): string {
   return id.length > 18 ? `…${id.slice(-10)}` : id

@@ -114,7 +114,14 @@ fn messages_fit_their_schemas() {
         concurrency: 4,
         started_at: at,
         at,
-        leases: vec![Lease { task: "r:1".to_owned(), epoch: 1, since: at, crashes: 0, progress }],
+        leases: vec![Lease {
+            task: "r:1".to_owned(),
+            epoch: 1,
+            since: at,
+            crashes: 0,
+            progress,
+            progress_at: Some(at),
+        }],
         stopping: false,
     };
     fits("heartbeat", &heartbeat);

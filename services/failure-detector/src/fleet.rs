@@ -205,6 +205,7 @@ pub(crate) mod tests {
             since: Timestamp(0),
             crashes: 0,
             progress: None,
+            progress_at: None,
         };
         Heartbeat {
             worker: worker.to_owned(),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kintsugi_core::{DefinitionRef, Timestamp};
 use kintsugi_egress::Fetcher;
 use kintsugi_entities::{Resolved, Store};
+use kintsugi_explain::Engine;
 use kintsugi_nats::Bus;
 use kintsugi_runtime::{Deps, Places, Shutdown};
 use tokio::sync::Semaphore;
@@ -124,6 +125,11 @@ impl App {
         let found = DefinitionRef::parse(&id).map_err(|_| Problem::internal())?;
         self.definitions.put(wanted, &found);
         Ok(found)
+    }
+
+    /// Who is there, by signs of life, for an explanation of what does not move.
+    pub fn who_is_there(&self, engine: &mut Engine) {
+        self.beats.facts(engine);
     }
 
     /// What a client is told when the store fails.

@@ -89,7 +89,7 @@ pub fn wait(text: &str) -> Result<Duration, Problem> {
 /// # Errors
 ///
 /// 400 when it is none of RFC 3339 in UTC.
-pub(crate) fn instant(name: &str, text: &str) -> Result<i64, Problem> {
+pub fn instant(name: &str, text: &str) -> Result<i64, Problem> {
     let parsed = humantime::parse_rfc3339(text).ok();
     let since = parsed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     since.and_then(|since| i64::try_from(since.as_millis()).ok()).ok_or_else(|| {

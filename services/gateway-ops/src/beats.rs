@@ -9,6 +9,7 @@ use std::{
 
 use futures::StreamExt;
 use kintsugi_core::Timestamp;
+use kintsugi_explain::Engine;
 use kintsugi_nats::{Bus, Heartbeat, ServiceBeat};
 use kintsugi_runtime::{Shutdown, now};
 use tracing::debug;
@@ -35,6 +36,15 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(crate) struct Beats {
     workers: Mutex<BTreeMap<String, (Timestamp, Heartbeat)>>,
     services: Mutex<BTreeMap<(String, String), (Timestamp, ServiceBeat)>>,
+    listened: Mutex<Listened>,
+}
+
+/// Since when signs of life come without a break. This gateway hears its own, so none for a while means
+/// that it is cut off, and that others' silence says nothing.
+#[derive(Clone, Copy, Debug, Default)]
+struct Listened {
+    since: Option<Timestamp>,
+    last: Timestamp,
 }
 
 impl Beats {
@@ -67,6 +77,34 @@ impl Beats {
         services.values().filter(is_ready).count()
     }
 
+    /// Who was heard of, for an explanation of what does not move.
+    pub(crate) fn facts(&self, engine: &mut Engine) {
+        let now = now();
+        let listened = *self.listened.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_cut_off = now.since(listened.last) > SERVICE_SILENT_MS;
+        engine.listening_since = listened.since.filter(|_| !is_cut_off);
+        let services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        let lately = services.values().filter(|(seen, _)| now.since(*seen) <= SERVICE_SILENT_MS);
+        engine.services = lately
+            .map(|(_, beat)| kintsugi_explain::Service {
+                service: beat.service.clone(),
+                instance: beat.instance.clone(),
+                ready: beat.ready,
+            })
+            .collect();
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        engine.workers = workers.values().map(|(seen, beat)| member(*seen, beat, now)).collect();
+    }
+
+    fn listened(&self) {
+        let now = now();
+        let mut listened = self.listened.lock().unwrap_or_else(PoisonError::into_inner);
+        if listened.since.is_none() || now.since(listened.last) > SERVICE_SILENT_MS {
+            listened.since = Some(now);
+        }
+        listened.last = now;
+    }
+
     async fn hear_workers(&self, bus: Bus) {
         loop {
             match bus.heartbeats().await {
@@ -88,6 +126,7 @@ impl Beats {
                 Ok(beats) => {
                     let mut beats = std::pin::pin!(beats);
                     while let Some(beat) = beats.next().await {
+                        self.listened();
                         keep(&self.services, (beat.service.clone(), beat.instance.clone()), beat);
                     }
                 }
@@ -120,6 +159,7 @@ fn worker(seen: Timestamp, beat: &Heartbeat, now: Timestamp) -> Worker {
         epoch: lease.epoch,
         since: lease.since.to_rfc3339(),
         progress: lease.progress.clone(),
+        progress_at: lease.progress_at.map(Timestamp::to_rfc3339),
     };
     let served = |served: &kintsugi_nats::Served| WorkerType {
         queue: served.queue.clone(),
@@ -143,6 +183,34 @@ fn worker(seen: Timestamp, beat: &Heartbeat, now: Timestamp) -> Worker {
         // One that stops in good order says so last; after that it is gone, not finishing.
         alive: heard,
         stopping: beat.stopping && heard,
+        leases: beat.leases.iter().map(lease).collect(),
+    }
+}
+
+/// The same, as an explanation has it.
+fn member(seen: Timestamp, beat: &Heartbeat, now: Timestamp) -> kintsugi_explain::Worker {
+    let lease = |lease: &kintsugi_nats::Lease| kintsugi_explain::Lease {
+        task: lease.task.clone(),
+        epoch: lease.epoch,
+        since: lease.since,
+        progress: lease.progress.clone(),
+        progress_at: lease.progress_at,
+    };
+    let types = beat.types.iter().map(|one| (one.queue.clone(), one.task_type.clone()));
+    let short = |one: &kintsugi_nats::Served| {
+        let reason = one.limit_reason.clone().unwrap_or_default();
+        Some(((one.queue.clone(), one.task_type.clone()), (one.limit?, reason)))
+    };
+    kintsugi_explain::Worker {
+        name: beat.worker.clone(),
+        host: beat.host.clone(),
+        pid: beat.pid,
+        alive: now.since(seen) <= WORKER_SILENT_MS,
+        stopping: beat.stopping,
+        limits: beat.types.iter().filter_map(short).collect(),
+        heard_at: seen,
+        types: types.collect(),
+        concurrency: beat.concurrency,
         leases: beat.leases.iter().map(lease).collect(),
     }
 }

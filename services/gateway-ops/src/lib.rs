@@ -36,7 +36,7 @@ pub mod tasks;
 mod watches;
 
 pub use app::App;
-pub use ask::{limit, no_run, page, run_id, shallow, wait};
+pub use ask::{instant, limit, no_run, page, run_id, shallow, wait};
 pub use config::{Config, ResourcesConfig};
 pub use kintsugi_egress::Error as FetcherError;
 pub use kintsugi_gateway_types as types;

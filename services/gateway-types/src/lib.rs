@@ -5,6 +5,7 @@
 
 mod dead_letters;
 mod definitions;
+mod explain;
 mod holds;
 mod human_tasks;
 mod requests;
@@ -20,6 +21,10 @@ pub use dead_letters::{DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven};
 pub use definitions::{
     Definition, DefinitionPage, DefinitionProblem, DefinitionResource, DefinitionSummary,
     Registered, Retired,
+};
+pub use explain::{
+    Explanation, ExplanationCause, ExplanationLine, ExplanationNext, ExplanationState,
+    ExplanationSubject,
 };
 pub use holds::{Hold, HoldPage, HoldRequest};
 pub use human_tasks::{AnswerRequest, Answered, HumanTask, HumanTaskPage};

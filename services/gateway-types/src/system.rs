@@ -35,6 +35,8 @@ pub struct WorkerLease {
     pub since: String,
     /// What it said about its progress.
     pub progress: Option<Value>,
+    /// When it said so.
+    pub progress_at: Option<String>,
 }
 
 /// A worker, by its heartbeats.

@@ -78,6 +78,9 @@ pub(crate) enum Command {
     Validate(crate::check::Validate),
     /// Draws a definition. Exits as `validate` does.
     Graph(crate::check::Draw),
+    /// Says why a run, a task, a queue, a worker or a schedule does not move. Exits with 1 if there is no
+    /// such thing, or nobody answers.
+    Explain(crate::explain::Explain),
     /// Exits with 0 if a gateway is ready.
     Health {
         /// The gateway.

@@ -4,6 +4,7 @@ mod check;
 mod children;
 mod cli;
 mod dev;
+mod explain;
 mod ready;
 mod roles;
 mod settings;
@@ -85,6 +86,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
             return check::validate(args, &settings.processes.allow).await;
         }
         Command::Graph(args) => return check::draw(args, &settings.processes.allow).await,
+        Command::Explain(args) => return explain::explain(args, &settings).await,
         Command::Health { url } => return Ok(tools::health(&url).await),
         _ => wire::logs(&settings)?,
     }
@@ -146,6 +148,7 @@ async fn serve(
         Command::Config
         | Command::Validate { .. }
         | Command::Graph { .. }
+        | Command::Explain { .. }
         | Command::Health { .. } => true,
     })
 }

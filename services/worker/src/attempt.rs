@@ -94,6 +94,13 @@ impl Attempt {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= lease
     }
 
+    /// When something was heard of its progress last, by the wall clock.
+    pub(crate) fn heard_at(&self) -> Timestamp {
+        let silent = self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+        let silent = i64::try_from(silent.as_millis()).unwrap_or(i64::MAX);
+        Timestamp(now().0.saturating_sub(silent))
+    }
+
     /// Whether the caller is the one to report how this attempt ended.
     pub(crate) fn claim_end(&self) -> bool {
         !self.ended.swap(true, Ordering::AcqRel)

@@ -21,6 +21,7 @@ import { Cancel } from './Cancel'
 import { Data } from './Data'
 import { DefinitionSource } from './DefinitionSource'
 import { Drawing } from './Drawing'
+import { Explained } from './Explained'
 import { History } from './History'
 import { Latest } from './Latest'
 import { Mends } from './Mends'
@@ -78,6 +79,7 @@ function Sections({ run }: { run: Run }) {
       <Summary run={run} />
       {run.error && <div role="status"><Fault fault={run.error} /></div>}
       {!isOver(run.status) && <Waiting run={run} />}
+      <Explained run={run} />
       <nav className="tabs" aria-label="Sections of the run">
         {RUN_SECTIONS.map((one) => (
           <Link key={one} to={paths.run(run.id, one)} replace aria-current={one === current ? 'page' : undefined}>{NAMES[one]}</Link>

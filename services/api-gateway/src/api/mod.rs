@@ -5,6 +5,7 @@ mod dead_letters;
 mod definitions;
 mod drawings;
 mod events;
+mod explain;
 pub(crate) mod failure;
 mod health;
 mod holds;
@@ -46,6 +47,8 @@ enum Tag {
     /// Tasks that exhausted their policy.
     #[oai(rename = "Dead letters")]
     DeadLetters,
+    /// Why something does not move.
+    Explain,
     /// Workers, health, metrics and the recovery log.
     System,
     /// Server-sent events.
@@ -64,6 +67,7 @@ pub(crate) type Operations = (
     tasks::Tasks,
     human_tasks::HumanTasks,
     dead_letters::DeadLetters,
+    explain::Explains,
     system::System,
     events::Events,
     health::Healths,
@@ -82,6 +86,7 @@ pub(crate) fn service() -> OpenApiService<Operations, ()> {
         tasks::Tasks,
         human_tasks::HumanTasks,
         dead_letters::DeadLetters,
+        explain::Explains,
         system::System,
         events::Events,
         health::Healths,

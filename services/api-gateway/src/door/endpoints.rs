@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_secs(25);
 const TIMEOUT_HEADER: &str = "Kintsugi-Timeout";
 
 /// Name, subject, concurrency, and what it is for.
-const ENDPOINTS: [(&str, &str, usize, &str); 20] = [
+const ENDPOINTS: [(&str, &str, usize, &str); 21] = [
     ("define", "kintsugi.api.define", 16, "register a definition; payload: YAML or JSON"),
     ("start", "kintsugi.api.start.*.*", STARTS_MAX, "start a run; payload: its input as JSON"),
     ("run", "kintsugi.api.run.*.*", RUNS_MAX, "start a run and wait for its result"),
@@ -50,6 +50,7 @@ const ENDPOINTS: [(&str, &str, usize, &str); 20] = [
     ("answer", "kintsugi.api.answer", 64, "answer a task of a person; payload: `id`, `answer`"),
     ("schedule", "kintsugi.api.schedule.*", 16, "get, pause, resume; payload: namespace/name"),
     ("task-types", "kintsugi.api.task-types", 64, "list the registry of task types"),
+    ("explain", "kintsugi.api.explain", 64, "why something does not move; payload: a run's id"),
     ("task-type", "kintsugi.api.task-type.*", 16, "put, get, delete; payload: `id`, `body`"),
 ];
 
@@ -130,6 +131,7 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
             let asked = ops::types::AnswerRequest { answer, by };
             ops::human_tasks::answer(app, &id, asked).await?.to_json_string()
         }
+        "explain" => explain(app, &bytes).await?,
         "retire" => {
             let payload::Named { id } = payload::with_id(&bytes)?;
             ops::retire::retire(app, &DefinitionRef::parse(&id)?).await?.to_json_string()
@@ -153,6 +155,24 @@ async fn runs(app: &App, bytes: &[u8]) -> Result<String, Problem> {
     )?;
     let page = ops::page(list.limit, list.cursor)?;
     Ok(ops::runs::list(app, &filter, page).await?.to_json_string())
+}
+
+/// Of what the payload names: `{"run"}`, `{"task"}`, `{"queue", "type"}`, `{"worker"}` or `{"schedule"}`; what
+/// stands alone is a run, or with its number a task.
+async fn explain(app: &App, bytes: &[u8]) -> Result<String, Problem> {
+    let told = match payload::explain(bytes)? {
+        payload::Explain::Run(id) => kintsugi_gateway_explain::run(app, &id).await?,
+        payload::Explain::Task(id) => kintsugi_gateway_explain::task(app, &id).await?,
+        payload::Explain::Queue(queue, kind) => {
+            kintsugi_gateway_explain::queue(app, &queue, kind.as_deref()).await?
+        }
+        payload::Explain::Worker(name) => kintsugi_gateway_explain::worker(app, &name).await?,
+        payload::Explain::Schedule(id) => {
+            let (namespace, name) = id.split_once('/').unwrap_or(("", &id));
+            kintsugi_gateway_explain::schedule(app, namespace, name).await?
+        }
+    };
+    Ok(told.to_json_string())
 }
 
 async fn run(app: &App, subject: &str, bytes: &[u8], headers: &Headers) -> Result<String, Problem> {

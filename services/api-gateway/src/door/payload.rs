@@ -114,6 +114,59 @@ pub(super) struct List {
     pub(super) cursor: Option<String>,
 }
 
+/// What is to be explained.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Explain {
+    Run(String),
+    Task(String),
+    Queue(String, Option<String>),
+    Worker(String),
+    Schedule(String),
+}
+
+/// The same, as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Explained {
+    run: Option<String>,
+    task: Option<String>,
+    queue: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    worker: Option<String>,
+    schedule: Option<String>,
+}
+
+/// Reads what is to be explained: JSON that names one thing, or the id of a run or a task alone.
+///
+/// # Errors
+///
+/// 400 when there is none, 422 when it names none or several.
+pub(super) fn explain(bytes: &[u8]) -> Result<Explain, Problem> {
+    let text = std::str::from_utf8(bytes).unwrap_or_default().trim();
+    if !text.starts_with('{') {
+        let Named { id } = with_id(bytes)?;
+        return Ok(if id.contains(':') { Explain::Task(id) } else { Explain::Run(id) });
+    }
+    let Explained { run, task, queue, kind, worker, schedule } = json::from_slice(bytes)?;
+    let is_of_queue = kind.is_none() || queue.is_some();
+    let named = [
+        run.map(Explain::Run),
+        task.map(Explain::Task),
+        queue.map(|queue| Explain::Queue(queue, kind)),
+        worker.map(Explain::Worker),
+        schedule.map(Explain::Schedule),
+    ];
+    let mut named = named.into_iter().flatten();
+    match (named.next(), named.next()) {
+        (Some(one), None) if is_of_queue => Ok(one),
+        _ => {
+            let title = "name one of `run`, `task`, `queue` (with its `type`, or without), `worker`, `schedule`";
+            Err(Problem::unprocessable("invalid_body", title))
+        }
+    }
+}
+
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
@@ -154,6 +207,35 @@ pub(super) fn restricting<T: DeserializeOwned + Default>(bytes: &[u8]) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_thing_is_explained() {
+        let read = |text: &str| explain(text.as_bytes());
+        let own = str::to_owned;
+        for (text, wanted) in [
+            ("r-1", Explain::Run(own("r-1"))),
+            ("\"r-1\"", Explain::Run(own("r-1"))),
+            ("r-1:3", Explain::Task(own("r-1:3"))),
+            ("{\"run\":\"r-1\"}", Explain::Run(own("r-1"))),
+            ("{\"task\":\"r:3\"}", Explain::Task(own("r:3"))),
+            ("{\"queue\":\"q\"}", Explain::Queue(own("q"), None)),
+            ("{\"queue\":\"q\",\"type\":\"t\"}", Explain::Queue(own("q"), Some(own("t")))),
+            ("{\"worker\":\"w\"}", Explain::Worker(own("w"))),
+            ("{\"schedule\":\"a/b\"}", Explain::Schedule(own("a/b"))),
+        ] {
+            assert_eq!(read(text).unwrap(), wanted, "{text}");
+        }
+        assert_eq!(read("").unwrap_err().status, 400);
+        for bad in [
+            "{}",
+            "{\"run\":\"r\",\"task\":\"r:1\"}",
+            "{\"run\":\"r\",\"type\":\"t\"}",
+            "{\"type\":\"t\"}",
+            "{\"x\":1}",
+        ] {
+            assert_eq!(read(bad).unwrap_err().status, 422, "{bad}");
+        }
+    }
 
     #[test]
     fn an_id_may_stand_alone() {

@@ -239,6 +239,7 @@ async fn health_tells_the_truth_and_workers_are_known_by_their_heartbeats() {
             since: now,
             crashes: 0,
             progress: None,
+            progress_at: None,
         }],
         stopping: false,
     };

@@ -84,12 +84,12 @@ pub(super) async fn last(shared: &Shared) {
 /// One sign of life.
 pub(super) async fn say(shared: &Shared, stopping: bool) {
     let held = shared.leases.all();
-    let leases = held.iter().map(|attempt| Lease {
-        task: attempt.message.task.clone(),
-        epoch: attempt.message.epoch,
-        since: attempt.since,
-        crashes: attempt.message.crashes,
-        progress: attempt.progress.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+    let leases = held.iter().map(|attempt| {
+        let progress = attempt.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let progress_at = progress.as_ref().map(|_| attempt.heard_at());
+        let (task, epoch) = (attempt.message.task.clone(), attempt.message.epoch);
+        let crashes = attempt.message.crashes;
+        Lease { task, epoch, since: attempt.since, crashes, progress, progress_at }
     });
     let queue = &shared.settings.queue;
     let types = shared.types.iter().map(|one| {
