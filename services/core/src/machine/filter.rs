@@ -1,11 +1,11 @@
 //! Whether an event fits what a listen waits for.
 
+use kintsugi_occasion::fit::{self, Judge};
 use serde_json::Value;
 
 use super::{Machine, scope::Place};
 use crate::{
     Body, CloudEvent, EventFilter, Expr, Hearing, Kind, Listen, Strategy, Template, Until, Work,
-    fit::{self, Judge},
 };
 
 /// What an event is to a listen.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use kintsugi_occasion::fit;
 use serde_json::Value;
 
 use super::{Machine, Op, data::Ended, filter::Fit, scope::Place, watch::End};
 use crate::{
     Body, CloudEvent, Effect, Error, ErrorKind, Event, ForEach, Hearing, Kind, Listen, Node,
-    NodeId, Status, Strategy, Until, Work, fit,
+    NodeId, Status, Strategy, Until, Work,
 };
 
 /// The most that one listen keeps of events: it is stored whole while it is open.

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::{CloudEvent, EventFilter, Expr, Matcher, Read, Template};
+use kintsugi_state::{CloudEvent, EventFilter, Expr, Matcher, Read, Template};
 
 /// Evaluates what filters say. An expression that fails is one that does not hold: an event of another
 /// form is no error of whoever filters.
-pub(crate) trait Judge {
+pub trait Judge {
     /// The value of an expression applied to `input`; none: it fails.
     fn value(&self, expr: Expr, input: &Value) -> Option<Value>;
 
@@ -17,7 +17,7 @@ pub(crate) trait Judge {
 }
 
 /// Whether an event has what `with` says.
-pub(crate) fn is_met(judge: &impl Judge, filter: &EventFilter, event: &CloudEvent) -> bool {
+pub fn is_met(judge: &impl Judge, filter: &EventFilter, event: &CloudEvent) -> bool {
     let fields = event.fields();
     filter.with.iter().all(|(name, matcher)| {
         let value = match name.as_str() {
@@ -29,7 +29,7 @@ pub(crate) fn is_met(judge: &impl Judge, filter: &EventFilter, event: &CloudEven
 }
 
 /// The values by which a filter ties an event to others; none: one of them has none.
-pub(crate) fn correlations<'f>(
+pub fn correlations<'f>(
     judge: &impl Judge,
     filter: &'f EventFilter,
     event: &CloudEvent,
@@ -46,21 +46,18 @@ pub(crate) fn correlations<'f>(
 }
 
 /// Whether an event with these values belongs to those that fixed `known`.
-pub(crate) fn agrees(known: &BTreeMap<String, Value>, values: &[(&str, Value)]) -> bool {
+pub fn agrees(known: &BTreeMap<String, Value>, values: &[(&str, Value)]) -> bool {
     values.iter().all(|(name, value)| known.get(*name).is_none_or(|known| is_same(known, value)))
 }
 
 /// Those of the values that `known` does not have.
-pub(crate) fn fixed(
-    known: &BTreeMap<String, Value>,
-    values: &[(&str, Value)],
-) -> Vec<(String, Value)> {
+pub fn fixed(known: &BTreeMap<String, Value>, values: &[(&str, Value)]) -> Vec<(String, Value)> {
     let new = values.iter().filter(|(name, _)| !known.contains_key(*name));
     new.map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
 }
 
 /// What is kept of an event.
-pub(crate) fn read(event: &CloudEvent, read: Read) -> Value {
+pub fn read(event: &CloudEvent, read: Read) -> Value {
     match (read, data(event)) {
         (Read::Envelope, _) => Value::from(event.clone()),
         (Read::Data, data) => data.clone(),

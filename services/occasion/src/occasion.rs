@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{
-    CloudEvent, Evaluate, Expr, On, Strategy, Template, Variables,
-    fit::{self, Judge},
-};
+use kintsugi_state::{CloudEvent, Evaluate, Expr, On, Strategy, Template, Variables};
+
+use crate::fit::{self, Judge};
 
 /// Sets of one definition that may be open at once; beyond it the oldest is given up.
 pub const OPEN_SETS_MAX: usize = 1_000;
