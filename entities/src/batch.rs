@@ -11,7 +11,7 @@ mod postgres;
 mod rare;
 mod sqlite;
 
-pub(crate) use rare::{ROWS_MAX, note};
+pub(crate) use rare::{ROWS_MAX, clean, note};
 
 use kintsugi_core::RunId;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult, TransactionTrait};

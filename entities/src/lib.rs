@@ -15,6 +15,7 @@ mod definitions_resolve;
 mod definitions_schedule;
 mod detector;
 mod due;
+mod holds;
 mod human_tasks;
 mod mail;
 mod notifications;
@@ -40,14 +41,16 @@ use kintsugi_rows as row;
 use kintsugi_rows::entity;
 pub use kintsugi_rows::{
     Batch, Committed, Counts, Created, DeadLetterFilter, DeadLetterRow, DeadLetterStatus,
-    Definition, DefinitionSummary, Error, HistoryRow, HumanTaskEnd, HumanTaskFilter, HumanTaskRow,
-    HumanTaskStatus, ListenerRow, MailBatch, MailLimit, MailRow, MailStanding, MailWaiting,
-    NewDefinition, NewRun, NewSchedule, NotificationRow, NotificationStatus, OccasionStep,
-    OutboxRow, Overdue, Page, Paged, PartitionRow, PermitHolder, PermitLine, PermitRound,
-    PermitRow, PermitWrite, Posted, Put, RecoveryRow, RequestRow, RunFilter, RunRow, RunSummary,
-    RunWrite, ScheduleRow, ScheduleStep, TaskTypePut, TaskTypeRow, TaskTypeSummary,
+    Definition, DefinitionSummary, Error, HistoryRow, HoldKind, HoldPut, HoldRow, HumanTaskEnd,
+    HumanTaskFilter, HumanTaskRow, HumanTaskStatus, ListenerRow, MailBatch, MailLimit, MailRow,
+    MailStanding, MailWaiting, NewDefinition, NewRun, NewSchedule, NotificationRow,
+    NotificationStatus, OccasionStep, OutboxRow, Overdue, Page, Paged, PartitionRow, PermitHolder,
+    PermitLine, PermitRound, PermitRow, PermitWrite, Posted, Put, RecoveryRow, RequestRow,
+    RunFilter, RunRow, RunSummary, RunWrite, ScheduleRow, ScheduleStep, TaskTypePut, TaskTypeRow,
+    TaskTypeSummary,
 };
 #[cfg(feature = "testing")]
 pub use kintsugi_testing as testing;
 pub use options::{Backend, Options};
+pub use requests::STEER;
 pub use store::Store;

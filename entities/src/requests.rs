@@ -17,6 +17,9 @@ struct Found {
     open: i32,
 }
 
+/// What a request is about that steers a run by hand: the run itself tells when it has taken it.
+pub const STEER: &str = "steer";
+
 impl Store {
     /// Keeps a request, in place of the one that is named `instead_of`, if any. Gives the input of
     /// the one that is there already under its id, which then stays.
@@ -68,10 +71,59 @@ impl Store {
         Ok(known)
     }
 
+    /// What was asked of a run by hand and is not taken yet, in order.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer.
+    pub async fn requests_steering(&self, run: &RunId) -> Result<Vec<RequestRow>, Error> {
+        let place = if self.backend() == Backend::Postgres { "$1" } else { "?1" };
+        let select = format!(
+            "SELECT id, run_id, letter AS about, at, input, 1 AS open FROM requests
+            WHERE run_id = {place} AND letter = '{STEER}' ORDER BY at, id"
+        );
+        let found = Found::find_by_statement(self.statement(&select, [run.as_str().into()]))
+            .all(self.reader())
+            .await
+            .map_err(Error::because("look after requests"))?;
+        found.into_iter().map(row).collect()
+    }
+
+    /// Forgets requests that runs have taken.
+    pub(crate) async fn requests_forget(
+        &self,
+        connection: &impl ConnectionTrait,
+        ids: &[String],
+    ) -> Result<(), Error> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let delete = format!("DELETE FROM requests WHERE id {}", self.one_of());
+        let delete = self.statement(&delete, [self.texts(ids)]);
+        let done = connection.execute_raw(delete).await;
+        done.map(|_| ()).map_err(Error::because("forget requests"))
+    }
+
+    fn one_of(&self) -> &'static str {
+        match self.backend() {
+            Backend::Postgres => "= ANY($1)",
+            Backend::Sqlite => "IN (SELECT value FROM json_each(?1))",
+        }
+    }
+
+    fn texts(&self, ids: &[String]) -> sea_orm::Value {
+        let ids = ids.iter().map(String::as_str);
+        match self.backend() {
+            Backend::Postgres => sql::texts(ids),
+            Backend::Sqlite => sql::json(ids),
+        }
+    }
+
     /// Of the requests with these ids those that are not done. The others are forgotten: a run that
     /// has ended needs no cancelling; a human task that is not open was answered or is not wanted any
     /// more; a dead letter that is not open was redriven, and one whose run went on without it, or that
-    /// nobody took up since before `expired`, cannot be.
+    /// nobody took up since before `expired`, cannot be. What steers a run waits as long as there is the
+    /// run, which forgets it; with one of a run come all of them, so that they are told in order.
     ///
     /// # Errors
     ///
@@ -82,19 +134,10 @@ impl Store {
         expired: i64,
     ) -> Result<Vec<RequestRow>, Error> {
         let because = Error::because("look after requests");
-        let texts = |ids: &[String]| {
-            let ids = ids.iter().map(String::as_str);
-            match self.backend() {
-                Backend::Postgres => sql::texts(ids),
-                Backend::Sqlite => sql::json(ids),
-            }
-        };
-        let of = match self.backend() {
-            Backend::Postgres => "= ANY($1)",
-            Backend::Sqlite => "IN (SELECT value FROM json_each(?1))",
-        };
+        let of = self.one_of();
         let select = format!(
             "SELECT asked.id, asked.run_id, asked.letter AS about, asked.at, asked.input, CASE
+                WHEN asked.letter = '{STEER}' AND runs.id IS NOT NULL THEN 1
                 WHEN asked.letter IS NULL AND runs.ended_at IS NULL AND runs.id IS NOT NULL THEN 1
                 WHEN human_tasks.status = 'open' THEN 1
                 WHEN dead_letters.status = 'open' AND asked.at >= {expired}
@@ -103,18 +146,18 @@ impl Store {
             FROM requests AS asked LEFT JOIN runs ON runs.id = asked.run_id
             LEFT JOIN dead_letters ON dead_letters.id = asked.letter
             LEFT JOIN human_tasks ON human_tasks.id = asked.letter
-            WHERE asked.id {of} ORDER BY asked.at"
+            WHERE asked.id {of} OR asked.letter = '{STEER}' AND asked.run_id IN
+                (SELECT run_id FROM requests WHERE letter = '{STEER}' AND id {of})
+            ORDER BY asked.at, asked.id"
         );
-        let found = Found::find_by_statement(self.statement(&select, [texts(ids)]))
+        let found = Found::find_by_statement(self.statement(&select, [self.texts(ids)]))
             .all(self.reader())
             .await
             .map_err(&because)?;
         let (open, done): (Vec<_>, Vec<_>) = found.into_iter().partition(|row| row.open == 1);
         if !done.is_empty() {
             let done: Vec<String> = done.into_iter().map(|row| row.id).collect();
-            let delete = format!("DELETE FROM requests WHERE id {of}");
-            let delete = self.statement(&delete, [texts(&done)]);
-            self.writer().execute_raw(delete).await.map_err(&because)?;
+            self.requests_forget(self.writer(), &done).await?;
         }
         open.into_iter().map(row).collect()
     }

@@ -16,6 +16,7 @@ mod m20261202_000002_occasions;
 mod m20261203_000001_human_tasks;
 mod m20261203_000002_permits;
 mod m20261203_000003_task_types;
+mod m20261204_000001_holds;
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261203_000001_human_tasks::HumanTasks),
             Box::new(m20261203_000002_permits::Permits),
             Box::new(m20261203_000003_task_types::TaskTypes),
+            Box::new(m20261204_000001_holds::Holds),
         ]
     }
 }

@@ -45,11 +45,11 @@ pub use live::{Liveness, PingAnswers};
 pub use login::Options;
 pub use message::{
     Cancel, DeadLetterMessage, Heartbeat, Lease, LifeEvent, Limit, RunInput, Served, ServiceBeat,
-    TaskMessage, Verify, WakeHint,
+    TaskMessage, TypeLimit, Verify, WakeHint,
 };
 pub use names::{consumer_name, events as events_subject, is_token, stream};
 pub use published::{PublishedConsumer, PublishedDelivery, event_key};
-pub use queues::QueueState;
+pub use queues::{QueueState, TaskQueue};
 pub use rejected::Rejected;
 pub use streams::{Limits, StreamState};
 pub use tasks::{TaskConsumer, TaskDelivery};

@@ -209,6 +209,24 @@ impl Bus {
         self.listen(names::WAKE, None).await
     }
 
+    /// Hints that something is held, or that a hold was lifted.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub async fn holds_changed(&self) -> Result<(), Error> {
+        self.send_now(names::HOLDS.to_owned(), encode(&())?).await
+    }
+
+    /// Such hints, for failure detectors.
+    ///
+    /// # Errors
+    ///
+    /// When there is no connection.
+    pub async fn hold_hints(&self) -> Result<impl Stream<Item = ()> + Send + 'static, Error> {
+        self.listen(names::HOLDS, None).await
+    }
+
     /// Sends a service's sign of life.
     ///
     /// # Errors

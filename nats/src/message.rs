@@ -93,9 +93,6 @@ pub struct Heartbeat {
     /// It takes no more work.
     #[serde(default)]
     pub stopping: bool,
-    /// What the failure detector told it, as long as that holds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<Limit>,
 }
 
 /// A task type that a worker serves.
@@ -112,23 +109,57 @@ pub struct Served {
     /// How many failed, or took too long.
     #[serde(default)]
     pub failed: u64,
+    /// How many of these failed for good, or say nothing about other tasks of the type.
+    #[serde(default)]
+    pub refused: u64,
+    /// How many of the others were the first failure of their task.
+    #[serde(default)]
+    pub fresh: u64,
+    /// How many it may hold at a time, as long as it is told so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_reason: Option<String>,
 }
 
 impl Served {
     /// Of which there are no results yet.
     #[must_use]
     pub fn new(queue: impl Into<String>, task_type: impl Into<String>) -> Self {
-        Self { queue: queue.into(), task_type: task_type.into(), completed: 0, failed: 0 }
+        Self {
+            queue: queue.into(),
+            task_type: task_type.into(),
+            completed: 0,
+            failed: 0,
+            refused: 0,
+            fresh: 0,
+            limit: None,
+            limit_reason: None,
+        }
     }
 }
 
 /// Tells a worker how much it may take, for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
-    /// Tasks of a type at a time; 0: none.
-    pub slots: u32,
     /// For how long this holds, in milliseconds; 0: no longer.
     pub for_ms: u64,
+    /// Of which types; of others it takes what it can.
+    pub types: Vec<TypeLimit>,
+}
+
+/// How many tasks of a type a worker may hold at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypeLimit {
+    /// The task type.
+    #[serde(rename = "type")]
+    pub task_type: String,
+    /// How many; 0: none.
+    pub slots: u32,
+    /// Only a single task, however often it is said under this number: a canary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<u64>,
     /// Why, for people.
     pub reason: String,
 }

@@ -33,6 +33,8 @@ pub(crate) const VERIFY: &str = "kintsugi.verify";
 pub(crate) const WAKE: &str = "kintsugi.wake";
 /// Permits were wanted or given back.
 pub(crate) const PERMITS: &str = "kintsugi.permits";
+/// Something is held, or a hold was lifted.
+pub(crate) const HOLDS: &str = "kintsugi.holds";
 /// Runs that have ended, for who waits.
 pub(crate) const ENDED: &str = "kintsugi.ended";
 pub(crate) const BEAT: &str = "kintsugi.service.beat";

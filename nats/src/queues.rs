@@ -1,6 +1,6 @@
 //! What waits in the queues.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_nats::jetstream::ErrorCode;
 use kintsugi_core::Timestamp;
@@ -33,8 +33,24 @@ pub struct QueueState {
     pub has_consumer: bool,
 }
 
+/// What workers take the tasks of one queue and type from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskQueue {
+    /// The queue.
+    pub queue: String,
+    /// The task type.
+    pub task_type: String,
+    /// For how long nothing is given out of it; none: it is open.
+    pub paused_for: Option<Duration>,
+}
+
 #[derive(Deserialize)]
 struct ConsumerInfo {
+    #[serde(default)]
+    paused: bool,
+    /// In nanoseconds.
+    #[serde(default)]
+    pause_remaining: u64,
     config: ConsumerConfig,
     delivered: Sequences,
     num_ack_pending: u64,
@@ -122,6 +138,48 @@ impl Bus {
         }
         states.sort_by(|a, b| (&a.queue, &a.task_type).cmp(&(&b.queue, &b.task_type)));
         Ok(states)
+    }
+
+    /// Everything that workers ever took tasks from, and whether it is paused.
+    ///
+    /// # Errors
+    ///
+    /// When the broker does not answer.
+    pub async fn task_queues(&self) -> Result<Vec<TaskQueue>, Error> {
+        let queue = |info: ConsumerInfo| {
+            let (queue, task_type) = parse(&info.config.filter_subject)?;
+            Some(TaskQueue {
+                queue: queue.to_owned(),
+                task_type: task_type.to_owned(),
+                paused_for: info.paused.then(|| Duration::from_nanos(info.pause_remaining)),
+            })
+        };
+        Ok(self.task_consumers().await?.into_iter().filter_map(queue).collect())
+    }
+
+    /// Gives nothing out of a queue until a time; none: goes on with it. What waits keeps its place, and
+    /// who asks for tasks is told that there are none. One that is not there (any more) is left.
+    ///
+    /// # Errors
+    ///
+    /// When a name cannot stand in a subject, or the broker does not answer.
+    pub async fn pause_tasks(
+        &self,
+        queue: &str,
+        task_type: &str,
+        until: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        let name = names::consumer_name(queue, task_type)?;
+        let api = format!("CONSUMER.PAUSE.{}.{name}", stream::TASKS);
+        let request = match until {
+            Some(until) => json!({ "pause_until": until.to_rfc3339() }),
+            None => serde_json::Value::Null,
+        };
+        let missing = ErrorCode::CONSUMER_NOT_FOUND;
+        let done: Option<serde_json::Value> =
+            self.api_or_none("pause a queue", stream::TASKS, api, &request, missing).await?;
+        drop(done);
+        Ok(())
     }
 
     async fn task_consumers(&self) -> Result<Vec<ConsumerInfo>, Error> {

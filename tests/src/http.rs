@@ -53,6 +53,17 @@ impl Client {
         self.try_post(path, body).await.unwrap_or_else(|| panic!("nobody answers {path}"))
     }
 
+    /// PUTs JSON.
+    pub async fn put(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        let request = self.http.put(self.url(path)).header(CONTENT_TYPE, "application/json");
+        answered(request.body(body.to_string()), path).await
+    }
+
+    /// DELETEs a path.
+    pub async fn delete(&self, path: &str) -> (StatusCode, Value) {
+        answered(self.http.delete(self.url(path)), path).await
+    }
+
     /// POSTs a text of some type; `None` when nobody answers.
     pub async fn try_send(
         &self,
@@ -110,4 +121,12 @@ impl Client {
         })
         .await
     }
+}
+
+async fn answered(request: reqwest::RequestBuilder, path: &str) -> (StatusCode, Value) {
+    let answer = request.timeout(Duration::from_secs(20)).send().await;
+    let answer = answer.unwrap_or_else(|_| panic!("nobody answers {path}"));
+    let status = answer.status();
+    let text = answer.text().await.unwrap_or_default();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }

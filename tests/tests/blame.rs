@@ -98,7 +98,7 @@ async fn suite(shape: Shape) {
     let drained = list(&engine, "/v1/recoveries?kind=worker_drained").await;
     assert!(drained.iter().all(|one| one["worker"] == sick["worker"]), "{drained:?}");
     assert!(!drained.is_empty(), "the sick worker was never drained");
-    assert!(sick["limit"].as_u64().is_some_and(|slots| slots <= 1), "{sick}");
+    assert!(sick["types"][0]["limit"].as_u64().is_some_and(|slots| slots <= 1), "{sick}");
     println!("{shape:?}: in quarantine after {quarantined:?} and {} workers", dead.len());
 
     // Somebody mends its input and releases it.

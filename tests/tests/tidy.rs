@@ -14,7 +14,15 @@ const HOMES: &[(&str, &[&str])] = &[
     ("backoff", &["nats"]),
     ("opentelemetry", &["observability"]),
     // What the API says is described to poem-openapi where it is made.
-    ("poem", &["services/api-gateway", "services/gateway-ops", "services/gateway-types"]),
+    (
+        "poem",
+        &[
+            "services/api-gateway",
+            "services/gateway-ops",
+            "services/gateway-steer",
+            "services/gateway-types",
+        ],
+    ),
     ("jaq", &["services/jq"]),
     ("cronexpr", &["services/schedule"]),
     ("jiff", &["services/schedule"]),

@@ -34,6 +34,8 @@ pub struct Batch {
     pub permits: BTreeMap<String, PermitWrite>,
     /// Such tasks that are over.
     pub human_ends: Vec<HumanTaskEnd>,
+    /// Ids of requests that runs have taken.
+    pub requests_taken: Vec<String>,
 }
 
 /// A changed run.

@@ -7,6 +7,7 @@ mod definition;
 #[doc(hidden)]
 pub mod entity;
 mod error;
+mod hold;
 mod human_task;
 mod mail;
 mod notification;
@@ -20,6 +21,7 @@ pub use batch::{Batch, Committed, Counts, PartitionRow, RecoveryRow, RunWrite};
 pub use dead_letter::{DeadLetterFilter, DeadLetterRow, DeadLetterStatus};
 pub use definition::{Definition, DefinitionSummary, NewDefinition, Put};
 pub use error::{Error, code, message};
+pub use hold::{HoldKind, HoldPut, HoldRow};
 pub use human_task::{HumanTaskEnd, HumanTaskFilter, HumanTaskRow, HumanTaskStatus};
 pub use mail::{
     ListenerRow, MailBatch, MailLimit, MailRow, MailStanding, MailWaiting, OutboxRow, Overdue,

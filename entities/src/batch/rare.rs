@@ -23,6 +23,7 @@ pub(super) fn any(batch: &Batch) -> bool {
         || !batch.human_tasks.is_empty()
         || !batch.human_ends.is_empty()
         || !batch.permits.is_empty()
+        || !batch.requests_taken.is_empty()
 }
 
 pub(super) async fn write(
@@ -56,6 +57,7 @@ pub(super) async fn write(
     }
     super::human::write(transaction, &batch.human_tasks, &batch.human_ends).await?;
     super::permits::write(store, transaction, &batch.permits).await?;
+    store.requests_forget(transaction, &batch.requests_taken).await?;
     note(transaction, &batch.recoveries).await
 }
 
@@ -88,7 +90,7 @@ pub(super) fn latest<T>(rows: &[T], id: impl Fn(&T) -> &String) -> impl Iterator
 
 /// Text for people may come from anyone's worker. Postgres refuses U+0000 in it, and must not refuse
 /// a whole batch, again and again, for that.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }
 

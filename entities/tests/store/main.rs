@@ -5,6 +5,7 @@
 mod batch;
 mod children;
 mod definitions;
+mod holds;
 mod human_tasks;
 mod mail;
 mod make;
@@ -87,6 +88,8 @@ cases![
     task_types::a_task_type_is_what_was_said_of_it_last,
     task_types::task_types_come_by_name,
     requests::what_is_asked_is_kept_until_it_is_done,
+    requests::what_steers_a_run_waits_until_the_run_has_taken_it,
+    holds::what_is_held_is_so_once_and_remembered_when_it_is_lifted,
     others::partitions_are_claimed_and_rewound,
     others::dead_letters_are_published_and_redriven,
     others::the_recovery_log_is_kept,

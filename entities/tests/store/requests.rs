@@ -1,7 +1,7 @@
 //! What was asked of runs, until it is done.
 
 use kintsugi_core::Status;
-use kintsugi_entities::{Batch, RequestRow, Store};
+use kintsugi_entities::{Batch, RequestRow, STEER, Store};
 
 use crate::make::{batch, dead_letter, end, id, run};
 
@@ -58,4 +58,35 @@ pub(crate) async fn what_is_asked_is_kept_until_it_is_done(store: Store) {
         "nobody took it up for too long"
     );
     assert_eq!(store.mail_overdue(101, 9).await.unwrap().requests, [""; 0]);
+}
+
+fn steer(name: &str, request: &str, at: i64) -> RequestRow {
+    let about = Some(STEER.to_owned());
+    RequestRow { id: format!("steer:{name}:{request}"), about, at, ..cancel(name, request) }
+}
+
+pub(crate) async fn what_steers_a_run_waits_until_the_run_has_taken_it(store: Store) {
+    store.runs_create(&["a", "b"].map(run)).await.unwrap();
+    let (first, second, other) = (steer("a", "z", 100), steer("a", "y", 101), steer("b", "x", 100));
+    for row in [&second, &first, &other, &steer("nobody", "w", 100)] {
+        assert_eq!(store.request_put(row, None).await.unwrap(), None);
+    }
+    let again = RequestRow { input: b"other".to_vec(), ..first.clone() };
+    assert_eq!(store.request_put(&again, None).await.unwrap().as_deref(), Some(&b"z"[..]));
+    let waiting = [first.clone(), second.clone()];
+    assert_eq!(store.requests_steering(&id("a")).await.unwrap(), waiting);
+    // With one of a run come all of it, in order; a run that is gone takes nothing.
+    let ids = [second.id.clone(), "steer:nobody:w".to_owned()];
+    assert_eq!(store.requests_settle(&ids, 1_000).await.unwrap(), waiting);
+    assert_eq!(store.requests_steering(&id("nobody")).await.unwrap(), []);
+    // One that has ended may still be asked to begin anew.
+    let taken =
+        Batch { requests_taken: vec![first.id], ..batch(vec![end("a", 0, Status::Cancelled, 60)]) };
+    store.commit_batch(&taken).await.unwrap();
+    assert_eq!(store.requests_steering(&id("a")).await.unwrap(), std::slice::from_ref(&second));
+    assert_eq!(store.requests_settle(&ids, 1_000).await.unwrap(), [second]);
+    // A repeat that changes no run is forgotten by itself.
+    let taken = Batch { requests_taken: vec![other.id], ..Batch::default() };
+    store.commit_batch(&taken).await.unwrap();
+    assert_eq!(store.requests_steering(&id("b")).await.unwrap(), []);
 }

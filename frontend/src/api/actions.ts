@@ -29,6 +29,16 @@ export function cancel(run: string, reason: string): Promise<unknown> {
   return send(`/v1/runs/${encodeURIComponent(run)}/cancel`, JSON.stringify({ reason }), JSON_TYPE)
 }
 
+/** Suspends a run, or has it go on. */
+export function steer(run: string, what: 'suspend' | 'resume', reason: string): Promise<unknown> {
+  return send(`/v1/runs/${encodeURIComponent(run)}/${what}`, JSON.stringify({ reason }), JSON_TYPE)
+}
+
+/** Gives a task out now that waits for its next attempt. */
+export function retryNow(run: string, task: number, reason: string): Promise<unknown> {
+  return send(`/v1/runs/${encodeURIComponent(run)}/tasks/${task}/retry`, JSON.stringify({ reason }), JSON_TYPE)
+}
+
 /** Gives a dead letter new attempts; with `input`, a JSON text, in place of its own. */
 export function redrive(id: string, input?: string): Promise<unknown> {
   return send(`/v1/dead-letters/${encodeURIComponent(id)}/redrive`, input === undefined ? '{}' : `{"input":${input}}`, JSON_TYPE)

@@ -40,6 +40,22 @@ test('a retry says when it comes and what failed', () => {
   ])
 })
 
+test('what was done by hand is told with who and why', () => {
+  const by = { event: 'steered', by: 'ada', reason: 'a fire' }
+  const told = tell([
+    step(0, dispatched(1), { ...by, done: 'run_suspended' }),
+    step(1, { ...by, done: 'task_completed', task: 4, pointer: '/do/1/charge' }),
+    step(2, { event: 'steered', done: 'refused', asked: 'retry', detail: 'it does not wait' }),
+    step(3, { event: 'steered', done: 'moved_to_the_moon' }),
+  ])
+  expect(told.slice(1).map((sentence) => sentence.text)).toEqual([
+    'The run was suspended by hand, by ada: a fire',
+    'Charge was completed by hand, by ada: a fire',
+    'Refused to retry (it does not wait) by hand.',
+    'Moved to the moon by hand.',
+  ])
+})
+
 test('an event of a newer engine is told by its name', () => {
   expect(tell([step(0, { event: 'moon_risen' })])).toEqual([{ key: '0.0', at: 0, tone: 'quiet', text: 'moon risen.' }])
 })

@@ -41,6 +41,11 @@ export interface Fact {
   current?: number
   reason?: string | null
   error?: Fault
+  /** Of what was asked by hand: what came of it. */
+  done?: string
+  /** What was asked, where it was refused, and why. */
+  asked?: string
+  detail?: string
 }
 
 /** One accepted input and what followed. */
@@ -116,6 +121,26 @@ const by = (fact: Fact) => (fact.worker ? ` by ${called(fact.worker)}` : '')
 
 const named = (before: string, names: readonly string[] | undefined) => (names && names.length > 0 ? before + names.join(', ') : '')
 
+/** What came of something that a person asked of the run, by what was done. */
+const BY_HAND: Readonly<Record<string, (fact: Fact, name: string) => [Tone, string]>> = {
+  run_suspended: () => ['hold', 'The run was suspended'],
+  run_resumed: () => ['live', 'The run goes on'],
+  run_rerun: (fact) => ['mend', `The run begins anew at ${taskName(fact.pointer)}${fact.edited ? ' with an edited input' : ''}`],
+  run_terminated: () => ['quiet', 'The run was terminated'],
+  variables_changed: () => ['mend', 'The variables were changed'],
+  task_retried: (_fact, name) => ['mend', `${capital(name)} was given out before its time`],
+  task_completed: (_fact, name) => ['mend', `${capital(name)} was completed`],
+  task_failed: (fact, name) => ['bad', `${capital(name)} was failed (${faultText(fact.error)})`],
+  task_skipped: (_fact, name) => ['mend', `${capital(name)} was skipped`],
+  refused: (fact) => ['quiet', `Refused to ${fact.asked ?? 'do what was asked'} (${fact.detail ?? 'no reason was given'})`],
+}
+
+function byHand(fact: Fact, name: string): [Tone, string] {
+  const done = fact.done ?? '?'
+  const [tone, text] = BY_HAND[done]?.(fact, name) ?? ['quiet', capital(done.replaceAll('_', ' '))]
+  return [tone, `${text} by hand${fact.by ? `, by ${fact.by}` : ''}${fact.reason ? `: ${fact.reason}` : '.'}`]
+}
+
 const TELL: Readonly<Record<string, Teller>> = {
   run_started: () => ['live', 'The run began.'],
   run_completed: () => ['good', 'The run completed.'],
@@ -162,6 +187,7 @@ const TELL: Readonly<Record<string, Teller>> = {
   human_task_due: (fact) => ['bad', `It is due: “${fact.title ?? '?'}”${named(', given to ', fact.assignees)}.`],
   human_task_answered: (fact, name) => ['good', `${capital(name)} was answered${fact.by ? ` by ${fact.by}` : ''}.`],
   human_task_withdrawn: (_fact, name) => ['quiet', `An answer to ${name} is no longer wanted.`],
+  steered: byHand,
   error_caught: (fact, _name, at) => [
     'hold',
     `${capital(taskName(fact.pointer))} caught an error (${faultText(fact.error)}) and ${

@@ -115,3 +115,14 @@ test('very many tasks at one place are read soon', () => {
   const found = standings(steps([entered('/do/0/m'), ...many.map((n) => given(n, '/do/0/m/for/0/x'))], many.map((n) => of(n, 'task_completed'))), [])
   expect(found.get('/do/0/m/for/0/x')).toMatchObject({ begun: 50_000, done: 50_000 })
 })
+
+test('what a person ended is so, and a rerun stops what was open', () => {
+  const hand = (done: string, task: number, pointer: string): Fact => ({ event: 'steered', done, task, pointer })
+  const all = steps(
+    [given(3, '/do/0/a')],
+    [hand('task_completed', 3, '/do/0/a'), of(3, 'task_cancelled'), { event: 'timer_started', pointer: '/do/1/w' }],
+    [hand('task_skipped', 5, '/do/1/w'), entered('/do/2/d'), given(7, '/do/2/d/do/0/b')],
+    [{ event: 'steered', done: 'run_rerun', pointer: '/do/0/a' }, of(7, 'task_cancelled'), given(9, '/do/0/a')],
+  )
+  expect(states(all)).toEqual({ '/do/0/a': 'waiting', '/do/1/w': 'done', '/do/2/d': 'stopped', '/do/2/d/do/0/b': 'stopped' })
+})

@@ -61,6 +61,9 @@ const NUMBERED: Readonly<Record<string, State>> = {
   human_task_withdrawn: 'stopped',
 }
 
+/** What a person did with a task. */
+const BY_HAND: Readonly<Record<string, State>> = { task_retried: 'waiting', task_completed: 'done', task_skipped: 'done', task_failed: 'failed' }
+
 const CHILD: Readonly<Record<string, State>> = { started: 'waiting', completed: 'done', failed: 'failed', cancelled: 'stopped', resumed: 'waiting' }
 
 class Fold {
@@ -72,6 +75,8 @@ class Fold {
   private readonly pausing = new Set<Visit>()
   /** What the fault of the run stopped, and how it stood: a redrive takes it up again. */
   private held = new Map<Visit, State>()
+  /** Tasks that a person ended: that their attempts are no longer wanted says nothing of them. */
+  private readonly endedByHand = new Set<number>()
   private step = 0
 
   take(step: Step) {
@@ -88,7 +93,8 @@ class Fold {
   private fact(fact: Fact) {
     const { event, pointer, task } = fact
     if (pointer !== undefined) this.goesOn(pointer)
-    if (task !== undefined) this.about(fact, task)
+    if (event === 'steered') this.byHand(fact)
+    else if (task !== undefined) this.about(fact, task)
     else if (pointer !== undefined) this.at(event, pointer, fact)
     if (event === 'run_faulted' || event === 'run_cancelled' || event === 'run_completed') this.over(fact)
   }
@@ -98,9 +104,26 @@ class Fold {
     const state = event === 'child' ? CHILD[child ?? ''] : NUMBERED[event]
     if (event === 'task_redriven' || child === 'resumed') this.resume()
     const visit = this.numbered.get(task) ?? (pointer === undefined ? undefined : this.begin(pointer, 'waiting', false, task))
-    if (!visit || !state) return
+    if (!visit || !state || (event === 'task_cancelled' && this.endedByHand.has(task))) return
     if (event === 'task_started' && (epoch ?? 1) > 1) visit.mends = Math.max(visit.mends, 1)
     this.set(visit, state)
+  }
+
+  /** Something that a person did: with one task, or with all that is open. */
+  private byHand({ done, task, pointer }: Fact) {
+    if (done === 'run_rerun') {
+      this.held.clear()
+      this.breakOff('')
+      return
+    }
+    const state = BY_HAND[done ?? '']
+    if (!state || task === undefined || pointer === undefined) return
+    this.resume()
+    if (done !== 'task_retried') this.endedByHand.add(task)
+    this.breakOff(`${pointer}/`)
+    const visit = this.numbered.get(task) ?? this.opened(pointer) ?? this.begin(pointer, state, false)
+    // A `try` is at it again; a worker's task waits for one.
+    this.set(visit, done === 'task_retried' && visit.number === undefined ? 'running' : state)
   }
 
   /** A fact about a task that the engine does by itself. */

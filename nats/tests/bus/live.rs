@@ -24,7 +24,6 @@ fn beat(worker: &str) -> Heartbeat {
         at: Timestamp(0),
         leases: Vec::new(),
         stopping: false,
-        limit: None,
     }
 }
 

@@ -5,7 +5,9 @@ use std::{path::PathBuf, process::Stdio};
 use kintsugi_core::{
     DeadLetterOutcome, Error, ErrorKind, FailedAttempt, Fault, Input, LossCause, RunId, Timestamp,
 };
-use kintsugi_nats::{Cancel, DeadLetterMessage, Heartbeat, Lease, LifeEvent, RunInput, Served};
+use kintsugi_nats::{
+    Cancel, DeadLetterMessage, Heartbeat, Lease, LifeEvent, Limit, RunInput, Served, TypeLimit,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -93,6 +95,13 @@ fn messages_fit_their_schemas() {
     fits("task", &message);
     message.traceparent = Some(TRACE.to_owned());
     fits("task", &message);
+    let limit = TypeLimit {
+        task_type: "greet".to_owned(),
+        slots: 1,
+        once: Some(7),
+        reason: "r".to_owned(),
+    };
+    fits("limit", &Limit { for_ms: 5_000, types: vec![limit] });
     fits("cancel", &Cancel { task: "r:1".to_owned(), epoch: 1 });
     let progress = Some(json!(0.5));
     let heartbeat = Heartbeat {
@@ -114,7 +123,6 @@ fn messages_fit_their_schemas() {
             progress_at: Some(at),
         }],
         stopping: false,
-        limit: None,
     };
     fits("heartbeat", &heartbeat);
     let error = Error::new(ErrorKind::Communication, "/do/0/a", "no answer");

@@ -28,8 +28,23 @@ pub struct Engine {
     /// Queues that were looked at, by queue and task type; none: the broker has nothing of it. What is
     /// missing was not looked at.
     pub queues: BTreeMap<Served, Option<Queue>>,
+    /// What is held by hand, of the queues that were looked at.
+    pub holds: BTreeMap<Served, Hold>,
     /// Who owns which partition; empty: nobody.
     pub partitions: BTreeMap<u16, String>,
+}
+
+/// A hold by hand on a queue or a task type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// What is held, e.g. `queue default`.
+    pub what: String,
+    /// Who holds it.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// An instance of a service that was heard of lately.
@@ -56,8 +71,8 @@ pub struct Worker {
     pub alive: bool,
     /// It said that it takes no more work.
     pub stopping: bool,
-    /// How many tasks of a type it may take at a time, and why, where the failure detector keeps it short.
-    pub limit: Option<(u32, String)>,
+    /// How many tasks of a type it may hold at a time, and why, where the failure detector keeps it short.
+    pub limits: Vec<(Served, u32, String)>,
     /// When it was heard of last.
     pub heard_at: Timestamp,
     /// What it serves.

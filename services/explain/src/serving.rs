@@ -4,7 +4,7 @@ use crate::{
     Cause, Code, Kind, State,
     chain::Chain,
     executing::{self, gone},
-    facts::{Engine, Served, Worker},
+    facts::{Engine, Hold, Served, Worker},
     say,
 };
 
@@ -13,6 +13,9 @@ const NAMES: usize = 3;
 
 /// Why nobody takes what waits in a queue.
 pub(crate) fn served_by(engine: &Engine, served: &Served, chain: Chain) -> Chain {
+    if let Some(hold) = engine.holds.get(served) {
+        return chain.then(held(hold)).being(State::Stuck);
+    }
     let (queue, task_type) = served;
     let serving: Vec<_> = engine.serving(served).collect();
     if serving.is_empty() {
@@ -43,27 +46,38 @@ pub(crate) fn served_by(engine: &Engine, served: &Served, chain: Chain) -> Chain
         .of(Kind::Queue, format!("{queue}/{task_type}"))
         .unblocked_by("the end of a task that one of them is at, or one more worker")
         .next("whoever has room takes the oldest", None);
-    let kept = serving.iter().find_map(|worker| drained(worker));
+    let kept = serving.iter().find_map(|worker| drained(worker, Some(served)));
     chain.then(cause).and(kept)
 }
 
-/// A worker that the failure detector keeps short.
-pub(crate) fn drained(worker: &Worker) -> Option<Cause> {
-    let (slots, reason) = worker.limit.as_ref()?;
+/// Nobody may take it, since a person said so.
+fn held(hold: &Hold) -> Cause {
+    let by = hold.by.as_ref().map_or_else(String::new, |by| format!(" by {}", say::quoted(by)));
+    let why =
+        hold.reason.as_ref().map_or_else(String::new, |why| format!(": {}", say::quoted(why)));
+    let what = format!("the {} is held by hand{by}{why}", say::quoted(&hold.what));
+    let cause = Cause::new(Code::Held, what).since(hold.since);
+    cause.unblocked_by(format!("lifting the hold of the {}", say::quoted(&hold.what)))
+}
+
+/// A worker that the failure detector keeps short, with a type or any.
+pub(crate) fn drained(worker: &Worker, of: Option<&Served>) -> Option<Cause> {
+    let is_it = |(served, ..): &&(Served, u32, String)| of.is_none_or(|of| of == served);
+    let ((_, kind), slots, reason) = worker.limits.iter().find(is_it)?;
     let tasks = match slots {
         0 => "no tasks".to_owned(),
-        slots => format!("{} of a type at a time", say::count(u64::from(*slots), "task", "tasks")),
+        slots => format!("{} at a time", say::count(u64::from(*slots), "task", "tasks")),
     };
     let what = format!(
-        "worker {} is given {tasks} for a while, since it fails what others complete ({})",
+        "worker {} is given {tasks} of `{kind}` for a while ({})",
         worker.name,
         say::quoted(reason),
     );
     Some(
         Cause::new(Code::WorkerDrained, what)
             .of(Kind::Worker, &worker.name)
-            .unblocked_by("its completing what it is tried with")
-            .next("it is tried with one task at a time, then trusted again", None),
+            .unblocked_by("tasks of that type being completed again")
+            .next("the failure detector has it tried with few tasks, then with ever more", None),
     )
 }
 

@@ -61,7 +61,7 @@ fn chain(worker: &Worker, engine: &Engine) -> Chain {
     if worker.stopping {
         return Chain::moving(executing::stopping(worker));
     }
-    if let Some(kept) = serving::drained(worker) {
+    if let Some(kept) = serving::drained(worker, None) {
         return Chain::waiting(kept);
     }
     let (held, slots) = (worker.leases.len() as u64, u64::from(worker.concurrency));

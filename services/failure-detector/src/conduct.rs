@@ -5,14 +5,16 @@ use std::{
     time::Duration,
 };
 
-use kintsugi_nats::Heartbeat;
+use kintsugi_nats::{Heartbeat, Served};
 use tokio::time::Instant;
+
+use crate::circuits::{Kind, Serving, Tally as Calls, WINDOW as CALLS_WINDOW};
 
 /// Results from before this say nothing about a worker now.
 const WINDOW: Duration = Duration::from_secs(30);
 
 /// Between two samples that are kept.
-const SAMPLE: Duration = Duration::from_secs(1);
+const SAMPLE: Duration = Duration::from_millis(500);
 
 /// A worker that was not heard of for this long is no part of the fleet.
 const SILENT: Duration = Duration::from_secs(3);
@@ -29,15 +31,13 @@ const TRIAL: u64 = 2;
 /// How long a worker is drained at first and at most; each time twice as long.
 const DRAINED: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
 
-/// A queue and a task type.
-type Kind = (String, String);
-
 /// What a worker may take while it is not trusted, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
-    pub(crate) worker: String,
     /// Tasks of a type at a time.
     pub(crate) slots: u32,
+    /// And only a single one under this number: on trial, the next follows the result of the last.
+    pub(crate) once: Option<u64>,
     pub(crate) reason: String,
 }
 
@@ -59,8 +59,27 @@ enum Verdict {
     Tried { times: u32, reason: String },
 }
 
-/// What was completed and what failed.
-type Tally = (u64, u64);
+/// What was completed, what failed, and what of that failed for good.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    completed: u64,
+    failed: u64,
+    refused: u64,
+    fresh: u64,
+}
+
+impl Tally {
+    fn of(served: &Served) -> Self {
+        let Served { completed, failed, refused, fresh, .. } = served;
+        Self { completed: *completed, failed: *failed, refused: *refused, fresh: *fresh }
+    }
+
+    /// What failed for good was answered: what the task calls is there.
+    fn calls(self) -> Calls {
+        let badly = self.failed.saturating_sub(self.refused);
+        Calls { well: self.completed + self.refused, badly, tasks: self.fresh }
+    }
+}
 
 #[derive(Debug)]
 struct Member {
@@ -72,11 +91,26 @@ struct Member {
 
 impl Member {
     /// What it brought lately.
-    fn lately(&self, kind: &Kind) -> Tally {
+    fn lately(&self, kind: &Kind) -> (u64, u64) {
         let samples = self.results.get(kind);
         let ends = samples.and_then(|samples| Some((samples.front()?.1, samples.back()?.1)));
-        let ((c0, f0), (c1, f1)) = ends.unwrap_or_default();
-        (c1.saturating_sub(c0), f1.saturating_sub(f0))
+        let (then, now) = ends.unwrap_or_default();
+        let (completed, failed) = (now.completed, now.failed);
+        (completed.saturating_sub(then.completed), failed.saturating_sub(then.failed))
+    }
+
+    fn serving(&self, worker: &str, kind: &Kind, now: Instant) -> Option<Serving> {
+        let samples = self.results.get(kind)?;
+        let all = samples.back()?.1.calls();
+        let old = samples.iter().rev().find(|(at, _)| now - *at >= CALLS_WINDOW);
+        let before = old.or_else(|| samples.front())?.1.calls();
+        Some(Serving { worker: worker.to_owned(), all, lately: all.since(before) })
+    }
+
+    /// All that it brought.
+    fn results(&self) -> u64 {
+        let newest = self.results.values().filter_map(|samples| samples.back());
+        newest.map(|(_, tally)| tally.completed + tally.failed).sum()
     }
 
     /// What it brings from now on counts.
@@ -118,7 +152,7 @@ impl Conduct {
         for served in &beat.types {
             let kind = (served.queue.clone(), served.task_type.clone());
             let samples = member.results.entry(kind).or_default();
-            let newest = (now, (served.completed, served.failed));
+            let newest = (now, Tally::of(served));
             if samples.len() > 1
                 && samples.iter().rev().nth(1).is_some_and(|(at, _)| now - *at < SAMPLE)
             {
@@ -184,15 +218,32 @@ impl Conduct {
         })
     }
 
+    /// Who serves what, of those that are trusted, and what came of it.
+    pub(crate) fn serving(&self, now: Instant) -> BTreeMap<Kind, Vec<Serving>> {
+        let mut fleet: BTreeMap<Kind, Vec<Serving>> = BTreeMap::new();
+        for (worker, member) in self.0.iter().filter(|(_, member)| member.is_trusted()) {
+            for kind in member.results.keys() {
+                let serving = member.serving(worker, kind, now);
+                fleet.entry(kind.clone()).or_default().extend(serving);
+            }
+        }
+        fleet
+    }
+
+    /// Every worker with what it serves.
+    pub(crate) fn workers(&self) -> impl Iterator<Item = (&str, Vec<&Kind>)> {
+        self.0.iter().map(|(worker, member)| (worker.as_str(), member.results.keys().collect()))
+    }
+
     /// What every worker is to be told that is not trusted.
-    pub(crate) fn orders(&self) -> Vec<Order> {
+    pub(crate) fn orders(&self) -> BTreeMap<String, Order> {
         let order = |(worker, member): (&String, &Member)| {
-            let (slots, reason) = match &member.verdict {
+            let (slots, once, reason) = match &member.verdict {
                 Verdict::Trusted => return None,
-                Verdict::Drained { reason, .. } => (0, reason),
-                Verdict::Tried { reason, .. } => (1, reason),
+                Verdict::Drained { reason, .. } => (0, None, reason),
+                Verdict::Tried { reason, .. } => (1, Some(member.results()), reason),
             };
-            Some(Order { worker: worker.clone(), slots, reason: reason.clone() })
+            Some((worker.clone(), Order { slots, once, reason: reason.clone() }))
         };
         self.0.iter().filter_map(order).collect()
     }
@@ -205,7 +256,7 @@ impl Conduct {
         failed >= failures_min && failed >= completed && well >= PEERS_MIN && badly * 9 <= well
     }
 
-    fn peers(&self, worker: &str, kind: &Kind) -> Tally {
+    fn peers(&self, worker: &str, kind: &Kind) -> (u64, u64) {
         let others = self.0.iter().filter(|(name, other)| *name != worker && other.is_trusted());
         let tallies = others.map(|(_, other)| other.lately(kind));
         tallies.fold((0, 0), |(well, badly), (c, f)| (well + c, badly + f))
@@ -246,7 +297,7 @@ mod tests {
     struct Fleet {
         conduct: Conduct,
         now: Instant,
-        results: BTreeMap<String, Tally>,
+        results: BTreeMap<String, (u64, u64)>,
     }
 
     impl Fleet {
@@ -277,8 +328,7 @@ mod tests {
         }
 
         fn slots(&self, worker: &str) -> Option<u32> {
-            let orders = self.conduct.orders();
-            orders.into_iter().find(|order| order.worker == worker).map(|order| order.slots)
+            self.conduct.orders().get(worker).map(|order| order.slots)
         }
     }
 

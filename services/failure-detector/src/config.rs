@@ -25,6 +25,9 @@ pub struct Config {
     pub streams_interval: Duration,
     /// Whether a worker that fails what others complete gets no tasks for a while. Default: `true`.
     pub drain: bool,
+    /// Whether tasks of a type that fail on every worker wait in their queue until one of them
+    /// succeeds. Default: `true`.
+    pub circuits: bool,
 }
 
 impl Default for Config {
@@ -35,6 +38,7 @@ impl Default for Config {
             audit_interval: Duration::from_secs(30),
             streams_interval: Duration::from_secs(3),
             drain: true,
+            circuits: true,
         }
     }
 }

@@ -219,7 +219,6 @@ pub(crate) mod tests {
             at: Timestamp(0),
             leases: tasks.iter().map(lease).collect(),
             stopping: false,
-            limit: None,
         }
     }
 

@@ -6,11 +6,13 @@
 //! second of its start, so it has nothing to lose.
 
 mod audit;
+mod circuits;
 mod conduct;
 mod config;
 mod doubts;
 mod drain;
 mod fleet;
+mod holds;
 mod streams;
 mod verify;
 mod watch;
@@ -77,8 +79,8 @@ impl Service for FailureDetector {
         let (beat, wake) = (config.suspect_after / 5, Waker::default());
         work.spawn(reconcile(watch, beat, wake, part("watch"), shutdown.clone()));
 
-        if config.drain {
-            let drain = drain::Drain::new(deps.clone(), conduct);
+        if config.drain || config.circuits {
+            let drain = drain::Drain::new(deps.clone(), config.clone(), conduct);
             let (period, wake) = (config.suspect_after, Waker::default());
             work.spawn(reconcile(drain, period, wake, part("drain"), shutdown.clone()));
         }
@@ -90,6 +92,10 @@ impl Service for FailureDetector {
         let (period, wake) = (config.streams_interval, Waker::default());
         work.spawn(streams::listen(deps.clone(), wake.clone(), shutdown.clone()));
         work.spawn(reconcile(streams, period, wake, part("streams"), shutdown.clone()));
+        let (hinted, wake) = (holds::Hinted::default(), Waker::default());
+        let held = holds::Holds::new(deps.clone(), Arc::clone(&hinted));
+        work.spawn(holds::listen(deps.clone(), hinted, wake.clone(), shutdown.clone()));
+        work.spawn(reconcile(held, holds::PERIOD, wake, part("holds"), shutdown.clone()));
         work.spawn(verify::run(deps, fleet, shutdown));
         work.join_all().await;
         Ok(())

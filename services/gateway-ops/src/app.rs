@@ -30,7 +30,7 @@ pub struct App {
     /// The bus.
     pub bus: Bus,
     /// How many partitions runs are shared out to.
-    pub(crate) partitions: u16,
+    pub partitions: u16,
     /// Batches starts.
     pub(crate) starts: Starts,
     /// Gets what definitions refer to.

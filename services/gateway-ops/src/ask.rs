@@ -39,7 +39,7 @@ pub fn limit(wanted: Option<u32>, usual: u32, max: u32) -> Result<u32, Problem> 
 /// # Errors
 ///
 /// 422.
-pub(crate) fn shallow(input: &Value) -> Result<(), Problem> {
+pub fn shallow(input: &Value) -> Result<(), Problem> {
     if is_too_deep(input) {
         let title = format!("the input nests deeper than {DEPTH_MAX} levels");
         return Err(Problem::unprocessable("too_deep", title));

@@ -164,6 +164,10 @@ fn worker(seen: Timestamp, beat: &Heartbeat, now: Timestamp) -> Worker {
     let served = |served: &kintsugi_nats::Served| WorkerType {
         queue: served.queue.clone(),
         kind: served.task_type.clone(),
+        completed: served.completed,
+        failed: served.failed,
+        limit: served.limit,
+        limit_reason: served.limit_reason.clone(),
     };
     let heard = now.since(seen) <= WORKER_SILENT_MS;
     Worker {
@@ -179,8 +183,6 @@ fn worker(seen: Timestamp, beat: &Heartbeat, now: Timestamp) -> Worker {
         // One that stops in good order says so last; after that it is gone, not finishing.
         alive: heard,
         stopping: beat.stopping && heard,
-        limit: beat.limit.as_ref().map(|limit| limit.slots),
-        limit_reason: beat.limit.as_ref().map(|limit| limit.reason.clone()),
         leases: beat.leases.iter().map(lease).collect(),
     }
 }
@@ -195,13 +197,17 @@ fn member(seen: Timestamp, beat: &Heartbeat, now: Timestamp) -> kintsugi_explain
         progress_at: lease.progress_at,
     };
     let types = beat.types.iter().map(|one| (one.queue.clone(), one.task_type.clone()));
+    let limit = |one: &kintsugi_nats::Served| {
+        let served = (one.queue.clone(), one.task_type.clone());
+        Some((served, one.limit?, one.limit_reason.clone().unwrap_or_default()))
+    };
     kintsugi_explain::Worker {
         name: beat.worker.clone(),
         host: beat.host.clone(),
         pid: beat.pid,
         alive: now.since(seen) <= WORKER_SILENT_MS,
         stopping: beat.stopping,
-        limit: beat.limit.as_ref().map(|limit| (limit.slots, limit.reason.clone())),
+        limits: beat.types.iter().filter_map(limit).collect(),
         heard_at: seen,
         types: types.collect(),
         concurrency: beat.concurrency,

@@ -21,7 +21,7 @@ mod follow;
 pub mod human_tasks;
 pub mod json;
 pub mod problem;
-mod requests;
+pub mod requests;
 mod resolved;
 pub mod retire;
 pub mod runs;
@@ -36,7 +36,7 @@ pub mod tasks;
 mod watches;
 
 pub use app::App;
-pub use ask::{instant, limit, no_run, page, run_id, wait};
+pub use ask::{instant, limit, no_run, page, run_id, shallow, wait};
 pub use config::{Config, ResourcesConfig};
 pub use kintsugi_egress::Error as FetcherError;
 pub use kintsugi_gateway_types as types;

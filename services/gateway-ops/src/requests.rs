@@ -31,7 +31,9 @@ async fn ask(
     Ok(true)
 }
 
-fn cancel_id(run: &RunId) -> String {
+/// Under what name the cancellation of a run is kept.
+#[must_use]
+pub fn cancel_id(run: &RunId) -> String {
     format!("cancel:{run}")
 }
 

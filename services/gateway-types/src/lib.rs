@@ -6,11 +6,13 @@
 mod dead_letters;
 mod definitions;
 mod explain;
+mod holds;
 mod human_tasks;
 mod requests;
 mod runs;
 mod schedules;
 mod signals;
+mod steer;
 mod system;
 mod task_types;
 mod tasks;
@@ -24,6 +26,7 @@ pub use explain::{
     Explanation, ExplanationCause, ExplanationLine, ExplanationNext, ExplanationState,
     ExplanationSubject,
 };
+pub use holds::{Hold, HoldPage, HoldRequest};
 pub use human_tasks::{AnswerRequest, Answered, HumanTask, HumanTaskPage};
 pub use requests::{CancelRequest, RedriveRequest, StartRequest};
 pub use runs::{
@@ -32,6 +35,10 @@ pub use runs::{
 };
 pub use schedules::{Schedule, SchedulePage};
 pub use signals::{SignalRequest, Signalled};
+pub use steer::{
+    CompleteRequest, FailRequest, GivenError, RerunRequest, SkipRequest, SteerAccepted,
+    SteerRequest, TerminateRequest, VariablesRequest,
+};
 pub use system::{
     Check, Health, LifeEvent, Recovery, RecoveryPage, ServiceInstance, Worker, WorkerLease,
     WorkerList, WorkerType,

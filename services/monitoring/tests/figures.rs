@@ -36,7 +36,6 @@ fn heartbeat() -> Heartbeat {
         at: now(),
         leases: Vec::new(),
         stopping: false,
-        limit: None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use kintsugi_core::{
-    ChildEffect, ChildInput, Effect, Input, Machine, NodeId, RunId, Step, Taking, Timestamp,
+    ChildEffect, ChildInput, Effect, Input, Machine, Moment, NodeId, RunId, Step, Taking, Timestamp,
 };
 use kintsugi_entities::{Batch, HistoryRow, MailRow, NewRun, RunWrite};
 use kintsugi_nats::RunInput;
@@ -22,6 +22,7 @@ use crate::{
     programs::{Compiled, Programs},
     recoveries,
     runs::{Run, Runs},
+    steer,
 };
 
 /// Times that one batch asks the store about other runs; what is asked then waits for the next.
@@ -52,6 +53,8 @@ pub(crate) struct Changed {
     pub(crate) steps: Vec<Step>,
     /// What closed in them, by number.
     pub(crate) closed: Vec<(u64, NodeId)>,
+    /// How it and its tasks stood in turn, step by step; empty where nobody asked.
+    pub(crate) moments: Vec<Vec<Moment>>,
 }
 
 /// What came: inputs from the stream, events from the store.
@@ -68,7 +71,7 @@ struct Told {
 }
 
 /// Decides all inputs, run by run in the order in which they came, then the events, then what is
-/// answered to machines that asked.
+/// answered to machines that asked. `watched` machines tell of their tasks' moments, too.
 ///
 /// States in `runs` are changed: if the commit fails, they must be forgotten.
 ///
@@ -79,7 +82,7 @@ pub(crate) async fn decide(
     runs: &mut Runs,
     programs: &mut Programs,
     arrived: Arrived,
-    rules: Rules,
+    (rules, watched): (Rules, bool),
     now: Timestamp,
 ) -> Result<Decided, Error> {
     let told = arrived.inputs.iter().map(|input| &input.run);
@@ -87,9 +90,10 @@ pub(crate) async fn decide(
     runs.load(&ids).await?;
     let wanted = ids.iter().filter_map(|id| runs.get(id)).map(|run| run.definition.as_str());
     programs.load(wanted).await?;
+    programs.holds.refresh(ids.iter().filter_map(|id| runs.get(id))).await?;
 
     let mut decided = Decided::default();
-    let mut work = Work { now, done: HashMap::new(), questions: Vec::new() };
+    let mut work = Work { now, watched, done: HashMap::new(), questions: Vec::new() };
     let (order, mut by_run) = by_run(arrived, &mut decided);
     for id in &order {
         let told = by_run.remove(id).unwrap_or_default();
@@ -155,11 +159,13 @@ fn by_run(arrived: Arrived, decided: &mut Decided) -> (Vec<RunId>, HashMap<RunId
 struct Done {
     steps: Vec<Step>,
     closed: Vec<(u64, NodeId)>,
+    moments: Vec<Vec<Moment>>,
     effects: Vec<Effect>,
 }
 
 struct Work {
     now: Timestamp,
+    watched: bool,
     done: HashMap<RunId, Done>,
     questions: Vec<Question>,
 }
@@ -171,7 +177,7 @@ impl Work {
         runs: &mut Runs,
         programs: &Programs,
         id: &RunId,
-        told: Told,
+        mut told: Told,
         decided: &mut Decided,
     ) -> bool {
         let refuse = |decided: &mut Decided, inputs: Vec<Input>, reason: &str| {
@@ -191,9 +197,11 @@ impl Work {
         let Some(compiled) = programs.get(&run.definition) else {
             return refuse(decided, told.inputs, "the definition of the run cannot be loaded");
         };
+        let asked = steer::asked(id, &told.inputs);
+        programs.holds.instead(run, &mut told.inputs);
         // A run's time never goes back, whatever the clock of this machine does.
         let now = self.now.max(run.updated_at);
-        let advanced = match advance(id, &compiled, run, told, now) {
+        let advanced = match advance(id, &compiled, run, told, (now, self.watched)) {
             Ok(advanced) => advanced,
             Err(panicked) => {
                 let (input, key) = *panicked;
@@ -202,19 +210,22 @@ impl Work {
                 self.done.remove(id);
                 self.questions.retain(|question| question.run != *id);
                 mail::untouched(id, &mut decided.batch.mail);
+                steer::untouched(id, &mut decided.batch.requests_taken);
                 decided.batch.mail.taken.extend(key.map(|key| (id.clone(), key)));
                 let reason = "the machine panicked; this is a bug in Kintsugi";
                 return refuse(decided, vec![input], reason);
             }
         };
-        let Advanced { steps, closed, effects, settled } = advanced;
+        let Advanced { steps, closed, moments, effects, settled } = advanced;
         for (key, taking) in settled {
             mail::settle(id, key, taking, &mut decided.batch.mail);
         }
+        decided.batch.requests_taken.extend(asked);
         let changed = !steps.is_empty();
         let done = self.done.entry(id.clone()).or_default();
         done.steps.extend(steps);
         done.closed.extend(closed);
+        done.moments.extend(moments);
         for effect in effects {
             match effect {
                 Effect::Child(effect @ (ChildEffect::Start { .. } | ChildEffect::Look { .. })) => {
@@ -229,7 +240,9 @@ impl Work {
 
     /// What is written of a run, and what follows.
     fn finish(&mut self, runs: &mut Runs, id: RunId, decided: &mut Decided) {
-        let Some(Done { steps, mut closed, effects }) = self.done.remove(&id) else { return };
+        let Some(Done { steps, mut closed, moments, effects }) = self.done.remove(&id) else {
+            return;
+        };
         let Some(run) = runs.get_mut(&id) else { return };
         let now = self.now.max(run.updated_at);
         if !steps.is_empty() {
@@ -241,13 +254,13 @@ impl Work {
             }
             let version_before = run.version;
             (run.version, run.wake_at, run.updated_at) = (version_before + 1, wake_at, now);
-            if !run.state.pending.is_empty() {
+            if !run.state.pending.is_empty() && run.state.suspension.is_none() {
                 decided.unfinished.push(id.clone());
             }
             note_rows(&id, run, (&steps, &effects), now, &mut decided.batch);
             decided.batch.runs.push(write(&id, run, &steps, now));
             closed.sort_unstable_by_key(|(number, _)| *number);
-            decided.changes.push(Changed { run: id.clone(), steps, closed });
+            decided.changes.push(Changed { run: id.clone(), steps, closed, moments });
         }
         decided.effects.extend(effects.into_iter().map(|effect| (id.clone(), effect)));
     }
@@ -291,6 +304,7 @@ fn is_hint(id: &RunId, input: &Input, decided: &mut Decided) -> bool {
 struct Advanced {
     steps: Vec<Step>,
     closed: Vec<(u64, NodeId)>,
+    moments: Vec<Vec<Moment>>,
     effects: Vec<Effect>,
     settled: Vec<(String, Taking)>,
 }
@@ -302,7 +316,7 @@ fn advance(
     compiled: &Compiled,
     run: &mut Run,
     told: Told,
-    now: Timestamp,
+    (now, watched): (Timestamp, bool),
 ) -> Result<Advanced, Box<(Input, Option<String>)>> {
     let mut all = Advanced::default();
     let inputs = told.inputs.into_iter().map(|input| (input, None));
@@ -312,8 +326,13 @@ fn advance(
         if key.is_some() && (mail::asks(&all.effects) || mail::must_wait(state)) {
             break;
         }
+        let (program, expressions) = (&compiled.program, &compiled.expressions);
         let attempt = catch_unwind(AssertUnwindSafe(|| {
-            Machine::advance(id, &compiled.program, &compiled.expressions, state, &input, now)
+            if watched {
+                Machine::watch(id, program, expressions, state, &input, now)
+            } else {
+                Machine::advance(id, program, expressions, state, &input, now)
+            }
         }));
         let Ok(outcome) = attempt else { return Err(Box::new((input, key))) };
         all.settled.extend(key.zip(outcome.taking));
@@ -323,6 +342,9 @@ fn advance(
         all.effects.extend(outcome.effects.into_iter().filter(follows));
         if outcome.changed {
             all.steps.push(Step { at: now, input, events: outcome.events });
+            if watched {
+                all.moments.push(outcome.moments);
+            }
         }
     }
     Ok(all)

@@ -8,11 +8,13 @@
 mod children;
 mod config;
 mod decide;
+mod holds;
 mod lane;
 mod letters;
 mod life;
 mod mail;
 mod membership;
+mod moments;
 mod occasions;
 mod ownership;
 mod people;
@@ -24,9 +26,10 @@ mod router;
 mod runs;
 mod schedules;
 mod spans;
+mod steer;
 mod unsaid;
 
-pub use config::Config;
+pub use config::{Config, Lifecycle};
 use std::time::Duration;
 
 use kintsugi_runtime::{Deps, Service, Shutdown};

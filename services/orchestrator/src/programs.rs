@@ -7,7 +7,7 @@ use kintsugi_definition::{Expressions, Limits, program_from_document};
 use kintsugi_entities::Store;
 use tracing::error;
 
-use crate::Error;
+use crate::{Error, holds::Holds};
 
 /// A definition that can be run.
 pub(crate) struct Compiled {
@@ -20,11 +20,14 @@ pub(crate) struct Programs {
     store: Store,
     max: usize,
     known: HashMap<String, Arc<Compiled>>,
+    /// Definitions of which nothing begins.
+    pub(crate) holds: Holds,
 }
 
 impl Programs {
     pub(crate) fn new(store: Store, max: usize) -> Self {
-        Self { store, max, known: HashMap::new() }
+        let holds = Holds::new(store.clone());
+        Self { store, max, known: HashMap::new(), holds }
     }
 
     /// Has each of `ids` ready, where the store has it and it compiles: one statement for all.

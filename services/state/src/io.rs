@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ChildEvent, ChildInput, CloudEvent, Error, LossCause, Timestamp};
+use crate::{ChildEvent, ChildInput, CloudEvent, Error, LossCause, Steer, SteerEvent, Timestamp};
 
 /// What the machine is told about a run. Late and repeated inputs change nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,6 +119,8 @@ pub enum Input {
     Mail,
     /// About a run that started this one, or that this one started.
     Child(ChildInput),
+    /// A person asks something of it.
+    Steer(Steer),
 }
 
 /// Why a worker failed at a task.
@@ -393,4 +395,6 @@ pub enum Event {
     },
     /// About a run that this one started.
     Child(ChildEvent),
+    /// A person asked something of it.
+    Steered(SteerEvent),
 }

@@ -15,6 +15,7 @@ mod op;
 mod present;
 mod run;
 mod status;
+mod steer;
 mod step;
 mod task;
 
@@ -36,6 +37,7 @@ pub use loss::LossCause;
 pub use op::Op;
 pub use run::{Leaving, RunState, TaskView, Undone};
 pub use status::Status;
+pub use steer::{Done, Steer, SteerEvent, Steered, Steering, Suspension};
 pub use step::Step;
 pub use task::{Phase, TaskState};
 

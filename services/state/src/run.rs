@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     Body, Check, ChildPhase, ChildTask, Error, Frames, Hearing, NodeId, Op, Parent, Phase, RunId,
-    Status, TaskState, Timestamp, Work,
+    Status, Steered, Suspension, TaskState, Timestamp, Work,
 };
 
 /// A run, between two inputs.
@@ -70,6 +70,12 @@ pub struct RunState {
     /// Children that are no longer wanted and whose end was not heard yet, by the task.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub leaving: BTreeMap<u64, Leaving>,
+    /// What a suspended run knows besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspension: Option<Suspension>,
+    /// What was asked of it by hand, so that a repeat is known, the newest last. Bounded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steered: Vec<Steered>,
 }
 
 /// A completed task that something undoes.
@@ -130,6 +136,8 @@ impl RunState {
             life: 0,
             telling: None,
             leaving: BTreeMap::new(),
+            suspension: None,
+            steered: Vec::new(),
         }
     }
 
@@ -190,12 +198,12 @@ impl RunState {
     }
 
     /// When the run must be told the time at the latest (promise P2); none: it is over and has told
-    /// everyone, or waits for an event or a person.
+    /// everyone, waits for an event or a person, or is suspended.
     #[must_use]
     pub fn wake_at(&self) -> Option<Timestamp> {
         let leaving = self.leaving.values().map(|leaving| leaving.check);
         let others = leaving.chain(self.telling).map(|check| check.at).min();
-        if self.status.is_terminal() {
+        if self.status.is_terminal() || self.status == Status::Suspended {
             return others;
         }
         if self.status == Status::Pending || !self.pending.is_empty() {

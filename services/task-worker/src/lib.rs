@@ -60,6 +60,8 @@ impl Service for TaskWorker {
             output_max: config.output_max,
             // A worker that is started again under its name is known to have lost its leases.
             name: Some(deps.instance),
+            // Each task calls what its author wants.
+            circuits: false,
             // The host listens to signals.
             signals: false,
             ..Settings::default()

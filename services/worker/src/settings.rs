@@ -23,6 +23,9 @@ pub struct Settings {
     pub output_max: usize,
     /// How often the worker says that it is alive. Default: 300 ms.
     pub heartbeat: Duration,
+    /// Whether tasks that fail may open the circuit of their type. Off for a worker each of whose
+    /// tasks calls something else: that one fails says nothing about the next. Default: yes.
+    pub circuits: bool,
     /// Whether [`crate::Worker::run`] stops at SIGINT and SIGTERM. Default: yes.
     pub signals: bool,
 }
@@ -36,6 +39,7 @@ impl Default for Settings {
             grace: Duration::from_secs(10),
             output_max: 1 << 20,
             heartbeat: Duration::from_millis(300),
+            circuits: true,
             signals: true,
         }
     }

@@ -14,7 +14,7 @@ use std::{
 use futures::StreamExt;
 use harness::{Engine, eventually, fault, output, run, within};
 use kintsugi_core::{Input, LossCause};
-use kintsugi_nats::{Cancel, Limit, Liveness};
+use kintsugi_nats::{Cancel, Limit, Liveness, TypeLimit};
 use kintsugi_worker::{Context, Failure, Settings, Stop};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -275,11 +275,19 @@ async fn a_worker_takes_no_more_than_it_is_told_for_as_long_as_that_holds() {
         }
     };
     let worker = run(engine.worker().await.task("slow", work).concurrency(8));
-    let limit = |slots, for_ms| Limit { slots, for_ms, reason: "a test".to_owned() };
+    let limit = |slots, for_ms| Limit {
+        for_ms,
+        types: vec![TypeLimit {
+            task_type: "slow".to_owned(),
+            slots,
+            once: None,
+            reason: "a test".to_owned(),
+        }],
+    };
     let mut beats = std::pin::pin!(engine.bus.heartbeats().await.unwrap());
     let name = loop {
         let beat = within(beats.next()).await.unwrap();
-        if beat.limit.is_some_and(|limit| limit.slots == 0) {
+        if beat.types[0].limit == Some(0) {
             break beat.worker;
         }
         engine.bus.limit_worker(&beat.worker, &limit(0, 10_000)).await.unwrap();
@@ -297,7 +305,7 @@ async fn a_worker_takes_no_more_than_it_is_told_for_as_long_as_that_holds() {
     eventually("it takes what it can", || most.load(Ordering::Acquire) > 1).await;
     loop {
         let beat = within(beats.next()).await.unwrap();
-        if beat.types[0].completed == 20 && beat.limit.is_none() {
+        if beat.types[0].completed == 20 && beat.types[0].limit.is_none() {
             break;
         }
     }

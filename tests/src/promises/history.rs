@@ -1,6 +1,6 @@
 //! P7: histories are gapless, in order, end where they should, and replay to what is stored.
 
-use kintsugi_core::{ChildEvent, Event, Program, Step, replay};
+use kintsugi_core::{ChildEvent, Done, Event, Program, Step, replay};
 use kintsugi_definition::Expressions;
 
 use super::{Breaches, Record};
@@ -38,8 +38,8 @@ pub(super) fn check(
     });
 }
 
-/// Time does not go back, and nothing happens behind an end but refusals, and a redrive of a fault, here
-/// or in a child.
+/// Time does not go back, and nothing happens behind an end but refusals, a redrive of a fault, here or
+/// in a child, and what a person does by hand.
 fn in_order(record: &Record, breaches: &mut Breaches) {
     let id = &record.id;
     let mut ended: Option<&Event> = None;
@@ -50,6 +50,10 @@ fn in_order(record: &Record, breaches: &mut Breaches) {
         for event in &step.events {
             match (ended, event) {
                 (_, Event::ResultRefused { .. }) | (None, _) => {}
+                (_, Event::Steered(said)) => match said.done {
+                    Done::Refused { .. } | Done::VariablesChanged => {}
+                    _ => ended = None,
+                },
                 (
                     Some(Event::RunFaulted { .. }),
                     Event::TaskRedriven { .. } | Event::Child(ChildEvent::Resumed { .. }),

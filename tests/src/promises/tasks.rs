@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kintsugi_core::{Event, Input, Kind, LossCause, Program, Step, TaskPolicy, Timestamp};
+use kintsugi_core::{Done, Event, Input, Kind, LossCause, Program, Step, TaskPolicy, Timestamp};
 
 use super::{Breaches, Checked, Record};
 
@@ -96,6 +96,7 @@ impl Reader<'_> {
                 self.unless(fits, 4, *task, what);
             }
             Event::RunFaulted { .. } => self.faulted = true,
+            Event::Steered(said) => self.steered(&said.done),
             _ => {}
         }
     }
@@ -209,6 +210,19 @@ impl Reader<'_> {
         self.unless(!before, 6, task, || "dead-lettered twice".to_owned());
         self.unless(!completed, 6, task, || "completed and dead-lettered".to_owned());
         self.unless(newest == epoch, 4, task, || format!("dead under {epoch}, newest {newest}"));
+    }
+
+    /// A person had it given out before its time, ended a task, or had the run begin anew: what its
+    /// fault had interrupted begins a new round.
+    fn steered(&mut self, done: &Done) {
+        if let Done::TaskRetried { task, .. } = done {
+            self.task(*task).round.retry_at = None;
+        }
+        let takes_up = matches!(done, Done::RunRerun { .. }) || done.task().is_some();
+        if takes_up && std::mem::take(&mut self.faulted) {
+            let others = self.tasks.iter_mut().filter(|(_, other)| !other.round.dead);
+            others.for_each(|(_, other)| other.round = Round::default());
+        }
     }
 
     /// The task begins a new round; where its death had ended the run, so do all that this

@@ -26,6 +26,7 @@ import { History } from './History'
 import { Latest } from './Latest'
 import { Mends } from './Mends'
 import { drawn, repeated } from './model'
+import { Suspend } from './Steer'
 import { TaskDetails, Tasks } from './Tasks'
 import { Timeline } from './Timeline'
 import { Waiting } from './Waiting'
@@ -53,7 +54,7 @@ export function RunPage() {
       title={`Run ${id}`}
       above={<Link to={paths.runs()}>← Runs</Link>}
       lead={run.data && <Lead run={run.data} live={live} />}
-      actions={run.data && (over ? <Link className="button" to={paths.start(run.data.definition, run.data.id)}>Start another</Link> : <Cancel run={id} />)}
+      actions={run.data && (over ? <Link className="button" to={paths.start(run.data.definition, run.data.id)}>Start another</Link> : <><Suspend run={id} suspended={run.data.status === 'suspended'} /><Cancel run={id} /></>)}
     >
       <Answer of={run} what="the run">{(data) => <Sections run={data} />}</Answer>
     </Page>

@@ -15,6 +15,7 @@ import { Answer, Empty } from '../../ui/States'
 import { Fact, Facts, Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
 import { ATTEMPT_TONE, deadLetterOf, repeated, TASK_MEANING, TASK_TONE } from './model'
+import { RetryNow } from './Steer'
 
 const HEAD = ['Task', 'Status', 'Type', 'Attempts', 'Worker', 'Given out', 'Took', 'Last error']
 
@@ -75,7 +76,7 @@ export function TaskDetails({ task }: { task: Task }) {
         <Fact name="In the definition"><code>{task.pointer}</code></Fact>
         <Fact name="Failures">{task.failures}</Fact>
         <Fact name="Crashes">{task.crashes}</Fact>
-        {task.status === 'backing_off' && <Fact name="Next attempt"><Time at={task.retry_at} relative /></Fact>}
+        {task.status === 'backing_off' && <Fact name="Next attempt"><Time at={task.retry_at} relative /> <RetryNow task={task} /></Fact>}
         {letter && <Fact name="Dead letter"><Link to={paths.deadLetter(letter)}>Look and redrive</Link></Fact>}
       </Facts>
       {task.error && task.status !== 'completed' && <Fault fault={task.error} />}

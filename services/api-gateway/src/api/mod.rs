@@ -8,9 +8,11 @@ mod events;
 mod explain;
 pub(crate) mod failure;
 mod health;
+mod holds;
 mod human_tasks;
 mod runs;
 mod schedules;
+mod steering;
 mod system;
 mod task_types;
 mod tasks;
@@ -35,6 +37,8 @@ enum Tag {
     TaskTypes,
     /// Executions of a definition.
     Runs,
+    /// What a person does to a run: each with who and why in its history.
+    Steering,
     /// Steps of a run that workers execute.
     Tasks,
     /// Steps of a run that people do.
@@ -58,6 +62,8 @@ pub(crate) type Operations = (
     schedules::Schedules,
     task_types::TaskTypes,
     runs::Runs,
+    steering::SteeringApi,
+    holds::Holds,
     tasks::Tasks,
     human_tasks::HumanTasks,
     dead_letters::DeadLetters,
@@ -75,6 +81,8 @@ pub(crate) fn service() -> OpenApiService<Operations, ()> {
         schedules::Schedules,
         task_types::TaskTypes,
         runs::Runs,
+        steering::SteeringApi,
+        holds::Holds,
         tasks::Tasks,
         human_tasks::HumanTasks,
         dead_letters::DeadLetters,

@@ -9,7 +9,7 @@ use kintsugi_nats::{ApiError, ApiRequest, ApiService, Endpoint, Headers, Service
 use poem_openapi::types::ToJSON;
 use serde_json::{Map, Value};
 
-use super::payload;
+use super::{payload, steering};
 
 /// Starts that are handled at once: they share commits, so many together are what is fast.
 const STARTS_MAX: usize = 1_024;
@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_secs(25);
 const TIMEOUT_HEADER: &str = "Kintsugi-Timeout";
 
 /// Name, subject, concurrency, and what it is for.
-const ENDPOINTS: [(&str, &str, usize, &str); 18] = [
+const ENDPOINTS: [(&str, &str, usize, &str); 21] = [
     ("define", "kintsugi.api.define", 16, "register a definition; payload: YAML or JSON"),
     ("start", "kintsugi.api.start.*.*", STARTS_MAX, "start a run; payload: its input as JSON"),
     ("run", "kintsugi.api.run.*.*", RUNS_MAX, "start a run and wait for its result"),
@@ -33,6 +33,14 @@ const ENDPOINTS: [(&str, &str, usize, &str); 18] = [
     ("signal", "kintsugi.api.signal", 256, "send a run an event; payload: JSON with `run`, `type`"),
     ("signal-to", "kintsugi.api.signal.*.>", 256, "send run * an event of type >; payload: data"),
     ("cancel", "kintsugi.api.cancel", 64, "cancel a run; payload: its id"),
+    ("steer", "kintsugi.api.steer.*", 64, "suspend, resume, retry, …; payload: `id`, `task`, …"),
+    (
+        "holds",
+        "kintsugi.api.holds",
+        64,
+        "list what is held; payload: nothing, or `lifted`, `limit`",
+    ),
+    ("hold", "kintsugi.api.hold.*", 16, "put, lift; payload: `kind`, `name`, `by`, `reason`"),
     ("redrive", "kintsugi.api.redrive", 64, "redrive a dead letter; payload: its id"),
     ("list", "kintsugi.api.list", 64, "list runs; payload: nothing, or JSON that restricts it"),
     ("definitions", "kintsugi.api.definitions", 64, "list definitions; payload as for list"),
@@ -95,22 +103,14 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
             let payload::Cancel { id, reason } = payload::with_id(&bytes)?;
             ops::runs::cancel(app, &ops::run_id(&id)?, reason).await?.0.to_json_string()
         }
+        "steer" => steering::answer(app, &subject, &bytes).await?,
+        "holds" => steering::holds(app, &bytes).await?,
+        "hold" => steering::hold(app, &subject, &bytes).await?,
         "redrive" => {
             let payload::Redrive { id, input } = payload::with_id(&bytes)?;
             ops::dead_letters::redrive(app, &id, input).await?.to_json_string()
         }
-        "list" => {
-            let list: payload::List = payload::restricting(&bytes)?;
-            let filter = ops::runs::filter(
-                list.status.as_deref(),
-                list.definition,
-                list.namespace,
-                list.parent.as_deref(),
-                list.created_from.as_deref(),
-            )?;
-            let page = ops::page(list.limit, list.cursor)?;
-            ops::runs::list(app, &filter, page).await?.to_json_string()
-        }
+        "list" => runs(app, &bytes).await?,
         "definitions" => definitions(app, &bytes).await?,
         "schedules" => schedules(app, &bytes).await?,
         "schedule" => schedule(app, &subject, &bytes).await?,
@@ -160,6 +160,19 @@ async fn explain(app: &App, bytes: &[u8]) -> Result<String, Problem> {
         }
     };
     Ok(told.to_json_string())
+}
+
+async fn runs(app: &App, bytes: &[u8]) -> Result<String, Problem> {
+    let list: payload::List = payload::restricting(bytes)?;
+    let filter = ops::runs::filter(
+        list.status.as_deref(),
+        list.definition,
+        list.namespace,
+        list.parent.as_deref(),
+        list.created_from.as_deref(),
+    )?;
+    let page = ops::page(list.limit, list.cursor)?;
+    Ok(ops::runs::list(app, &filter, page).await?.to_json_string())
 }
 
 async fn run(app: &App, subject: &str, bytes: &[u8], headers: &Headers) -> Result<String, Problem> {

@@ -4,6 +4,7 @@
 mod endpoints;
 mod intake;
 mod payload;
+mod steering;
 
 use std::{sync::Arc, time::Duration};
 

@@ -242,7 +242,6 @@ async fn health_tells_the_truth_and_workers_are_known_by_their_heartbeats() {
             progress_at: None,
         }],
         stopping: false,
-        limit: None,
     };
     crate::rig::eventually("a worker is heard of", async || {
         rig.bus.heartbeat(&heartbeat).await.unwrap();

@@ -1,6 +1,6 @@
 //! Tasks for which no attempt is left, and those that nobody dares to try.
 
-use super::{Machine, Op};
+use super::{Machine, Op, watch::End};
 use crate::{DeadLetterOutcome, Effect, Error, ErrorKind, Event, Phase, WhenExhausted};
 
 impl Machine<'_> {
@@ -15,7 +15,7 @@ impl Machine<'_> {
             self.give_back(number, had_permit);
         }
         if self.is_handled(parent, &error) {
-            self.close(number);
+            self.close(number, End::Told);
             self.queue.push_back(Op::Raise { parent, error });
             return;
         }

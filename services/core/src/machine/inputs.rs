@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Machine, Op, scope::Place};
+use super::{Machine, Op, scope::Place, watch::End, watch::Turn};
 use crate::{Body, Error, ErrorKind, Event, Input, Phase, Status, Timestamp, TryPhase, Work};
 
 /// Refusals of one task that history has room for; further ones are only counted.
@@ -15,6 +15,8 @@ impl Machine<'_> {
                 self.out.taking = Some(self.hear(event, *directed));
             }
             (_, Input::Mail) => {}
+            (_, Input::Steer(steer)) => self.steer(steer),
+            (Status::Suspended, input) => self.take_suspended(input),
             (Status::Pending, Input::Start | Input::Tick) => self.start(),
             (Status::Pending, Input::Cancel { reason }) => self.cancel(reason.clone()),
             (Status::Pending, _) | (_, Input::Start) => {}
@@ -56,10 +58,11 @@ impl Machine<'_> {
         }
     }
 
-    fn start(&mut self) {
+    pub(super) fn start(&mut self) {
         self.state.status = Status::Running;
         self.state.started_at = Some(self.now);
         self.note(Event::RunStarted);
+        self.run_turned();
         match self.begin_run() {
             Ok(input) => {
                 let body = self.program.body;
@@ -86,16 +89,18 @@ impl Machine<'_> {
         Ok(input)
     }
 
-    fn cancel(&mut self, reason: Option<String>) {
+    pub(super) fn cancel(&mut self, reason: Option<String>) {
         self.queue.clear();
+        self.state.suspension = None;
         for root in self.children_of(None) {
-            self.close(root);
+            self.close(root, End::Cancelled);
         }
         self.state.status = Status::Cancelled;
         self.note(Event::RunCancelled { reason });
+        self.run_turned();
     }
 
-    fn take_redrive(&mut self, task: u64, epoch: u64, input: Option<&Value>) {
+    pub(super) fn take_redrive(&mut self, task: u64, epoch: u64, input: Option<&Value>) {
         let dead = self
             .call_mut(task)
             .is_some_and(|(_, state)| state.epoch == epoch && state.phase == Phase::DeadLettered);
@@ -104,7 +109,7 @@ impl Machine<'_> {
         }
     }
 
-    fn started(&mut self, number: u64, worker: &str, at: Timestamp) {
+    pub(super) fn started(&mut self, number: u64, worker: &str, at: Timestamp) {
         let program = self.program;
         let now = self.now;
         let Some((id, state)) = self.call_mut(number) else { return };
@@ -117,11 +122,12 @@ impl Machine<'_> {
         state.phase = Phase::Started { at: at.min(now), worker: worker.to_owned(), deadline };
         let epoch = state.epoch;
         self.note(Event::TaskStarted { task: number, epoch, worker: worker.to_owned() });
+        self.turned(number, Turn::Started, Status::Running, None);
     }
 
     /// Whether a report is about the attempt that counts, and the attempt is out. An older epoch
     /// is refused and noted; anything else is late or repeated.
-    fn is_current(&mut self, task: u64, epoch: u64, input: &Input) -> bool {
+    pub(super) fn is_current(&mut self, task: u64, epoch: u64, input: &Input) -> bool {
         let Some((_, state)) = self.call_mut(task) else {
             self.refuse_zombie(input);
             return false;
@@ -161,7 +167,7 @@ impl Machine<'_> {
         if self.state.deadline.is_some_and(|deadline| deadline <= now) {
             let error = Error::new(ErrorKind::Timeout, "", "the run took longer than its timeout");
             for root in self.children_of(None) {
-                self.close(root);
+                self.close(root, End::Cancelled);
             }
             return self.fault(error);
         }
@@ -184,7 +190,7 @@ impl Machine<'_> {
             let node = self.program.node(open.node);
             let pointer = node.map_or("", |node| node.pointer.as_str());
             let error = Error::new(ErrorKind::Timeout, pointer, "the task took too long");
-            self.close(number);
+            self.close(number, End::Faulted(&error));
             self.queue.push_back(Op::Raise { parent, error });
             return;
         }
@@ -223,7 +229,7 @@ impl Machine<'_> {
         let error =
             Error::new(ErrorKind::Timeout, pointer, "an attempt of the `try` took too long");
         for child in self.children(number) {
-            self.close(child);
+            self.close(child, End::Cancelled);
         }
         self.queue.push_back(Op::Raise { parent: Some(number), error });
     }

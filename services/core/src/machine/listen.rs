@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Machine, Op, data::Ended, filter::Fit, scope::Place};
+use super::{Machine, Op, data::Ended, filter::Fit, scope::Place, watch::End};
 use crate::{
     Body, CloudEvent, Effect, Error, ErrorKind, Event, ForEach, Hearing, Kind, Listen, Node,
     NodeId, Status, Strategy, Until, Work, fit,
@@ -96,6 +96,9 @@ impl<'a> Machine<'a> {
                 Some((number, hearing.is_free(), self.fit(number, event)?))
             })
             .collect();
+        if self.state.status == Status::Suspended {
+            return if fits.is_empty() { unheard } else { Taking::Later };
+        }
         let held = |(number, free, _): &(u64, bool, Fit)| {
             !free && !fits.iter().any(|(other, free, _)| *free && self.is_within(*other, *number))
         };
@@ -297,7 +300,7 @@ impl<'a> Machine<'a> {
 
     fn fail_listen(&mut self, number: u64, error: Error) {
         let parent = self.state.frames.get(&number).and_then(|frame| frame.parent);
-        self.close(number);
+        self.close(number, End::Faulted(&error));
         self.queue.push_back(Op::Raise { parent, error });
     }
 

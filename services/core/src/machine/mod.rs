@@ -25,12 +25,17 @@ mod map;
 mod messages;
 mod permit;
 mod replay;
+mod rerun;
 mod scope;
+mod steer;
+mod suspend;
+mod watch;
 
 use std::collections::VecDeque;
 
 pub use self::listen::Taking;
 pub use self::replay::{ReplayError, replay};
+pub use self::watch::{Moment, Turn};
 use crate::{
     Effect, Error, Evaluate, Event, Input, NodeId, Op, Program, RunId, RunState, Status, Timestamp,
 };
@@ -60,6 +65,8 @@ pub struct Outcome {
     /// Every call, listen and child whose frame closed, with its node: events name tasks by their
     /// number only, and the state knows those that are open.
     pub closed: Vec<(u64, NodeId)>,
+    /// How the run and its tasks stood in turn; only from [`Machine::watch`].
+    pub moments: Vec<Moment>,
     /// Frames that were looked at one by one, for whoever measures: what grows with all that is
     /// open must not be done for each input.
     pub looked: u64,
@@ -74,6 +81,12 @@ pub struct Machine<'a> {
     now: Timestamp,
     queue: VecDeque<Op>,
     out: Outcome,
+    /// Somebody asked for moments.
+    watched: bool,
+    /// Where among them the task was created that is being entered.
+    created_at: Option<usize>,
+    /// Frames around a task that ended the run.
+    graceful: Vec<u64>,
 }
 
 impl<'a> Machine<'a> {
@@ -89,29 +102,71 @@ impl<'a> Machine<'a> {
         input: &Input,
         now: Timestamp,
     ) -> Outcome {
+        Self::new(run, program, evaluate, state, now).told(input)
+    }
+
+    /// The same, and tells of every moment of the run and its tasks. Events, effects and state are
+    /// those of [`Machine::advance`].
+    pub fn watch(
+        run: &'a RunId,
+        program: &'a Program,
+        evaluate: &'a dyn Evaluate,
+        state: &'a mut RunState,
+        input: &Input,
+        now: Timestamp,
+    ) -> Outcome {
+        Self { watched: true, ..Self::new(run, program, evaluate, state, now) }.told(input)
+    }
+
+    fn new(
+        run: &'a RunId,
+        program: &'a Program,
+        evaluate: &'a dyn Evaluate,
+        state: &'a mut RunState,
+        now: Timestamp,
+    ) -> Self {
         let queue = VecDeque::from(std::mem::take(&mut state.pending));
-        let mut machine =
-            Self { run, program, evaluate, state, now, queue, out: Outcome::default() };
-        machine.out.changed = !machine.queue.is_empty();
-        let was_over = machine.state.status.is_terminal();
-        machine.take(input);
-        machine.work();
-        machine.settle_status();
-        if machine.state.status.is_terminal() && !was_over {
-            machine.tell_parent();
+        Self {
+            run,
+            program,
+            evaluate,
+            state,
+            now,
+            queue,
+            out: Outcome::default(),
+            watched: false,
+            created_at: None,
+            graceful: Vec::new(),
         }
-        machine.out
+    }
+
+    fn told(mut self, input: &Input) -> Outcome {
+        // Of a suspended run what was cut off, or followed from what came since, waits on.
+        let waits = self.state.status == Status::Suspended;
+        self.out.changed = !waits && !self.queue.is_empty();
+        let was_over = self.state.status.is_terminal();
+        self.take(input);
+        self.work();
+        self.settle_status();
+        if self.state.status.is_terminal() && !was_over {
+            self.tell_parent();
+        }
+        self.out
     }
 
     fn work(&mut self) {
+        if self.state.status == Status::Suspended {
+            self.put_off();
+            return;
+        }
         let mut left = OPS_PER_INPUT;
         while let Some(op) = self.queue.pop_front() {
             if !is_wanted(self.state, &op) {
                 continue;
             }
             if left == 0 && !self.state.status.is_terminal() {
-                let rest = std::iter::once(op).chain(self.queue.drain(..));
-                self.state.pending = rest.filter(|op| is_wanted(self.state, op)).collect();
+                self.queue.push_front(op);
+                self.put_off();
                 return;
             }
             left = left.saturating_sub(1);
@@ -127,6 +182,13 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// Keeps what is still to be done for another time.
+    fn put_off(&mut self) {
+        let rest = self.queue.drain(..);
+        let wanted: Vec<Op> = rest.filter(|op| is_wanted(self.state, op)).collect();
+        self.state.pending = wanted;
+    }
+
     fn one(&mut self, op: Op) {
         match op {
             Op::Enter { parent, node, input } => self.enter(parent, node, input),
@@ -139,16 +201,20 @@ impl<'a> Machine<'a> {
     /// Running while the engine or a worker has something to do, waiting when only time, an
     /// event or a person moves the run on.
     fn settle_status(&mut self) {
-        if self.state.status.is_terminal() || self.state.status == Status::Pending {
+        let status = self.state.status;
+        if status.is_terminal() || matches!(status, Status::Pending | Status::Suspended) {
             return;
         }
         // What was opened last is what most likely has work.
-        let mut frames = self.state.frames.scan(&mut self.out.looked).rev();
-        let busy = !self.state.pending.is_empty() || frames.any(|(_, frame)| call::has_work(frame));
+        let busy = !self.state.pending.is_empty() || {
+            let mut frames = self.state.frames.scan(&mut self.out.looked).rev();
+            frames.any(|(_, frame)| call::has_work(frame))
+        };
         let status = if busy { Status::Running } else { Status::Waiting };
         if self.state.status != status {
             self.state.status = status;
             self.out.changed = true;
+            self.run_turned();
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Machine, scope::Place};
-use crate::{Call, Effect, Error, ErrorKind, Event, Phase};
+use crate::{Call, Effect, Error, ErrorKind, Event, Phase, Status};
 
 /// The longest key, in characters.
 const KEY_MAX: usize = 200;
@@ -39,8 +39,14 @@ impl Machine<'_> {
     /// Gives a task out, or has it wait for its permit first.
     pub(super) fn begin_attempts(&mut self, number: u64) {
         let now = self.now;
+        let suspended = self.state.status == Status::Suspended;
         let Some((node, call)) = self.call_of(number) else { return };
         let Some((_, task)) = self.call_mut(number) else { return };
+        if suspended {
+            // It begins when the run goes on.
+            task.phase = Phase::Interrupted;
+            return;
+        }
         let (Some(key), Some(bound)) = (task.permit.clone(), &call.policy.bound) else {
             return self.give_out(number);
         };

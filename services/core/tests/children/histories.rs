@@ -2,11 +2,12 @@
 
 use kintsugi_core::{
     ChildEvent, ChildInput, ChildOutcome, Error, ErrorKind, Event, Fault, Input, Kind, List,
-    Machine, NodeId, Program, RunState, Step, WhenExhausted, replay,
+    Machine, NodeId, Program, RunState, Status, Step, WhenExhausted, replay,
 };
 use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 
+use crate::steers::any_steer;
 use crate::support::{Identity, Run, call, caught, faulted, id, node, workflow};
 
 /// A fork of two children, of which one is in a `try`, with another task behind.
@@ -48,6 +49,7 @@ fn any_input() -> impl Strategy<Value = Input> {
     prop_oneof![
         8 => child.prop_map(Input::Child),
         2 => Just(Input::Tick),
+        3 => any_steer(12, &["/fork", "/a"]),
         1 => Just(Input::Cancel { reason: None }),
         1 => (1..12_u64).prop_map(|task| Input::Redrive { task, epoch: 1, input: None }),
         2 => (1..12_u64).prop_map(|task| Input::Failed {
@@ -108,7 +110,8 @@ proptest! {
                 prop_assert_eq!(&once, &run.state);
             }
             // An open run has a deadline, or waits for a redrive here or below.
-            if !run.state.status.is_terminal() && run.state.wake_at().is_none() {
+            let open = !run.state.status.is_terminal() && run.state.status != Status::Suspended;
+            if open && run.state.wake_at().is_none() {
                 prop_assert!(run.state.is_redrivable(), "{:?}", run.state);
             }
             // Nobody is forgotten: who was started and is not heard of is waited for.

@@ -4,6 +4,8 @@
 
 mod faulted;
 mod histories;
+#[path = "../machine/steers.rs"]
+mod steers;
 mod support;
 
 use kintsugi_core::{

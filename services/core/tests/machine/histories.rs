@@ -10,7 +10,7 @@ use kintsugi_core::{
 use proptest::{collection::vec, prelude::*};
 use serde_json::json;
 
-use crate::{ATTEMPTS_MAX, CRASHES_MAX, Identity, call, node, run_id};
+use crate::{ATTEMPTS_MAX, CRASHES_MAX, Identity, call, node, run_id, steers::any_steer};
 
 /// `do: [try: [fork: [a, [wait, b]]] catch with one retry, for two items: c, d (parks)]`.
 fn program() -> Program {
@@ -81,6 +81,7 @@ fn any_input() -> impl Strategy<Value = Input> {
     prop_oneof![
         1 => Just(Input::Start),
         6 => Just(Input::Tick),
+        4 => any_steer(16, &["/try", "/for", "/d", "/a"]),
         1 => ids().prop_map(|(task, epoch)| Input::Redrive { task, epoch, input: None }),
         2 => ids().prop_map(move |(task, epoch)| Input::Started {
             task, epoch, worker: worker(), at: Timestamp(0)
@@ -114,7 +115,11 @@ fn play(inputs: Vec<(Input, u64)>) -> History {
     for (input, pause) in std::iter::once((Input::Start, 0)).chain(inputs) {
         now = now.plus(pause);
         let before = state.clone();
+        let mut watched = state.clone();
         let out = Machine::advance(&run, &program, &Identity, &mut state, &input, now);
+        let seen = Machine::watch(&run, &program, &Identity, &mut watched, &input, now);
+        assert!(out.moments.is_empty() && watched == state, "watching changes nothing");
+        assert_eq!((&seen.events, &seen.effects), (&out.events, &out.effects));
         assert_eq!(
             out.changed,
             before != state || !out.events.is_empty(),
@@ -149,9 +154,13 @@ proptest! {
     #[test]
     fn an_open_run_has_a_deadline_or_waits_for_a_redrive(inputs in inputs()) {
         let state = play(inputs).state;
+        if state.status == Status::Suspended {
+            return Ok(());
+        }
         if !state.status.is_terminal() && state.wake_at().is_none() {
             prop_assert!(state.tasks().any(|t| t.state.phase == Phase::DeadLettered));
         }
+        prop_assert_eq!(&state.suspension, &None);
         for task in state.tasks().filter(|_| !state.status.is_terminal()) {
             prop_assert!(task.state.phase != Phase::Interrupted, "interrupted in an open run");
         }
@@ -172,13 +181,17 @@ proptest! {
     #[test]
     fn attempts_never_exceed_the_policy(inputs in inputs()) {
         let mut spent = std::collections::BTreeMap::<u64, (u32, u32)>::new();
+        let mut faulted = false;
         for event in play(inputs).steps.into_iter().flat_map(|step| step.events) {
             match event {
                 Event::TaskFailed { task, .. } => spent.entry(task).or_default().0 += 1,
                 Event::TaskLost { task, cause, .. } if cause.is_crash() => {
                     spent.entry(task).or_default().1 += 1;
                 }
+                // What a fault interrupted gets all its attempts again.
                 Event::TaskRedriven { .. } => spent.clear(),
+                Event::RunFaulted { .. } => faulted = true,
+                Event::Steered(said) if said.done.task().is_some() && faulted => spent.clear(),
                 Event::TaskDispatched { task, .. } => {
                     let (failures, crashes) = spent.get(&task).copied().unwrap_or_default();
                     prop_assert!(failures < ATTEMPTS_MAX && crashes < CRASHES_MAX);
@@ -207,7 +220,7 @@ proptest! {
             let now = at.max(Timestamp(100_000_000));
             Machine::advance(&run, &program, &Identity, &mut state, &Input::Tick, now);
         }
-        let quiet = state.status.is_terminal()
+        let quiet = state.status.is_terminal() || state.status == Status::Suspended
             || state.tasks().any(|t| matches!(t.state.phase, Phase::Dispatched { .. } | Phase::DeadLettered));
         prop_assert!(quiet, "{:?}", state);
     }

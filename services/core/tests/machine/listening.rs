@@ -73,12 +73,16 @@ pub(crate) struct Play {
 
 impl Play {
     pub(crate) fn new(program: Program) -> Self {
+        let mut play = Self::pending(program);
+        play.tell(&Input::Start);
+        play
+    }
+
+    pub(crate) fn pending(program: Program) -> Self {
         let now = Timestamp(1_000);
         let state = RunState::new(json!({}), now);
         let (effects, steps) = (Vec::new(), Vec::new());
-        let mut play = Self { program, state, now, effects, steps };
-        play.tell(&Input::Start);
-        play
+        Self { program, state, now, effects, steps }
     }
 
     pub(crate) fn tell(&mut self, input: &Input) -> Option<Taking> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kintsugi_core::{
     Catch, ErrorFilter, Event, EventTemplate, Fault, Input, Kind, ListId, Node, NodeId, Phase,
-    Program, RetryPolicy, RunState, Span, Strategy as Wanted, Taking, Template, Timestamp,
+    Program, RetryPolicy, RunState, Span, Status, Strategy as Wanted, Taking, Template, Timestamp,
     TryRetry, Until, WhenExhausted, replay,
 };
 use proptest::{collection::vec, prelude::*};
@@ -14,6 +14,7 @@ use crate::{
     Identity, call,
     listening::{Play, filter, listen, program, told},
     node, run_id,
+    steers::any_steer,
 };
 
 /// `do: [try: [fork: [hear a, [hear all of b, c; emit], hear each d: [w]]] with one retry, p (parks)]`.
@@ -62,6 +63,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         8 => (kinds, 0..12_u64, any::<bool>()).prop_map(|(kind, id, directed)| told(kind, id, directed)),
         3 => Just(Input::Tick),
         1 => Just(Input::Mail),
+        2 => any_steer(20, &["/try", "/p"]),
         1 => ids().prop_map(|(task, epoch)| Input::Redrive { task, epoch, input: None }),
         6 => ids().prop_map(move |(task, epoch)| Input::Completed {
             task, epoch, output: json!({"ok": task}), worker: worker(), started_at: None
@@ -140,7 +142,8 @@ proptest! {
     fn an_open_run_waits_for_something_named(inputs in inputs()) {
         let play = play(inputs);
         let state = &play.state;
-        if !state.status.is_terminal() && state.wake_at().is_none() {
+        let open = !state.status.is_terminal() && state.status != Status::Suspended;
+        if open && state.wake_at().is_none() {
             let dead = state.tasks().any(|t| t.state.phase == Phase::DeadLettered);
             prop_assert!(dead || !play.listeners().is_empty());
         }

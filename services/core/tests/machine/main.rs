@@ -6,6 +6,8 @@ mod histories;
 mod listening;
 mod listening_histories;
 mod occasions;
+mod steering;
+mod steers;
 mod stored;
 
 use kintsugi_core::{

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kintsugi_core::{Event, Input, RunId, RunState, Step, Timestamp};
+use kintsugi_core::{Event, Input, RunId, RunState, Step};
 
 use crate::{
     tasks::is_over,
@@ -11,7 +11,7 @@ use crate::{
 
 mod parts;
 
-use parts::{attempt, began, dispatched, ended, held, over, overlay, worker_of};
+use parts::{attempt, began, dispatched, ended, held, over, overlay, steered, worker_of};
 
 /// The tasks of a run, as far as its history was folded in.
 #[derive(Clone, Debug)]
@@ -113,12 +113,13 @@ impl Tasks {
                     over(task, TaskStatus::Failed, at);
                 });
             }
-            _ => self.decision(event, at),
+            _ => self.decision(event, step),
         }
     }
 
     /// What the engine decided about a task, rather than what an attempt brought.
-    fn decision(&mut self, event: &Event, at: Timestamp) {
+    fn decision(&mut self, event: &Event, step: &Step) {
+        let at = step.at;
         match event {
             Event::RetryScheduled { task, at: due, failures } => {
                 let Some(task) = self.tasks.get_mut(task) else { return };
@@ -148,8 +149,15 @@ impl Tasks {
                 if attempt.ended_at.is_none() {
                     ended(attempt, AttemptStatus::Cancelled, at);
                 }
-                over(task, TaskStatus::Cancelled, at);
+                // One that was ended by hand is so; only its attempt is no longer wanted.
+                if !is_over(task.status) {
+                    over(task, TaskStatus::Cancelled, at);
+                }
             }),
+            Event::Steered(said) => {
+                let task = said.done.task().and_then(|(task, _)| self.tasks.get_mut(&task));
+                task.into_iter().for_each(|task| steered(task, said, step));
+            }
             Event::ResultRefused { task, epoch, .. } => {
                 self.with(*task, *epoch, |_, attempt| attempt.refused += 1);
             }
@@ -173,7 +181,7 @@ impl Tasks {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use kintsugi_core::{Error, ErrorKind, Fault, LossCause};
+    use kintsugi_core::{Error, ErrorKind, Fault, LossCause, Timestamp};
     use serde_json::json;
 
     use super::*;

@@ -1,6 +1,8 @@
 //! What the fold puts together: a task, an attempt, and what becomes of them.
 
-use kintsugi_core::{Input, Phase, RunId, TaskState, Timestamp};
+use kintsugi_core::{
+    Done, Input, Phase, RunId, Steer, SteerEvent, Steering, Step, TaskState, Timestamp,
+};
 
 use crate::types::{Attempt, AttemptStatus, Task, TaskStatus};
 
@@ -80,6 +82,27 @@ pub(super) fn ended(attempt: &mut Attempt, status: AttemptStatus, at: Timestamp)
 /// As far as is known: a retry may follow in the next event.
 pub(super) fn over(task: &mut Task, status: TaskStatus, at: Timestamp) {
     (task.status, task.ended_at, task.retry_at) = (status, Some(at.to_rfc3339()), None);
+}
+
+/// What was done with a task by hand.
+pub(super) fn steered(task: &mut Task, said: &SteerEvent, step: &Step) {
+    match &said.done {
+        Done::TaskCompleted { .. } | Done::TaskSkipped { .. } => {
+            over(task, TaskStatus::Completed, step.at);
+            if let Input::Steer(Steer { what, .. }) = &step.input {
+                task.output = match what {
+                    Steering::Complete { output, .. } => Some(output.clone()),
+                    Steering::Skip { output, .. } => output.clone(),
+                    _ => None,
+                };
+            }
+        }
+        Done::TaskFailed { error, .. } => {
+            task.error = Some(error.into());
+            over(task, TaskStatus::Failed, step.at);
+        }
+        _ => {}
+    }
 }
 
 pub(super) fn overlay(task: &mut Task, state: &TaskState) {

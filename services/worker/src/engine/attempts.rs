@@ -55,7 +55,6 @@ pub(super) async fn execute(
 fn result(shared: &Shared, attempt: &Attempt, outcome: Outcome) -> Input {
     let (task, epoch) = (attempt.message.number, attempt.message.epoch);
     let (worker, started_at) = (shared.name.clone(), Some(attempt.since));
-    shared.count(&attempt.message.task_type, outcome.is_ok());
     match outcome {
         Ok(output) => Input::Completed { task, epoch, output, worker, started_at },
         Err(failure) => {
@@ -75,7 +74,6 @@ fn stopped(shared: &Shared, attempt: &Attempt, why: Stop) -> Input {
     let worker = shared.name.clone();
     match why {
         Stop::TimedOut | Stop::Silent => {
-            shared.count(&attempt.message.task_type, false);
             let limit = attempt.message.start_to_close_ms;
             let lease = attempt.message.lease_ms.unwrap_or_default();
             let fault = Fault {

@@ -7,7 +7,7 @@ use std::{
 
 use futures::StreamExt;
 use kintsugi_core::Input;
-use kintsugi_nats::{Heartbeat, Lease, Limit, Served};
+use kintsugi_nats::{Heartbeat, Lease, Served};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -92,16 +92,18 @@ pub(super) async fn say(shared: &Shared, stopping: bool) {
         Lease { task, epoch, since: attempt.since, crashes, progress, progress_at }
     });
     let queue = &shared.settings.queue;
-    let types = shared.types.iter().map(|one| Served {
-        completed: one.completed.load(Ordering::Relaxed),
-        failed: one.failed.load(Ordering::Relaxed),
-        ..Served::new(queue, &one.name)
+    let types = shared.types.iter().map(|one| {
+        let (limit, limit_reason) = one.limit.now().map(|kept| (kept.slots, kept.reason)).unzip();
+        Served {
+            completed: one.completed.load(Ordering::Relaxed),
+            failed: one.failed.load(Ordering::Relaxed),
+            refused: one.refused.load(Ordering::Relaxed),
+            fresh: one.fresh.load(Ordering::Relaxed),
+            limit,
+            limit_reason,
+            ..Served::new(queue, &one.name)
+        }
     });
-    let left = |kept: super::limit::Kept| Limit {
-        slots: kept.slots,
-        for_ms: kept.left_ms(),
-        reason: kept.reason,
-    };
     let beat = Heartbeat {
         worker: shared.name.clone(),
         incarnation: shared.incarnation.clone(),
@@ -114,7 +116,6 @@ pub(super) async fn say(shared: &Shared, stopping: bool) {
         at: now(),
         leases: leases.collect(),
         stopping,
-        limit: shared.limit.now().map(left),
     };
     // A heartbeat that cannot go out now is worth nothing later.
     let sent = tokio::time::timeout(shared.settings.heartbeat, shared.bus.heartbeat(&beat)).await;
@@ -125,7 +126,7 @@ pub(super) async fn say(shared: &Shared, stopping: bool) {
 
 /// Looks at everything that is held.
 async fn sweep(shared: &Arc<Shared>) {
-    shared.limit.expire();
+    shared.types.iter().for_each(|kind| kind.limit.expire());
     for attempt in shared.leases.all() {
         if attempt.deadline <= Instant::now() && attempt.why().is_none() {
             attempts::stop(shared, &attempt, Stop::TimedOut);
@@ -175,7 +176,7 @@ async fn hear(shared: &Arc<Shared>) -> Result<(), kintsugi_nats::Error> {
             }
             limit = limits.next() => {
                 let Some(limit) = limit else { return Ok(()) };
-                shared.limit.told(limit);
+                shared.limit(&limit);
             }
         }
     }

@@ -27,7 +27,7 @@ const LATE: Duration = Duration::from_millis(50);
 
 /// Takes tasks of one type until `stop`.
 pub(super) async fn pull(shared: Arc<Shared>, kind: Arc<TaskType>, stop: CancellationToken) {
-    let mut limit = shared.limit.watch();
+    let mut limit = kind.limit.watch();
     loop {
         let open = limit.wait_for(|kept| kept.as_ref().is_none_or(|kept| kept.slots > 0));
         if !matches!(stop.run_until_cancelled(open).await, Some(Ok(_))) {
@@ -51,7 +51,10 @@ async fn pull_from(
     limit: &mut watch::Receiver<Option<Kept>>,
     stop: &CancellationToken,
 ) -> bool {
-    let most = limit.borrow_and_update().as_ref().map(|kept| kept.slots);
+    let kept = limit.borrow_and_update().clone();
+    let (most, once) = kept.map(|kept| (kept.slots, kept.once)).unzip();
+    let once = once.flatten();
+    let most = once.map(|_| most.unwrap_or(0).min(1)).or(most);
     if most == Some(0) {
         return true;
     }
@@ -79,6 +82,9 @@ async fn pull_from(
             }
             taken = consumer.next(asked) => taken,
         };
+        if let Some(once) = once.filter(|_| !taken.is_empty()) {
+            kind.limit.spend(once);
+        }
         for delivery in taken {
             take(shared, kind, delivery, &mut free).await;
         }

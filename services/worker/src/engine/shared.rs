@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use kintsugi_core::{Input, Timestamp};
-use kintsugi_nats::Bus;
+use kintsugi_nats::{Bus, Limit};
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, mpsc},
@@ -45,6 +45,12 @@ pub(crate) struct TaskType {
     pub(crate) completed: AtomicU64,
     /// Attempts that failed, or took too long.
     pub(crate) failed: AtomicU64,
+    /// Those that failed for good, or say nothing about other tasks.
+    pub(crate) refused: AtomicU64,
+    /// The others, as far as their task had not failed before.
+    pub(crate) fresh: AtomicU64,
+    /// How many tasks may be held.
+    pub(crate) limit: Limited,
 }
 
 /// What the parts of a worker's engine share.
@@ -54,7 +60,6 @@ pub(crate) struct Shared {
     pub(crate) user: Handle,
     pub(crate) types: Vec<Arc<TaskType>>,
     pub(crate) leases: Leases,
-    pub(super) limit: Limited,
     /// The worker's name.
     pub(crate) name: String,
     pub(crate) host: String,
@@ -72,8 +77,17 @@ impl Shared {
         let types = plan.handlers.into_iter().map(|(name, handler)| {
             let slots = Arc::new(Semaphore::new(concurrency));
             let room = Arc::new(Semaphore::new(concurrency + UNSENT_MAX));
-            let (completed, failed) = (AtomicU64::new(0), AtomicU64::new(0));
-            Arc::new(TaskType { name, handler, slots, room, completed, failed })
+            Arc::new(TaskType {
+                name,
+                handler,
+                slots,
+                room,
+                completed: AtomicU64::new(0),
+                failed: AtomicU64::new(0),
+                refused: AtomicU64::new(0),
+                fresh: AtomicU64::new(0),
+                limit: Limited::default(),
+            })
         });
         let host = host_name();
         Self {
@@ -82,7 +96,6 @@ impl Shared {
             settings: plan.settings,
             user: plan.user,
             leases: Leases::default(),
-            limit: Limited::default(),
             incarnation: uuid::Uuid::new_v4().simple().to_string(),
             started_at: now(),
             stopping: AtomicBool::new(false),
@@ -102,10 +115,31 @@ impl Shared {
     }
 
     /// Counts a result of a type, which the next heartbeat tells.
-    pub(super) fn count(&self, task_type: &str, well: bool) {
-        let Some(kind) = self.types.iter().find(|kind| kind.name == task_type) else { return };
-        let count = if well { &kind.completed } else { &kind.failed };
-        count.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn count(&self, attempt: &Attempt, result: &Input) {
+        let name = &attempt.message.task_type;
+        let Some(kind) = self.types.iter().find(|kind| kind.name == *name) else { return };
+        if let Input::Failed { fault, .. } = result {
+            kind.failed.fetch_add(1, Ordering::Relaxed);
+            let refused = fault.fatal || !self.settings.circuits;
+            let fresh = !refused && attempt.message.failures == 0;
+            kind.refused.fetch_add(u64::from(refused), Ordering::Relaxed);
+            kind.fresh.fetch_add(u64::from(fresh), Ordering::Relaxed);
+        } else if let Input::Completed { .. } = result {
+            kind.completed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes in how much may be held of each type.
+    pub(super) fn limit(&self, limit: &Limit) {
+        for kind in &self.types {
+            let said = limit.types.iter().find(|said| said.task_type == kind.name);
+            match said {
+                Some(said) if limit.for_ms > 0 => {
+                    kind.limit.told(said, limit.for_ms);
+                }
+                _ => kind.limit.lift(),
+            }
+        }
     }
 
     /// Hands a report to the sender. Unbounded, for there is at most one per held attempt and
@@ -118,7 +152,9 @@ impl Shared {
     /// Reports how an attempt ended, unless that was done already.
     pub(crate) fn end(&self, attempt: &Arc<Attempt>, input: impl FnOnce() -> Input) {
         if attempt.claim_end() {
-            self.report(Report::last(Arc::clone(attempt), input()));
+            let input = input();
+            self.count(attempt, &input);
+            self.report(Report::last(Arc::clone(attempt), input));
         }
     }
 }
