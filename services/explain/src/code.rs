@@ -137,7 +137,9 @@ codes! {
     WorkerWorking = "worker-working",
     /// The worker is at as many tasks as it takes.
     WorkerBusy = "worker-busy",
-    /// The worker is kept short for a while.
+    /// What tasks of the type call is down: hardly any is given out.
+    CircuitOpen = "circuit-open",
+    /// The worker is kept short: it fails what others complete, or what its tasks call is down.
     WorkerDrained = "worker-drained",
     /// The worker finishes what it has and takes nothing new.
     WorkerStopping = "worker-stopping",

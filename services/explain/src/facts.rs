@@ -71,8 +71,8 @@ pub struct Worker {
     pub alive: bool,
     /// It said that it takes no more work.
     pub stopping: bool,
-    /// How many tasks of a type it may hold at a time, and why, where the failure detector keeps it short.
-    pub limits: Vec<(Served, u32, String)>,
+    /// Where the failure detector keeps it short: how many tasks of a type it may take at a time, and why.
+    pub limits: BTreeMap<Served, (u32, String)>,
     /// When it was heard of last.
     pub heard_at: Timestamp,
     /// What it serves.

@@ -21,6 +21,12 @@ pub(crate) fn served_by(engine: &Engine, served: &Served, chain: Chain) -> Chain
     if serving.is_empty() {
         return unserved(engine, served, chain);
     }
+    if let Some((slots, reason)) =
+        serving.iter().filter_map(|worker| worker.limits.get(served)).max()
+        && serving.iter().all(|worker| worker.limits.contains_key(served))
+    {
+        return chain.then(open_circuit(served, *slots, reason)).being(State::Waiting);
+    }
     let names: Vec<String> = serving.iter().map(|worker| worker.name.clone()).collect();
     let held: usize = serving.iter().map(|worker| worker.leases.len()).sum();
     let looked = engine.queues.get(served).and_then(Option::as_ref);
@@ -46,33 +52,33 @@ pub(crate) fn served_by(engine: &Engine, served: &Served, chain: Chain) -> Chain
         .of(Kind::Queue, format!("{queue}/{task_type}"))
         .unblocked_by("the end of a task that one of them is at, or one more worker")
         .next("whoever has room takes the oldest", None);
-    let kept = serving.iter().find_map(|worker| drained(worker, Some(served)));
+    let kept = serving.iter().find_map(|worker| drained(worker, served));
     chain.then(cause).and(kept)
 }
 
-/// Nobody may take it, since a person said so.
-fn held(hold: &Hold) -> Cause {
-    let by = hold.by.as_ref().map_or_else(String::new, |by| format!(" by {}", say::quoted(by)));
-    let why =
-        hold.reason.as_ref().map_or_else(String::new, |why| format!(": {}", say::quoted(why)));
-    let what = format!("the {} is held by hand{by}{why}", say::quoted(&hold.what));
-    let cause = Cause::new(Code::Held, what).since(hold.since);
-    cause.unblocked_by(format!("lifting the hold of the {}", say::quoted(&hold.what)))
+/// Half of the workers are never kept short for what they do themselves: if all are, what their tasks
+/// call is down.
+fn open_circuit((queue, task_type): &Served, slots: u32, reason: &str) -> Cause {
+    let (how, next) = match slots {
+        0 => ("none is given out", "one is let through within 10 s, to see whether it succeeds"),
+        _ => ("few are given out at a time", "ever more are let through as they succeed"),
+    };
+    let what = format!("tasks of `{task_type}` wait in queue `{queue}`, and {how}: {reason}");
+    Cause::new(Code::CircuitOpen, what)
+        .of(Kind::Queue, format!("{queue}/{task_type}"))
+        .unblocked_by(format!("the return of what tasks of `{task_type}` call"))
+        .next(next, None)
 }
 
-/// A worker that the failure detector keeps short, with a type or any.
-pub(crate) fn drained(worker: &Worker, of: Option<&Served>) -> Option<Cause> {
-    let is_it = |(served, ..): &&(Served, u32, String)| of.is_none_or(|of| of == served);
-    let ((_, kind), slots, reason) = worker.limits.iter().find(is_it)?;
+/// A worker that the failure detector keeps short.
+pub(crate) fn drained(worker: &Worker, served: &Served) -> Option<Cause> {
+    let (slots, reason) = worker.limits.get(served)?;
     let tasks = match slots {
         0 => "no tasks".to_owned(),
         slots => format!("{} at a time", say::count(u64::from(*slots), "task", "tasks")),
     };
-    let what = format!(
-        "worker {} is given {tasks} of `{kind}` for a while ({})",
-        worker.name,
-        say::quoted(reason),
-    );
+    let what =
+        format!("worker {} is given {tasks} for a while ({})", worker.name, say::quoted(reason),);
     Some(
         Cause::new(Code::WorkerDrained, what)
             .of(Kind::Worker, &worker.name)

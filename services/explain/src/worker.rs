@@ -61,7 +61,10 @@ fn chain(worker: &Worker, engine: &Engine) -> Chain {
     if worker.stopping {
         return Chain::moving(executing::stopping(worker));
     }
-    if let Some(kept) = serving::drained(worker, None) {
+    // Of a type that it may take freely it is free.
+    if worker.types.iter().all(|served| worker.limits.contains_key(served))
+        && let Some(kept) = worker.types.iter().find_map(|served| serving::drained(worker, served))
+    {
         return Chain::waiting(kept);
     }
     let (held, slots) = (worker.leases.len() as u64, u64::from(worker.concurrency));

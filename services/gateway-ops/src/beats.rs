@@ -197,9 +197,9 @@ fn member(seen: Timestamp, beat: &Heartbeat, now: Timestamp) -> kintsugi_explain
         progress_at: lease.progress_at,
     };
     let types = beat.types.iter().map(|one| (one.queue.clone(), one.task_type.clone()));
-    let limit = |one: &kintsugi_nats::Served| {
-        let served = (one.queue.clone(), one.task_type.clone());
-        Some((served, one.limit?, one.limit_reason.clone().unwrap_or_default()))
+    let short = |one: &kintsugi_nats::Served| {
+        let reason = one.limit_reason.clone().unwrap_or_default();
+        Some(((one.queue.clone(), one.task_type.clone()), (one.limit?, reason)))
     };
     kintsugi_explain::Worker {
         name: beat.worker.clone(),
@@ -207,7 +207,7 @@ fn member(seen: Timestamp, beat: &Heartbeat, now: Timestamp) -> kintsugi_explain
         pid: beat.pid,
         alive: now.since(seen) <= WORKER_SILENT_MS,
         stopping: beat.stopping,
-        limits: beat.types.iter().filter_map(limit).collect(),
+        limits: beat.types.iter().filter_map(short).collect(),
         heard_at: seen,
         types: types.collect(),
         concurrency: beat.concurrency,

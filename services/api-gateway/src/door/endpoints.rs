@@ -144,6 +144,19 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
     Ok(text.into_bytes())
 }
 
+async fn runs(app: &App, bytes: &[u8]) -> Result<String, Problem> {
+    let list: payload::List = payload::restricting(bytes)?;
+    let filter = ops::runs::filter(
+        list.status.as_deref(),
+        list.definition,
+        list.namespace,
+        list.parent.as_deref(),
+        list.created_from.as_deref(),
+    )?;
+    let page = ops::page(list.limit, list.cursor)?;
+    Ok(ops::runs::list(app, &filter, page).await?.to_json_string())
+}
+
 /// Of what the payload names: `{"run"}`, `{"task"}`, `{"queue", "type"}`, `{"worker"}` or `{"schedule"}`; what
 /// stands alone is a run, or with its number a task.
 async fn explain(app: &App, bytes: &[u8]) -> Result<String, Problem> {
@@ -160,19 +173,6 @@ async fn explain(app: &App, bytes: &[u8]) -> Result<String, Problem> {
         }
     };
     Ok(told.to_json_string())
-}
-
-async fn runs(app: &App, bytes: &[u8]) -> Result<String, Problem> {
-    let list: payload::List = payload::restricting(bytes)?;
-    let filter = ops::runs::filter(
-        list.status.as_deref(),
-        list.definition,
-        list.namespace,
-        list.parent.as_deref(),
-        list.created_from.as_deref(),
-    )?;
-    let page = ops::page(list.limit, list.cursor)?;
-    Ok(ops::runs::list(app, &filter, page).await?.to_json_string())
 }
 
 async fn run(app: &App, subject: &str, bytes: &[u8], headers: &Headers) -> Result<String, Problem> {

@@ -86,10 +86,8 @@ fn a_worker_is_idle_at_work_busy_stopping_or_gone() {
         ask(Worker { stopping: true, ..one.clone() }),
         (State::Moving, "worker-stopping", 1)
     );
-    let kept = Worker {
-        limits: vec![(served("default", "pay"), 1, "it fails".to_owned())],
-        ..one.clone()
-    };
+    let limits = [(served("default", "pay"), (1, "it fails".to_owned()))].into();
+    let kept = Worker { limits, ..one.clone() };
     assert_eq!(ask(kept), (State::Waiting, "worker-drained", 1));
     let doubt = Worker { alive: false, heard_at: after(28_000), ..one.clone() };
     assert_eq!(ask(doubt), (State::Waiting, "worker-silent", 0));

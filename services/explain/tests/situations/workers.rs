@@ -290,6 +290,23 @@ fn a_task_with_which_workers_died_is_kept_away_from_them() {
 }
 
 #[test]
+fn a_worker_that_is_kept_short_is_named() {
+    let mut world = World::started(PAY);
+    world.queued(1);
+    let short = |name| Worker {
+        limits: [(served("default", "pay"), (0, "6 of 7 failed".to_owned()))].into(),
+        ..worker(name)
+    };
+    world.engine.workers = vec![short("w-1"), worker("w-2")];
+    world.later(5);
+    let told = world.is(State::Waiting, &["queue-wait", "workers-busy", "worker-drained"]);
+    assert!(told.causes[2].what.contains("w-1 is given no tasks for a while"), "{}", told.summary);
+    world.engine.workers = vec![short("w-1"), short("w-2")];
+    let told = world.is(State::Waiting, &["queue-wait", "circuit-open"]);
+    assert!(told.causes[1].what.contains("none is given out: 6 of 7 failed"), "{}", told.summary);
+}
+
+#[test]
 fn a_task_is_given_up_and_its_run_waits_for_a_redrive() {
     let mut world = World::started(PARKED);
     world.later(1);

@@ -47,7 +47,7 @@ pub(crate) fn worker(name: &str) -> Worker {
         pid: 7,
         alive: true,
         stopping: false,
-        limits: Vec::new(),
+        limits: std::collections::BTreeMap::new(),
         heard_at: BEGIN,
         types: vec![served("default", "pay")],
         concurrency: 1,
