@@ -117,3 +117,13 @@ pub(crate) fn unserved(engine: &Engine, served: &Served, chain: Chain) -> Chain 
     });
     chain.then(cause).and(last).being(State::Stuck)
 }
+
+/// Nobody may take it, since a person said so.
+fn held(hold: &Hold) -> Cause {
+    let by = hold.by.as_ref().map_or_else(String::new, |by| format!(" by {}", say::quoted(by)));
+    let why =
+        hold.reason.as_ref().map_or_else(String::new, |why| format!(": {}", say::quoted(why)));
+    let what = format!("the {} is held by hand{by}{why}", say::quoted(&hold.what));
+    let cause = Cause::new(Code::Held, what).since(hold.since);
+    cause.unblocked_by(format!("lifting the hold of the {}", say::quoted(&hold.what)))
+}
