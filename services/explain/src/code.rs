@@ -39,7 +39,7 @@ codes! {
     BetweenSteps = "between-steps",
     /// Its cancellation is kept, and not taken yet.
     CancelAsked = "cancel-asked",
-    /// A person holds the run.
+    /// The run is suspended by hand, or since its definition is held.
     Suspended = "suspended",
     /// Events lie in its inbox that it has not taken.
     SignalNotTaken = "signal-not-taken",
@@ -61,6 +61,8 @@ codes! {
     Dispatched = "dispatched",
     /// An attempt waits in its queue.
     QueueWait = "queue-wait",
+    /// Somebody holds the queue or the task type by hand.
+    Held = "held",
     /// Nobody serves the queue and task type.
     NoWorker = "no-worker",
     /// Everyone who serves it is busy.

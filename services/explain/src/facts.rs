@@ -28,8 +28,23 @@ pub struct Engine {
     /// Queues that were looked at, by queue and task type; none: the broker has nothing of it. What is
     /// missing was not looked at.
     pub queues: BTreeMap<Served, Option<Queue>>,
+    /// What is held by hand, of the queues that were looked at.
+    pub holds: BTreeMap<Served, Hold>,
     /// Who owns which partition; empty: nobody.
     pub partitions: BTreeMap<u16, String>,
+}
+
+/// A hold by hand on a queue or a task type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// What is held, e.g. `queue default`.
+    pub what: String,
+    /// Who holds it.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// An instance of a service that was heard of lately.

@@ -98,9 +98,13 @@ fn lines(run: &Run, engine: &Engine) -> (Vec<(Subject, Chain)>, u64) {
         let cause = cause.next("the run is told again if it was not", at.plus(OVERDUE_MS));
         lines.push((own(), engine.behind(run, Chain::moving(cause).by_time())));
     }
+    if run.state.status == Status::Suspended {
+        // Nothing of it goes on meanwhile, whatever is open.
+        lines.push((own(), engine.behind(run, suspended(run))));
+        return (lines, parts(&run.state, run.focus).1);
+    }
     let waits = match run.state.status {
         Status::Pending => Some(not_started(run, engine)),
-        Status::Suspended => Some(suspended(run)),
         _ if !run.state.pending.is_empty() => {
             let what = format!("run {} made as many steps as one input may, and goes on", run.id);
             let cause = Cause::new(Code::StepsLeft, what).since(run.updated_at);
@@ -136,9 +140,17 @@ fn not_started(run: &Run, engine: &Engine) -> Chain {
 }
 
 fn suspended(run: &Run) -> Chain {
-    let what = format!("run {} is held by a person", run.id);
-    let cause = Cause::new(Code::Suspended, what).since(run.updated_at);
-    Chain::stuck(cause.of(Kind::Run, run.id.as_str()).unblocked_by("letting it go on"))
+    let suspension = run.state.suspension.as_ref();
+    let since = suspension.map_or(run.updated_at, |suspension| suspension.since);
+    let is_held = suspension.is_some_and(|suspension| suspension.hold.is_some());
+    let (why, by) = match is_held {
+        true => {
+            (", since its definition is held", "lifting the hold of its definition, or resuming it")
+        }
+        false => (" by hand", "resuming it"),
+    };
+    let cause = Cause::new(Code::Suspended, format!("run {} is suspended{why}", run.id));
+    Chain::stuck(cause.since(since).of(Kind::Run, run.id.as_str()).unblocked_by(by))
 }
 
 /// Events that it was not told of.

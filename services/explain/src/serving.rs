@@ -4,7 +4,7 @@ use crate::{
     Cause, Code, Kind, State,
     chain::Chain,
     executing::{self, gone},
-    facts::{Engine, Served, Worker},
+    facts::{Engine, Hold, Served, Worker},
     say,
 };
 
@@ -13,6 +13,9 @@ const NAMES: usize = 3;
 
 /// Why nobody takes what waits in a queue.
 pub(crate) fn served_by(engine: &Engine, served: &Served, chain: Chain) -> Chain {
+    if let Some(hold) = engine.holds.get(served) {
+        return chain.then(held(hold)).being(State::Stuck);
+    }
     let (queue, task_type) = served;
     let serving: Vec<_> = engine.serving(served).collect();
     if serving.is_empty() {
@@ -72,15 +75,15 @@ pub(crate) fn drained(worker: &Worker, served: &Served) -> Option<Cause> {
     let (slots, reason) = worker.limits.get(served)?;
     let tasks = match slots {
         0 => "no tasks".to_owned(),
-        slots => format!("{} of a type at a time", say::count(u64::from(*slots), "task", "tasks")),
+        slots => format!("{} at a time", say::count(u64::from(*slots), "task", "tasks")),
     };
     let what =
         format!("worker {} is given {tasks} for a while ({})", worker.name, say::quoted(reason),);
     Some(
         Cause::new(Code::WorkerDrained, what)
             .of(Kind::Worker, &worker.name)
-            .unblocked_by("its completing what it is tried with")
-            .next("it is tried with one task at a time, then trusted again", None),
+            .unblocked_by("tasks of that type being completed again")
+            .next("the failure detector has it tried with few tasks, then with ever more", None),
     )
 }
 
@@ -113,4 +116,14 @@ pub(crate) fn unserved(engine: &Engine, served: &Served, chain: Chain) -> Chain 
         false => gone(worker, engine.now),
     });
     chain.then(cause).and(last).being(State::Stuck)
+}
+
+/// Nobody may take it, since a person said so.
+fn held(hold: &Hold) -> Cause {
+    let by = hold.by.as_ref().map_or_else(String::new, |by| format!(" by {}", say::quoted(by)));
+    let why =
+        hold.reason.as_ref().map_or_else(String::new, |why| format!(": {}", say::quoted(why)));
+    let what = format!("the {} is held by hand{by}{why}", say::quoted(&hold.what));
+    let cause = Cause::new(Code::Held, what).since(hold.since);
+    cause.unblocked_by(format!("lifting the hold of the {}", say::quoted(&hold.what)))
 }

@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use futures::{StreamExt, stream};
 use kintsugi_core::{DefinitionRef, Program, RunId, Timestamp};
-use kintsugi_entities::{PermitLine, RunRow};
-use kintsugi_explain::{Engine, Holder, Mail, Permit, Queue, Run, Schedule, Served};
+use kintsugi_entities::{HoldKind, HoldRow, PermitLine, RunRow};
+use kintsugi_explain::{Engine, Hold, Holder, Mail, Permit, Queue, Run, Schedule, Served};
 use kintsugi_gateway_ops::{App, Problem, definitions, runs};
 use kintsugi_runtime::now;
 
@@ -181,8 +181,13 @@ impl<'a> Gather<'a> {
     pub(super) async fn engine(self) -> Result<Engine, Problem> {
         let Self { app, queues, .. } = self;
         let partitions = app.store.partitions_all().await.map_err(|e| app.store_problem(e))?;
+        let holds = app.store.holds_active().await.map_err(|e| app.store_problem(e))?;
         let mut engine = Engine { bus: app.bus.is_connected(), ..Engine::default() };
         engine.partitions = partitions.into_iter().map(|row| (row.id, row.owner)).collect();
+        for (queue, kind) in &queues {
+            let hold = holds.iter().find(|row| row.holds_task(queue, kind)).map(hold);
+            engine.holds.extend(hold.map(|hold| ((queue.clone(), kind.clone()), hold)));
+        }
         if engine.bus {
             let looks = stream::iter(queues).map(async |served: Served| {
                 let asked = app.bus.queue_state(&served.0, &served.1);
@@ -233,5 +238,19 @@ fn queue(state: kintsugi_nats::QueueState) -> Queue {
         oldest_at: state.oldest_pending_at,
         redelivered: state.redelivered,
         waiting: state.waiting,
+    }
+}
+
+fn hold(row: &HoldRow) -> Hold {
+    let kind = match row.kind {
+        HoldKind::Queue => "queue",
+        HoldKind::TaskType => "task type",
+        HoldKind::Definition => "definition",
+    };
+    Hold {
+        what: format!("{kind} {}", row.name),
+        by: row.by.clone(),
+        reason: row.reason.clone(),
+        since: Timestamp(row.since),
     }
 }

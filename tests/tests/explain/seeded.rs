@@ -108,6 +108,10 @@ impl Suite {
         let told = self.says(&format!("runs/{run}"), "stuck", &chain).await;
         assert_eq!(told["causes"][0]["subject"]["kind"], "run");
 
+        let run = self.run("held", "[{nap: {wait: PT1H}}]").await;
+        self.says(&format!("runs/{run}"), "waiting", &["wait-timer"]).await;
+        self.engine.client.post(&format!("/v1/runs/{run}/suspend"), &json!({})).await;
+        self.says(&format!("runs/{run}"), "stuck", &["suspended"]).await;
         self.nested().await;
         let first = self.run("bound", BOUND).await;
         self.says(&format!("runs/{first}"), "moving", &["executing"]).await;

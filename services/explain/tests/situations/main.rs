@@ -7,6 +7,7 @@
 mod documented;
 mod ended;
 mod engine;
+mod kept;
 mod links;
 mod subjects;
 mod waiting;

@@ -161,6 +161,22 @@ fn whoever_has_the_permit_is_looked_at_too() {
 }
 
 #[test]
+fn a_suspended_run_says_only_that() {
+    let mut world = World::started("do: [{nap: {wait: PT1M}}]");
+    for (hold, why) in [(None, "is suspended by hand"), (Some("h"), "its definition is held")] {
+        world.run.state.status = kintsugi_core::Status::Suspended;
+        world.run.state.suspension = Some(kintsugi_core::Suspension {
+            since: after(3_000),
+            hold: hold.map(str::to_owned),
+            kept: Vec::new(),
+        });
+        let told = world.is(State::Stuck, &["suspended"]);
+        assert!(told.causes[0].what.contains(why), "{}", told.summary);
+        assert_eq!((told.causes[0].since, told.more), (Some(after(3_000)), 1));
+    }
+}
+
+#[test]
 fn a_cancellation_that_was_not_taken_is_told() {
     let mut world = World::started("do: [{nap: {wait: PT1M}}]");
     world.run.requests.insert("cancel:r".to_owned(), after(2_000));
