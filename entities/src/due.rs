@@ -8,8 +8,8 @@ use crate::{Backend, Error, Store};
 /// What a look at everything that waits finds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Due {
-    /// The runs that must be told the time, longest due first.
-    pub runs: Vec<RunId>,
+    /// The runs that must be told the time, longest due first, and since when, in milliseconds of the epoch.
+    pub runs: Vec<(RunId, i64)>,
     /// When the next one is due, in milliseconds of the epoch. None: none waits for a time.
     pub next: Option<i64>,
     /// Something lies in an inbox, in the outbox or among the requests that should have gone on by
@@ -56,7 +56,7 @@ impl Store {
         let mut due = Due::default();
         for Found { kind, id, at } in rows {
             match kind.as_str() {
-                "run" => due.runs.push(crate::row::run_id(&id)?),
+                "run" => due.runs.push((crate::row::run_id(&id)?, at)),
                 "next" => due.next = Some(at),
                 _ => due.overdue = true,
             }

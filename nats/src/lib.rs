@@ -44,8 +44,8 @@ pub use life::{LifeConsumer, LifeDelivery, LifeFrom, LifeReader};
 pub use live::{Liveness, PingAnswers};
 pub use login::Options;
 pub use message::{
-    Cancel, DeadLetterMessage, Heartbeat, Lease, LifeEvent, RunInput, Served, ServiceBeat,
-    TaskMessage, Verify, WakeHint,
+    Cancel, DeadLetterMessage, Heartbeat, Lease, LifeEvent, Limit, RunInput, Served, ServiceBeat,
+    TaskMessage, TypeLimit, Verify, WakeHint,
 };
 pub use names::{consumer_name, events as events_subject, is_token, stream};
 pub use published::{PublishedConsumer, PublishedDelivery, event_key};

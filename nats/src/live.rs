@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use tracing::warn;
 
 use crate::{
-    Bus, Cancel, Error, Headers, Heartbeat, Rejected, ServiceBeat, Verify, WakeHint,
+    Bus, Cancel, Error, Headers, Heartbeat, Limit, Rejected, ServiceBeat, Verify, WakeHint,
     error::Source,
     message::{decode, encode},
     names,
@@ -128,6 +128,27 @@ impl Bus {
         })))
     }
 
+    /// Tells a worker how much it may take.
+    ///
+    /// # Errors
+    ///
+    /// When its name cannot stand in a subject, or there is no connection.
+    pub async fn limit_worker(&self, worker: &str, limit: &Limit) -> Result<(), Error> {
+        self.send_now(names::limit(worker)?, encode(limit)?).await
+    }
+
+    /// What `worker` is told about how much it may take.
+    ///
+    /// # Errors
+    ///
+    /// When the name cannot stand in a subject, or there is no connection.
+    pub async fn limits(
+        &self,
+        worker: &str,
+    ) -> Result<impl Stream<Item = Limit> + Send + 'static, Error> {
+        self.listen(names::limit(worker)?, None).await
+    }
+
     /// Tells workers that attempts are no longer wanted.
     ///
     /// # Errors
@@ -228,13 +249,13 @@ impl Bus {
 
     async fn listen<T: DeserializeOwned + Send + 'static>(
         &self,
-        subject: &'static str,
+        subject: impl Into<async_nats::Subject>,
         group: Option<&'static str>,
     ) -> Result<impl Stream<Item = T> + Send + 'static, Error> {
         let failed = |error: Source| Error::unavailable(LISTEN, error);
         let messages = match group {
-            Some(group) => self.client.queue_subscribe(subject, group.to_owned()).await,
-            None => self.client.subscribe(subject).await,
+            Some(group) => self.client.queue_subscribe(subject.into(), group.to_owned()).await,
+            None => self.client.subscribe(subject.into()).await,
         };
         let messages = messages.map_err(|error| failed(Box::new(error)))?;
         let aside = Aside::new(self);

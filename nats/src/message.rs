@@ -1,6 +1,6 @@
 //! What the bus carries, as JSON. The schemas stand in `docs/protocol/`.
 
-use kintsugi_core::{Error as Fault, FailedAttempt, Input, RunId, Timestamp, WhenExhausted};
+use kintsugi_core::{DeadLetterOutcome, Error as Fault, FailedAttempt, Input, RunId, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -35,6 +35,9 @@ pub struct TaskMessage {
     pub attempt: u64,
     /// How many attempts have failed before.
     pub failures: u32,
+    /// How many attempts ended with their worker; its leases say it again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub crashes: u32,
     /// The task type.
     #[serde(rename = "type")]
     pub task_type: String,
@@ -100,6 +103,61 @@ pub struct Served {
     /// The task type.
     #[serde(rename = "type")]
     pub task_type: String,
+    /// How many attempts it completed since it started.
+    #[serde(default)]
+    pub completed: u64,
+    /// How many failed, or took too long.
+    #[serde(default)]
+    pub failed: u64,
+    /// How many of these failed for good: trying again will not help.
+    #[serde(default)]
+    pub refused: u64,
+    /// How many it may hold at a time, as long as it is told so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_reason: Option<String>,
+}
+
+impl Served {
+    /// Of which there are no results yet.
+    #[must_use]
+    pub fn new(queue: impl Into<String>, task_type: impl Into<String>) -> Self {
+        Self {
+            queue: queue.into(),
+            task_type: task_type.into(),
+            completed: 0,
+            failed: 0,
+            refused: 0,
+            limit: None,
+            limit_reason: None,
+        }
+    }
+}
+
+/// Tells a worker how much it may take, for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// For how long this holds, in milliseconds; 0: no longer.
+    pub for_ms: u64,
+    /// Of which types; of others it takes what it can.
+    pub types: Vec<TypeLimit>,
+}
+
+/// How many tasks of a type a worker may hold at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypeLimit {
+    /// The task type.
+    #[serde(rename = "type")]
+    pub task_type: String,
+    /// How many; 0: none.
+    pub slots: u32,
+    /// Only a single task, however often it is said under this number: a canary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<u64>,
+    /// Why, for people.
+    pub reason: String,
 }
 
 /// An attempt that a worker holds.
@@ -111,6 +169,9 @@ pub struct Lease {
     pub epoch: u64,
     /// Since when.
     pub since: Timestamp,
+    /// How many attempts of the task ended with their worker before.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub crashes: u32,
     /// How far it is, in the worker's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Value>,
@@ -193,13 +254,18 @@ pub struct DeadLetterMessage {
     /// When it was given up.
     pub at: Timestamp,
     /// What became of the run.
-    pub outcome: WhenExhausted,
+    pub outcome: DeadLetterOutcome,
     /// What became of each attempt since the last redrive, the oldest first; of many the last 20.
     #[serde(default)]
     pub attempts: Vec<FailedAttempt>,
     /// W3C trace context of the last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 pub(crate) fn encode(message: &impl Serialize) -> Result<Vec<u8>, Error> {

@@ -83,6 +83,10 @@ pub(crate) fn ping(worker: &str) -> Result<String, Error> {
     Ok(format!("kintsugi.worker.ping.{}", token("worker", worker)?))
 }
 
+pub(crate) fn limit(worker: &str) -> Result<String, Error> {
+    Ok(format!("kintsugi.worker.limit.{}", token("worker", worker)?))
+}
+
 /// The durable consumer of a queue's tasks of one type: `w-<queue>-<type>`.
 ///
 /// A `-` within the queue is written twice, so that queue `a` with type `b-c` and queue `a-b` with

@@ -127,7 +127,9 @@ impl<'a> Maker<'a> {
                 let (epoch, until, failures) = (self.last_epoch, *until, *failures);
                 self.index.retries.insert(*task, Retry { epoch, from: at, until, failures });
             }
-            Event::TaskDeadLettered { task, epoch, error } => self.dead(*task, *epoch, error, at),
+            Event::TaskDeadLettered { task, epoch, error, .. } => {
+                self.dead(*task, *epoch, error, at);
+            }
             Event::TaskRedriven { task, edited } => self.redriven(*task, *edited, at),
             other => self.event_of_run(other, at),
         }

@@ -234,3 +234,97 @@ Feature: Calls
     42
     """
     And '/scripts/add.py' should have been asked for 1 times
+
+  Scenario: TLS is spoken where the metadata says so
+    Given a workflow with definition:
+    """yaml
+    do:
+      - hello:
+          metadata: {kintsugi: {tls: true}}
+          call: grpc
+          with:
+            proto: {endpoint: '{server}/greet/v1/greeter.proto'}
+            service: {name: greet.v1.Greeter, host: localhost, port: {grpc-tls}}
+            method: Hello
+            arguments: {fullName: Ada}
+          output: {as: .text}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    Hello Ada
+    """
+
+  Scenario: TLS is not spoken at other ports than 443
+    Given a workflow with definition:
+    """yaml
+    do:
+      - look:
+          try:
+            - hello:
+                metadata: {kintsugi: {retry: {maximum_attempts: 1}}}
+                call: grpc
+                with:
+                  proto: {endpoint: '{server}/greet/v1/greeter.proto'}
+                  service: {name: greet.v1.Greeter, host: localhost, port: {grpc-tls}}
+                  method: Hello
+                  arguments: {fullName: Ada}
+          catch:
+            as: error
+            do: [{told: {set: {type: '${ $error.type | split("/") | last }'}}}]
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    type: communication
+    """
+
+  Scenario: A version of MCP is asked for
+    Given a workflow with definition:
+    """yaml
+    do:
+      - ask:
+          call: mcp
+          with: {protocolVersion: '2025-03-26', method: tools/call, parameters: {name: version}, transport: {http: {endpoint: '{server}/mcp/2025-03-26'}}}
+          output: {as: '.content[0].text'}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    2025-03-26 2025-03-26
+    """
+
+  Scenario: A server of MCP chooses another version
+    Given a workflow with definition:
+    """yaml
+    do:
+      - ask:
+          call: mcp
+          with: {method: tools/call, parameters: {name: version}, transport: {http: {endpoint: '{server}/mcp/2024-11-05'}}}
+          output: {as: '.content[0].text | split(" ") | first'}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    '2025-06-18'
+    """
+
+  Scenario: A server of MCP chooses a version that is not spoken here
+    Given a workflow with definition:
+    """yaml
+    do:
+      - look:
+          try:
+            - ask:
+                metadata: {kintsugi: {retry: {maximum_attempts: 1}}}
+                call: mcp
+                with: {method: tools/call, parameters: {name: version}, transport: {http: {endpoint: '{server}/mcp/1999-12-31'}}}
+          catch:
+            as: error
+            do: [{told: {set: {type: '${ $error.type | split("/") | last }'}}}]
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    type: runtime
+    """

@@ -69,3 +69,40 @@ Feature: Undoing
     """
     When the definition is registered
     Then the definition should be refused with 'invalid-name'
+
+  Scenario: What undoes a task gets what was evaluated when the task had completed
+    Given a workflow with definition:
+    """yaml
+    do:
+      - one:
+          set: {n: 1}
+          metadata: {kintsugi: {compensate: {call: own-plain, with: {gives: '${ .n }', fails: 1}, metadata: {kintsugi: {retry: {initial_interval: 20ms}}}}}}
+      - two: {set: {n: 2}}
+      - all: {call: compensate}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [{task: /do/0/one, output: 1}]
+    """
+
+  Scenario: What is undone is not undone again, and what failed can be
+    Given a workflow with definition:
+    """yaml
+    use:
+      functions:
+        undo: {do: [{once: {if: '$context.mended | not', raise: {error: {type: 'https://example.com/no', status: 409}}}}, {done: {set: {undone: true}}}], output: {as: .undone}}
+        fine: {set: {fine: true}, output: {as: .fine}}
+    do:
+      - one: {set: {n: 1}, metadata: {kintsugi: {compensate: {call: undo}}}}
+      - two: {set: {n: 2}, metadata: {kintsugi: {compensate: {call: fine}}}}
+      - careful:
+          try: [{all: {call: compensate}}]
+          catch: {do: [{mend: {set: {x: 1}, export: {as: '{mended: true}'}}}]}
+      - again: {call: compensate, output: {as: 'map(.task)'}}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [/do/0/one]
+    """

@@ -769,3 +769,83 @@ Feature: Expressions
     """yaml
     {n: 2}
     """
+
+  Scenario: Conditions and arrays take an expression with and without its marks
+    Given a workflow with definition:
+    """yaml
+    do:
+      - one: {if: '${ .n == 2 }', for: {in: '${ [range(.n)] }', at: nth}, while: $nth < 5, do: [{a: {if: .n > 0, set: {n: 3}}}]}
+      - two: {switch: [{yes: {when: '${ .n == 3 }', then: three}}, {no: {then: end}}]}
+      - three: {set: {n: '${ .n }', text: 'n is ${ .n }', path: .n}}
+    """
+    And given the workflow input is:
+    """yaml
+    n: 2
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    {n: 3, text: 'n is ${ .n }', path: .n}
+    """
+
+  Scenario: A text may not grow without bounds
+    Given a workflow with definition:
+    """yaml
+    do: [{only: {set: {r: '${ "x" * 5000000 }'}}}]
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    {type: 'https://open-workflow-specification.org/spec/1.0.0/errors/expression', instance: /do/0/only}
+    """
+
+  Scenario: What exceeds a limit cannot be caught in jq
+    Given a workflow with definition:
+    """yaml
+    do: [{only: {set: {r: '${ try last(repeat(1)) catch "caught" }'}}}]
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    {type: 'https://open-workflow-specification.org/spec/1.0.0/errors/expression', instance: /do/0/only}
+    """
+
+  Scenario: A text for a regular expression has a limit
+    Given a workflow with definition:
+    """yaml
+    do: [{only: {set: {r: '${ ("x" * 300000) | test("x") }'}}}]
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    {type: 'https://open-workflow-specification.org/spec/1.0.0/errors/expression', instance: /do/0/only}
+    """
+
+  Scenario: Errors do not tell values
+    Given a workflow with definition:
+    """yaml
+    do:
+      - careful:
+          try: [{only: {set: {r: '${ .name - .age }'}}}]
+          catch: {as: error, do: [{told: {set: {tells: '${ $error | tostring | test("Lovelace|1815") }'}}}]}
+    """
+    And given the workflow input is:
+    """yaml
+    {name: Lovelace, age: 1815}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    tells: false
+    """
+
+  Scenario: When it began stands for now
+    Given a workflow with definition:
+    """yaml
+    do: [{only: {set: {r: '${ [$task.startedAt, $workflow.startedAt] | map(.epoch.milliseconds > 0) }'}}}]
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    r: [true, true]
+    """

@@ -179,3 +179,116 @@ Feature: Extensions
     type: https://open-workflow-specification.org/spec/1.0.0/errors/expression
     instance: /do/0/again
     """
+
+  Scenario: What an extension gives is dropped, and what it sees
+    Given a workflow with definition:
+    """yaml
+    use:
+      extensions:
+        - look:
+            extend: set
+            before: [{b: {set: '${ {before: .} }', export: {as: '$context + .'}}}]
+            after: [{a: {set: '${ {after: ., raw: $task.output, with: $task.set} }', export: {as: '$context + .'}}}]
+    do:
+      - one: {input: {from: .n}, set: {n: '${ . + 1 }'}, output: {as: '{m: .n}'}}
+      - see: {do: [], output: {as: '{out: ., seen: ($context | del(.with, .n))}'}}
+    """
+    And given the workflow input is:
+    """yaml
+    n: 1
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    {out: {m: 2}, seen: {before: 1, after: {n: 2}, raw: {n: 2}}}
+    """
+
+  Scenario: A task that is skipped or fails has no after
+    Given a workflow with definition:
+    """yaml
+    use:
+      extensions:
+        - log: {extend: all, after: [{note: {set: '${ $task.name }', export: {as: '$context + {log: ($context.log + [$task.name])}'}}}]}
+    do:
+      - skipped: {if: 'false', set: {x: 1}}
+      - careful:
+          try: [{fails: {raise: {error: {type: 'https://example.com/no', status: 422}}}}]
+          catch: {}
+      - see: {do: [], output: {as: $context.log}}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [careful, see]
+    """
+
+  Scenario: When decides before, on the task's transformed input
+    Given a workflow with definition:
+    """yaml
+    use:
+      extensions:
+        - log: {extend: set, when: . > 1, after: [{note: {set: '${ {} }', export: {as: '{log: ($context.log + [$task.name])}'}}}]}
+    do:
+      - one: {input: {from: '1'}, set: {n: 5}}
+      - two: {input: {from: '2'}, set: {n: 0}}
+      - see: {do: [], output: {as: $context.log}}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [two]
+    """
+
+  Scenario: An exit before stands in for the output of the task
+    Given a workflow with definition:
+    """yaml
+    use:
+      extensions:
+        - mock: {extend: set, before: [{stand-in: {set: {n: 7}, then: exit}}], after: [{never: {raise: {error: {type: 'https://example.com/no', status: 500}}}}]}
+    do: [{one: {set: {n: 1}, output: {as: '{m: .n}'}, export: {as: .}}}]
+    output: {as: '[., $context]'}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [{m: 7}, {m: 7}]
+    """
+
+  Scenario: An error in an extension is caught around the task
+    Given a workflow with definition:
+    """yaml
+    use:
+      extensions:
+        - guard: {extend: call, before: [{no: {raise: {error: {type: 'https://example.com/no', status: 422}}}}]}
+    do:
+      - careful:
+          try: [{pay: {call: own-plain}}]
+          catch: {errors: {with: {status: 422}}, do: [{told: {set: {caught: true}}}]}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    caught: true
+    """
+
+  Scenario: Tasks in functions of the document are extended, those from elsewhere are not
+    Given a resource '/elsewhere/set.yaml' with content:
+    """yaml
+    set: {from: elsewhere}
+    """
+    And a workflow with definition:
+    """yaml
+    use:
+      functions: {here: {set: {from: here}}}
+      extensions:
+        - log: {extend: set, after: [{note: {set: {x: 1}, export: {as: '{log: ($context.log + [1])}'}}}]}
+    do:
+      - one: {call: here}
+      - two: {call: '{server}/elsewhere/set.yaml'}
+      - see: {do: [], output: {as: $context.log}}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    [1]
+    """

@@ -71,3 +71,43 @@ Feature: Functions
     """
     When the definition is registered
     Then the definition should be refused with 'missing-resource'
+
+  Scenario: A function that stands somewhere is called by its address
+    Given a resource '/elsewhere/greet.yaml' with content:
+    """yaml
+    input: {from: '{name: .name}'}
+    do: [{send: {set: {text: '${ "Hi " + .name }', at: '${ $task.reference }'}}}]
+    """
+    And a workflow with definition:
+    """yaml
+    do: [{greet: {call: '{server}/elsewhere/greet.yaml', with: {name: Bo}}}]
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    {text: Hi Bo, at: /do/0/greet/call/do/0/send}
+    """
+
+  Scenario: A name that is no function's is a task type
+    Given a workflow with definition:
+    """yaml
+    use: {functions: {own-other: {set: {from: function}}}}
+    do:
+      - function: {call: own-other, export: {as: '{function: .from}'}}
+      - type: {call: own-plain, with: {gives: worker}}
+      - see: {set: {function: '${ $context.function }', type: '${ . }'}}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    {function: function, type: worker}
+    """
+
+  Scenario: A function sees the context, and none of the variables of its caller
+    Given a workflow with definition:
+    """yaml
+    use: {functions: {look: {set: {item: '${ $item }'}}}}
+    do: [{each: {for: {in: '[1]'}, do: [{a: {call: look}}]}}]
+    """
+    When the definition is registered
+    Then the definition should be refused with 'unknown-variable'

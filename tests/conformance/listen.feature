@@ -530,3 +530,65 @@ Feature: Listening
     """yaml
     [{n: 1}, {n: 2}]
     """
+
+  Scenario: What was published before a listen opened is not heard
+    Given a workflow with definition:
+    """yaml
+    do: [{hear: {listen: {to: {one: {with: {type: own.early}}}}}}]
+    """
+    When an event is published:
+    """yaml
+    {id: e1, source: /own, type: own.early, data: early}
+    """
+    And what was published has been taken
+    And the workflow is started
+    And the workflow listens
+    And an event is published:
+    """yaml
+    {id: e2, source: /own, type: own.early, data: in time}
+    """
+    And the workflow has ended
+    Then the workflow should complete with output:
+    """yaml
+    [in time]
+    """
+
+  Scenario: A run keeps a thousand events that it has not taken
+    Given a workflow with definition:
+    """yaml
+    do: [{hear: {listen: {to: {one: {with: {type: own.full.end}}}}}}]
+    """
+    When the workflow is started
+    And the workflow listens
+    And 1000 events are sent to the workflow:
+    """yaml
+    {id: '{n}', type: own.full}
+    """
+    Then an event should be refused with 429:
+    """yaml
+    {id: more, type: own.full}
+    """
+    When the workflow is cancelled
+    And the workflow has ended
+    Then the workflow should cancel
+
+  Scenario: A listen keeps 4 MiB
+    Given a workflow with definition:
+    """yaml
+    do:
+      - careful:
+          try:
+            - both:
+                fork:
+                  branches:
+                    - hear: {listen: {to: {any: [{with: {type: own.much}}], until: '${ length == 6 }'}}, output: {as: length}}
+                    - say: {for: {in: '[range(6)]'}, do: [{e: {emit: {event: {with: {type: own.much, data: '${ "x" * 900000 }'}}}, output: {as: 'null'}}}]}
+          catch:
+            as: error
+            do: [{told: {set: {type: '${ $error.type | split("/") | last }', at: '${ $error.instance }'}}}]
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    {type: runtime, at: /do/0/careful/try/0/both/fork/branches/0/hear}
+    """

@@ -114,3 +114,85 @@ Feature: tasks of people
       """
     When the definition is registered
     Then the definition should be refused with 'no-effect'
+
+  Scenario: a person sees what the definition gives to see
+    Given a workflow with definition:
+      """
+      do:
+      - approve:
+          call: human-task
+          with:
+            title: Approve
+            description: ${ "Order \(.order)" }
+            data: '${ {order} }'
+            assignees: [buyers, '${ .by }']
+            due: PT1H
+            form: {type: object, required: [ok], properties: {ok: {type: boolean}}}
+          output: {as: '${ .ok }'}
+      """
+    And given the workflow input is:
+      """
+      {order: 7, by: ada}
+      """
+    And a person answers 'Approve' with:
+      """
+      {ok: true}
+      """
+    When the workflow is started
+    Then a person should be asked:
+      """
+      {title: Approve, description: Order 7, data: {order: 7}, assignees: [buyers, ada], due_at: '*Z', form: {required: [ok]}}
+      """
+    And an answer should be refused with 422:
+      """
+      {ok: perhaps}
+      """
+    When the workflow has ended
+    Then the workflow should complete with output:
+      """
+      true
+      """
+
+  Scenario: once it is due, it is somebody else's
+    Given a workflow with definition:
+      """
+      do: [{approve: {call: human-task, with: {title: Escalates, assignees: buyers, due: '${ .due }', escalate: head-of-buying}}}]
+      """
+    And given the workflow input is:
+      """
+      due: PT0.3S
+      """
+    And a person answers 'Escalates' with:
+      """
+      fine
+      """
+    When the workflow is started
+    Then a person should be asked:
+      """
+      {title: Escalates, assignees: [head-of-buying], escalated_at: '*Z'}
+      """
+    When the workflow has ended
+    Then the workflow should complete with output:
+      """
+      fine
+      """
+
+  Scenario: without a form any answer will do, and without names anybody's
+    Given a workflow with definition:
+      """
+      do: [{approve: {call: human-task, with: {title: Anything}}}]
+      """
+    And a person answers 'Anything' with:
+      """
+      [1, two, null]
+      """
+    When the workflow is started
+    Then a person should be asked:
+      """
+      {title: Anything, assignees: []}
+      """
+    When the workflow has ended
+    Then the workflow should complete with output:
+      """
+      [1, two, null]
+      """

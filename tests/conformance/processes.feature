@@ -156,12 +156,51 @@ Feature: Processes
     ada!
     """
 
-  Scenario: A container is refused where that is not allowed
+  # What stands in for a container engine runs the command line that an engine gets: tests/conformance/container-engine.
+
+  Scenario: The command of a container is a shell's, with the arguments behind it
     Given a workflow with definition:
     """yaml
     do:
       - run:
-          run: {container: {image: alpine}}
+          run: {container: {image: none, command: 'echo "$1 and $2: $WHO"', arguments: [a, '${ .b }'], environment: {WHO: ada}}}
     """
-    When the definition is registered
-    Then the definition should be refused with 'not-allowed'
+    And given the workflow input is:
+    """yaml
+    b: x y
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    'a and x y: ada'
+    """
+
+  Scenario: Without a command, the arguments are the image's
+    Given a workflow with definition:
+    """yaml
+    do:
+      - run:
+          run: {container: {image: echo, arguments: [a, '$HOME', '${ .b }']}}
+    """
+    And given the workflow input is:
+    """yaml
+    b: x y
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    a $HOME x y
+    """
+
+  Scenario: The exit code of a container is that of what runs in it
+    Given a workflow with definition:
+    """yaml
+    do:
+      - run:
+          run: {container: {image: none, command: cat; exit 3, stdin: in}, return: all}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    {code: 3, stdout: in, stderr: ''}
+    """

@@ -223,3 +223,100 @@ Feature: Runs that start runs
     """yaml
     {v: 1}
     """
+
+  Scenario: A definition runs itself no deeper than it may
+    # The engine of these features has 6 for `orchestrator.depth_max`.
+    Given a workflow with definition:
+    """yaml
+    document: {dsl: '1.0.3', namespace: own, name: runs-itself-deep, version: '1.0.0'}
+    do:
+      - careful:
+          try:
+            - deeper: {run: {workflow: {namespace: own, name: runs-itself-deep, version: '1.0.0', input: {n: '${ .n + 1 }'}}}}
+          catch:
+            as: error
+            do: [{told: {set: {n: '${ .n }', type: '${ $error.type | split("/") | last }'}}}]
+    """
+    And given the workflow input is:
+    """yaml
+    n: 0
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    {n: 6, type: runtime}
+    """
+
+  Scenario: A run starts no more runs than it may
+    # The engine of these features has 40 for `orchestrator.children_max`: 10,000 would take too long.
+    Given another definition:
+    """yaml
+    document: {dsl: '1.0.3', namespace: own, name: child-of-many, version: '1.0.0'}
+    do: [{v: {set: {v: 1}}}]
+    """
+    And a workflow with definition:
+    """yaml
+    do:
+      - careful:
+          try:
+            - each: {for: {in: '[range(41)]', at: nth}, do: [{sub: {run: {await: false, workflow: {namespace: own, name: child-of-many}}, export: {as: '{n: ($nth + 1)}'}}}]}
+          catch:
+            as: error
+            do: [{told: {set: {n: '${ $context.n }', type: '${ $error.type | split("/") | last }'}}}]
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    {n: 40, type: runtime}
+    """
+
+  Scenario: A redrive of a child takes up its parent, too
+    Given another definition:
+    """yaml
+    document: {dsl: '1.0.3', namespace: own, name: child-redriven, version: '1.0.0'}
+    do: [{work: {call: simulate, metadata: {kintsugi: {retry: {maximum_attempts: 1}}}}}]
+    """
+    And a workflow with definition:
+    """yaml
+    do: [{sub: {run: {workflow: {namespace: own, name: child-redriven, input: {mode: fail}}}}}]
+    """
+    When the workflow is executed
+    Then the workflow should fault
+    When the dead letter of 'own/child-redriven:1.0.0' is redriven with:
+    """yaml
+    {mode: succeed, output: mended}
+    """
+    And the workflow has completed
+    Then the workflow should complete with output:
+    """yaml
+    mended
+    """
+
+  Scenario: A parent that handled the error of its child hears no more of it
+    Given another definition:
+    """yaml
+    document: {dsl: '1.0.3', namespace: own, name: child-handled, version: '1.0.0'}
+    do: [{work: {call: simulate, metadata: {kintsugi: {retry: {maximum_attempts: 1}}}}}]
+    """
+    And a workflow with definition:
+    """yaml
+    do:
+      - careful:
+          try: [{sub: {run: {workflow: {namespace: own, name: child-handled, input: {mode: fail}}}}}]
+          catch: {do: [{told: {set: {handled: true}}}]}
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    {handled: true}
+    """
+    When the dead letter of 'own/child-handled:1.0.0' is redriven with:
+    """yaml
+    {mode: succeed, output: mended}
+    """
+    Then the run of 'own/child-handled:1.0.0' should be 'completed'
+    When the workflow has ended
+    Then the workflow should complete with output:
+    """yaml
+    {handled: true}
+    """

@@ -20,6 +20,15 @@ pub struct Identity {
     pub key: PathBuf,
 }
 
+impl Identity {
+    /// What stands in both files: the certificate, and its key.
+    #[must_use]
+    pub fn pem(&self) -> (String, String) {
+        let read = |path| fs::read_to_string(path).unwrap();
+        (read(&self.certificate), read(&self.key))
+    }
+}
+
 impl Authority {
     /// A new one.
     #[must_use]

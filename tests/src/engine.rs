@@ -15,7 +15,7 @@ use kintsugi_entities::testing::Postgres;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Between, Client, Tool, between, eventually, free_port, root, signal, tool};
+use crate::{Between, Client, Tool, Trouble, between, eventually, free_port, root, signal, tool};
 
 /// The two shapes that every suite runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,18 +24,6 @@ pub enum Shape {
     Dev,
     /// A process per service, Postgres, nats-server.
     Services,
-}
-
-/// What happens to an engine all the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// Nothing.
-    None,
-    /// Whatever a service publishes to a stream is in there twice.
-    MessagesTwice,
-    /// The one orchestrator is killed after every other commit of a batch, before it knows of it.
-    /// [`Engine::revive`] starts it again.
-    CommitsUnheard,
 }
 
 /// A process that can be killed.
@@ -155,18 +143,18 @@ impl Engine {
         match self.trouble {
             Trouble::None => None,
             Trouble::MessagesTwice => Some(between::doubled(self.ports.1).await),
-            Trouble::CommitsUnheard => {
+            Trouble::CommitsUnheard(which) => {
                 let (_, port) = self.postgres.as_ref()?.url.rsplit_once(':')?;
                 let port = port.split('/').next()?.parse().unwrap();
-                Some(between::severed(port, kill).await)
+                Some(between::severed(port, which, kill).await)
             }
         }
     }
 
-    /// How many messages came twice, or how many commits nobody heard of.
+    /// How many messages came twice, or how many commits nobody heard of; and of how many.
     #[must_use]
-    pub fn troubled(&self) -> usize {
-        self.between.as_ref().map_or(0, Between::count)
+    pub fn troubled(&self) -> (usize, usize) {
+        self.between.as_ref().map_or((0, 0), |between| (between.done(), between.seen()))
     }
 
     /// Starts again what was killed.
@@ -232,7 +220,7 @@ impl Engine {
         }
         // A second one of what must be able to take over.
         self.spawn_role("worker-2", Role::Worker);
-        if self.trouble != Trouble::CommitsUnheard {
+        if !self.trouble.kills() {
             self.spawn_role("orchestrator-2", Role::Orchestrator);
         }
     }
@@ -243,7 +231,7 @@ impl Engine {
         let between = self.between.as_ref().map_or(0, |between| between.port);
         match (self.trouble, role) {
             (Trouble::MessagesTwice, _) => nats = format!("nats://127.0.0.1:{between}"),
-            (Trouble::CommitsUnheard, Role::Orchestrator) => {
+            (Trouble::CommitsUnheard(_), Role::Orchestrator) => {
                 database = format!("postgres://postgres@127.0.0.1:{between}/postgres");
             }
             _ => {}

@@ -17,9 +17,9 @@ mod server;
 pub mod streams;
 mod tools;
 
-pub use between::Between;
+pub use between::{Between, Trouble, Which};
 pub use certificates::{Authority, Identity};
-pub use engine::{Engine, Role, Shape, Trouble};
+pub use engine::{Engine, Role, Shape};
 pub use http::Client;
 pub use load::{DEFINITIONS, Load};
 pub use promises::{

@@ -38,14 +38,18 @@ pub(crate) async fn a_key_finds_the_run_that_has_it(store: Store) {
 pub(crate) async fn what_is_accepted_is_due_at_once(store: Store) {
     let later = NewRun { created_at: 5000, ..run("b") };
     store.runs_create(&[later, run("a")]).await.unwrap();
-    let due = |runs: &[&str], next| Due {
-        runs: runs.iter().map(|run| id(run)).collect(),
+    let due = |runs: &[(&str, i64)], next| Due {
+        runs: runs.iter().map(|(run, at)| (id(run), *at)).collect(),
         next,
         overdue: false,
     };
     assert_eq!(store.due(999, 0, 10).await.unwrap(), due(&[], Some(1000)));
-    assert_eq!(store.due(1000, 0, 10).await.unwrap(), due(&["a"], Some(5000)));
-    assert_eq!(store.due(6000, 0, 1).await.unwrap(), due(&["a"], None), "the longest due first");
+    assert_eq!(store.due(1000, 0, 10).await.unwrap(), due(&[("a", 1000)], Some(5000)));
+    assert_eq!(
+        store.due(6000, 0, 1).await.unwrap(),
+        due(&[("a", 1000)], None),
+        "the longest due first"
+    );
     let ended = end("a", 0, Status::Completed, 2000);
     store.commit_batch(&batch(vec![ended, write("b", 0)])).await.unwrap();
     assert_eq!(store.due(6000, 0, 9).await.unwrap(), due(&[], Some(9000)));

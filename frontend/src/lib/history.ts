@@ -30,6 +30,7 @@ export interface Fact {
   retry_at?: Instant | null
   failures?: number
   edited?: boolean
+  quarantined?: boolean
   title?: string
   key?: string
   limit?: number
@@ -166,7 +167,10 @@ const TELL: Readonly<Record<string, Teller>> = {
     'hold',
     `${capital(name)} is tried again${within(at, fact.at)} (${fact.failures ?? 0} failed so far).`,
   ],
-  task_dead_lettered: (fact, name) => ['bad', `${capital(name)} exhausted its policy and is a dead letter: ${faultText(fact.error)}`],
+  task_dead_lettered: (fact, name) =>
+    fact.quarantined === true
+      ? ['bad', `${capital(name)} is kept away from workers: ${faultText(fact.error)}`]
+      : ['bad', `${capital(name)} exhausted its policy and is a dead letter: ${faultText(fact.error)}`],
   task_redriven: (fact, name) => ['mend', `${capital(name)} was redriven${fact.edited ? ' with an edited input' : ''}.`],
   task_cancelled: (fact, name) => ['quiet', `Attempt ${fact.epoch ?? '?'} of ${name} is no longer wanted.`],
   result_refused: (fact, name) => [

@@ -34,6 +34,9 @@ function reason(task: OpenTask, workers: readonly Serving[] | undefined, now: nu
   if (task.status === 'dead_lettered') {
     return [{ text: `${task.name} is a dead letter. It goes on when you redrive it.`, letter: `${task.task}:${task.epoch}` }]
   }
+  if (task.status === 'quarantined') {
+    return [{ text: `${task.name} is in quarantine: workers died with it. It goes on when you redrive it.`, letter: `${task.task}:${task.epoch}` }]
+  }
   if (task.status === 'backing_off') {
     const ms = (toMs(task.retry_at) ?? now) - now
     return [{ text: `${task.name} failed ${task.failures === 1 ? 'once' : `${task.failures} times`} and is tried again ${ms > 0 ? `in ${duration(Math.ceil(ms / 100) * 100)}` : 'now'}.` }]

@@ -71,6 +71,20 @@ impl LifeEvent {
         }
     }
 
+    /// The `sequence` of what follows from the event at `index` of the step at `position` of what is
+    /// stored as `version` of the run. As texts they compare as they happened.
+    #[must_use]
+    pub fn place(version: i64, position: usize, index: usize) -> String {
+        format!("{version:010}.{position:04}.{:06}", index + 1)
+    }
+
+    /// The `sequence` of the `nth` of what comes behind the first `after` events of such a step, and
+    /// of which none of them tells.
+    #[must_use]
+    pub fn place_between(version: i64, position: usize, after: usize, nth: usize) -> String {
+        format!("{version:010}.{position:04}.{after:06}.{nth:06}")
+    }
+
     /// What happened, for example `workflow.completed`.
     #[must_use]
     pub fn event(&self) -> &str {
@@ -122,5 +136,20 @@ mod tests {
         assert_eq!(event.bus_subject().unwrap(), "kintsugi.life.shop.order.r-1.workflow_completed");
         assert_eq!(event.definition().unwrap(), definition);
         assert!(made("a.*").bus_subject().is_err());
+    }
+
+    #[test]
+    fn places_compare_as_texts() {
+        let places = [
+            LifeEvent::place_between(9, 0, 0, 1),
+            LifeEvent::place(9, 0, 0),
+            LifeEvent::place_between(9, 0, 1, 2),
+            LifeEvent::place_between(9, 0, 1, 10),
+            LifeEvent::place(9, 0, 1),
+            LifeEvent::place(9, 0, 10),
+            LifeEvent::place(9, 10, 0),
+            LifeEvent::place(10, 0, 0),
+        ];
+        assert!(places.is_sorted(), "{places:?}");
     }
 }

@@ -3,9 +3,11 @@
 use std::{path::PathBuf, process::Stdio};
 
 use kintsugi_core::{
-    Error, ErrorKind, FailedAttempt, Fault, Input, LossCause, RunId, Timestamp, WhenExhausted,
+    DeadLetterOutcome, Error, ErrorKind, FailedAttempt, Fault, Input, LossCause, RunId, Timestamp,
 };
-use kintsugi_nats::{Cancel, DeadLetterMessage, Heartbeat, Lease, LifeEvent, RunInput, Served};
+use kintsugi_nats::{
+    Cancel, DeadLetterMessage, Heartbeat, Lease, LifeEvent, Limit, RunInput, Served, TypeLimit,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -59,8 +61,22 @@ fn inputs_fit_their_schema() {
         },
         Input::Failed { task, epoch, fault, worker: worker.clone(), started_at: None },
         Input::Failed { task, epoch, fault: Fault::default(), worker, started_at: None },
-        Input::Lost { task, epoch, cause: LossCause::Redelivered, worker: None, seen_at: at },
-        Input::Lost { task, epoch, cause: LossCause::MessageLost, worker: None, seen_at: at },
+        Input::Lost {
+            task,
+            epoch,
+            cause: LossCause::Redelivered,
+            worker: None,
+            seen_at: at,
+            blamed: None,
+        },
+        Input::Lost {
+            task,
+            epoch,
+            cause: LossCause::MessageLost,
+            worker: None,
+            seen_at: at,
+            blamed: None,
+        },
     ];
     for input in all.clone() {
         fits("event", &told(input));
@@ -79,6 +95,13 @@ fn messages_fit_their_schemas() {
     fits("task", &message);
     message.traceparent = Some(TRACE.to_owned());
     fits("task", &message);
+    let limit = TypeLimit {
+        task_type: "greet".to_owned(),
+        slots: 1,
+        once: Some(7),
+        reason: "r".to_owned(),
+    };
+    fits("limit", &Limit { for_ms: 5_000, types: vec![limit] });
     fits("cancel", &Cancel { task: "r:1".to_owned(), epoch: 1 });
     let progress = Some(json!(0.5));
     let heartbeat = Heartbeat {
@@ -87,11 +110,11 @@ fn messages_fit_their_schemas() {
         pid: 1,
         host: "h".to_owned(),
         version: "0.1.0".to_owned(),
-        types: vec![Served { queue: "default".to_owned(), task_type: "greet".to_owned() }],
+        types: vec![Served::new("default", "greet")],
         concurrency: 4,
         started_at: at,
         at,
-        leases: vec![Lease { task: "r:1".to_owned(), epoch: 1, since: at, progress }],
+        leases: vec![Lease { task: "r:1".to_owned(), epoch: 1, since: at, crashes: 0, progress }],
         stopping: false,
     };
     fits("heartbeat", &heartbeat);
@@ -122,7 +145,7 @@ fn messages_fit_their_schemas() {
         failures: 1,
         crashes: 1,
         at,
-        outcome: WhenExhausted::Park,
+        outcome: DeadLetterOutcome::Park,
         attempts,
         traceparent: Some(TRACE.to_owned()),
     };

@@ -94,6 +94,7 @@ pub(crate) fn task(run: &str, number: u64, epoch: u64) -> TaskMessage {
         epoch,
         attempt: epoch,
         failures: 0,
+        crashes: 0,
         task_type: "charge-card".to_owned(),
         queue: "default".to_owned(),
         input: json!({ "amount": 7, "text": "\u{0}" }),

@@ -92,7 +92,14 @@ pub(crate) fn history(run: &RunId, start: Timestamp) -> Vec<Step> {
                 let (task, epoch) = open(&state);
                 now = now.plus(900);
                 let (cause, worker) = (LossCause::WorkerDead, Some(worker("w1")));
-                Input::Lost { task, epoch, cause, worker, seen_at: Timestamp(now.0 - 40) }
+                Input::Lost {
+                    task,
+                    epoch,
+                    cause,
+                    worker,
+                    seen_at: Timestamp(now.0 - 40),
+                    blamed: None,
+                }
             }
             2 => {
                 let (task, epoch) = open(&state);

@@ -9,5 +9,5 @@ mod machine;
 mod occasion;
 
 pub use kintsugi_state::*;
-pub use machine::{Machine, Outcome, ReplayError, Taking, replay};
+pub use machine::{Machine, Moment, Outcome, ReplayError, Taking, Turn, replay};
 pub use occasion::{Heard, OPEN_BYTES_MAX, OPEN_SETS_MAX, Occasion, Occasions};

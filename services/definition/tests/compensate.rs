@@ -212,6 +212,20 @@ fn a_dead_lettered_compensation_is_taken_up_by_a_redrive() {
 }
 
 #[test]
+fn what_waits_to_be_undone_is_bounded() {
+    let (step, loops) = (book("a"), |times: u32| format!("{{for: {{in: '[range({times})]'}}"));
+    let ended = |times: u32| {
+        let text = format!("{TRIP}do: [{{each: {}, do: [{step}]}}}}]", loops(times));
+        run(&body(&text).unwrap().program, json!({})).unwrap()
+    };
+    assert_eq!(ended(10_000).status, Status::Completed);
+    let state = ended(10_001);
+    let detail = state.error.as_ref().and_then(|error| error.detail.clone()).unwrap_or_default();
+    assert_eq!(state.status, Status::Faulted);
+    assert!(detail.contains("more than 10000 tasks to compensate"), "{detail}");
+}
+
+#[test]
 fn what_is_wrong_is_told_at_its_place() {
     for (compensate, expected) in [
         ("{}", vec!["missing-key 2:58"]),

@@ -168,6 +168,16 @@ fn a_bad_body_has_its_code_and_place() {
         ("do: [{a: {call: x, metadata: {kintsugi: {queue: 'a.b'}}}}]", "invalid-name 2:49"),
         ("do: [{a: {call: x, metadata: {kintsugi: {when_exhausted: die}}}}]", "invalid-value 2:58"),
         ("do: [{a: {call: x, metadata: {kintsugi: {crashes_max: 0}}}}]", "out-of-range 2:55"),
+        ("do: [{a: {call: x, metadata: {kintsugi: {quarantine: 21}}}}]", "out-of-range 2:54"),
+        ("do: [{a: {call: x, metadata: {kintsugi: {quarantine: true}}}}]", "type 2:54"),
+        (
+            "do: [{a: {call: x, metadata: {kintsugi: {quarantine: {after: 3}}}}}]",
+            "unknown-key 2:55",
+        ),
+        (
+            "do: [{a: {call: x, metadata: {kintsugi: {quarantine: {release: 0s}}}}}]",
+            "out-of-range 2:64",
+        ),
         ("do: [{a: {call: x, metadata: {kintsugi: {start_to_close: 0s}}}}]", "out-of-range 2:58"),
         (
             "do: [{a: {call: x, metadata: {kintsugi: {retry: {maximum_attempts: 0}}}}}]",

@@ -4,7 +4,8 @@ mod common;
 
 use common::{HEAD, body};
 use kintsugi_core::{
-    Backoff, Call, Flow, Jump, Kind, Node, Program, RetryPolicy, Span, Template, WhenExhausted,
+    Backoff, Call, Flow, Jump, Kind, Node, Program, Quarantine, RetryPolicy, Span, Template,
+    WhenExhausted,
 };
 use kintsugi_definition::{Format, Settings, compile, digest};
 use serde_json::json;
@@ -69,7 +70,7 @@ fn flow_directives_become_jumps_in_the_same_list() {
 #[test]
 fn a_call_takes_queue_and_policy_from_metadata() {
     let head = "document: {dsl: 1.0.0, namespace: t, name: t, version: 1.0.0, metadata: {kintsugi: {queue: q1, start_to_close: 10s, retry: {maximum_attempts: 7}}}}\n";
-    let text = "do: [{a: {call: x}}, {b: {call: y, with: {k: 1}, metadata: {kintsugi: {queue: q2, when_exhausted: park, crashes_max: 2, retry: {backoff: constant, initial_interval: PT2S, total: {minutes: 5}}}}}}]";
+    let text = "do: [{a: {call: x}}, {b: {call: y, with: {k: 1}, metadata: {kintsugi: {queue: q2, when_exhausted: park, crashes_max: 2, quarantine: {workers: 4, release: 1h}, retry: {backoff: constant, initial_interval: PT2S, total: {minutes: 5}}}}}}]";
     let compiled = compile(format!("{head}{text}").as_bytes(), &Settings::default()).unwrap();
     let (a, b) = (call(&compiled.program, "a"), call(&compiled.program, "b"));
     assert_eq!((a.task_type.as_str(), a.queue.as_str()), ("x", "q1"));
@@ -79,6 +80,11 @@ fn a_call_takes_queue_and_policy_from_metadata() {
     assert_eq!(b.queue, "q2");
     assert_eq!(b.policy.when_exhausted, WhenExhausted::Park);
     assert_eq!((b.policy.crashes_max, b.policy.start_to_close_ms), (2, 10_000));
+    let (three, never) = (Quarantine { workers: 3, release_ms: None }, 0);
+    assert_eq!(a.policy.quarantine, three, "unless something else is said");
+    assert_eq!(b.policy.quarantine, Quarantine { workers: 4, release_ms: Some(3_600_000) });
+    let off = program("do: [{a: {call: x, metadata: {kintsugi: {quarantine: false}}}}]");
+    assert_eq!(call(&off, "a").policy.quarantine.workers, never);
     let retry = &b.policy.retry;
     assert_eq!((retry.backoff, retry.initial_interval_ms), (Backoff::Constant, 2_000));
     assert_eq!((retry.total_ms, retry.maximum_attempts), (Some(300_000), 7));

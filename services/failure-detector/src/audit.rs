@@ -94,7 +94,9 @@ impl Audit {
                     let alive = fleet.is_heard(worker, Duration::from_secs(3), Instant::now());
                     let cause = if alive { LossCause::LeaseDropped } else { LossCause::WorkerDead };
                     let worker = Some(worker.clone());
-                    inputs.push(tell(Input::Lost { task, epoch, cause, worker, seen_at: time }));
+                    let (seen_at, blamed) = (time, None);
+                    let lost = Input::Lost { task, epoch, cause, worker, seen_at, blamed };
+                    inputs.push(tell(lost));
                 }
                 // Checks of its own have grown rare for one that waits for long: this is the
                 // question that they would ask.

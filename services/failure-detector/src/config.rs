@@ -23,6 +23,11 @@ pub struct Config {
     /// was deleted. Default: `3s`.
     #[serde(with = "humantime_serde")]
     pub streams_interval: Duration,
+    /// Whether a worker that fails what others complete gets no tasks for a while. Default: `true`.
+    pub drain: bool,
+    /// Whether tasks of a type that fail on every worker wait in their queue until one of them
+    /// succeeds. Default: `true`.
+    pub circuits: bool,
 }
 
 impl Default for Config {
@@ -32,6 +37,8 @@ impl Default for Config {
             ping_timeout: Duration::from_secs(1),
             audit_interval: Duration::from_secs(30),
             streams_interval: Duration::from_secs(3),
+            drain: true,
+            circuits: true,
         }
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Held {
     pub(crate) run: RunId,
     pub(crate) task: u64,
     pub(crate) epoch: u64,
+    /// Of all that went with the worker, it alone had seen the most workers die before.
+    pub(crate) blamed: bool,
 }
 
 /// A worker and its leases that will give no result any more.
@@ -135,9 +137,12 @@ impl Fleet {
         for lease in &member.leases {
             self.leases.remove(&(lease.task.clone(), lease.epoch));
         }
+        let most = member.leases.iter().map(|lease| lease.crashes).max().unwrap_or(0);
+        let alone = member.leases.iter().filter(|lease| lease.crashes == most).count() == 1;
         let held = member.leases.iter().filter_map(|lease| {
             let key = TaskKey::parse(&lease.task).ok()?;
-            Some(Held { run: key.run, task: key.task, epoch: lease.epoch })
+            let blamed = alone && lease.crashes == most;
+            Some(Held { run: key.run, task: key.task, epoch: lease.epoch, blamed })
         });
         Some(Gone { worker: worker.to_owned(), held: held.collect() })
     }
@@ -198,6 +203,7 @@ pub(crate) mod tests {
             task: (*task).to_owned(),
             epoch: 1,
             since: Timestamp(0),
+            crashes: 0,
             progress: None,
         };
         Heartbeat {
@@ -206,7 +212,7 @@ pub(crate) mod tests {
             pid: 1,
             host: "here".to_owned(),
             version: "0".to_owned(),
-            types: vec![Served { queue: "default".to_owned(), task_type: "t".to_owned() }],
+            types: vec![Served::new("default", "t")],
             concurrency: 1,
             started_at: Timestamp(0),
             at: Timestamp(0),
@@ -224,6 +230,26 @@ pub(crate) mod tests {
         assert_eq!(fleet.suspects(Duration::from_secs(1), later), ["w"]);
         assert_eq!(fleet.remove("w").unwrap().held.len(), 1);
         assert!(fleet.holder(&RunId::parse("r").unwrap(), 1, 1).is_none());
+    }
+
+    #[test]
+    fn a_death_is_laid_at_the_door_of_the_one_that_saw_the_most() {
+        let (mut fleet, now) = (Fleet::default(), Instant::now());
+        let mut blamed = |crashes: &[u32]| {
+            let names: Vec<String> = (0..crashes.len()).map(|n| format!("r:{n}")).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let mut beat = beat("w", "a", &names);
+            for (lease, crashes) in beat.leases.iter_mut().zip(crashes) {
+                lease.crashes = *crashes;
+            }
+            fleet.heard(beat, now);
+            let held = fleet.remove("w").unwrap().held;
+            held.iter().map(|held| held.blamed).collect::<Vec<_>>()
+        };
+        assert_eq!(blamed(&[0]), [true], "nothing else was there");
+        assert_eq!(blamed(&[0, 0]), [false, false], "it may have been either");
+        assert_eq!(blamed(&[0, 2, 1]), [false, true, false]);
+        assert_eq!(blamed(&[2, 2, 1]), [false, false, false]);
     }
 
     #[test]

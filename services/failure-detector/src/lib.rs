@@ -6,8 +6,11 @@
 //! second of its start, so it has nothing to lose.
 
 mod audit;
+mod circuits;
+mod conduct;
 mod config;
 mod doubts;
+mod drain;
 mod fleet;
 mod holds;
 mod streams;
@@ -59,12 +62,14 @@ impl Service for FailureDetector {
     async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
         let Self { config, deps } = self;
         let fleet: Fleet = Arc::default();
+        let conduct = Arc::new(Mutex::new(conduct::Conduct::default()));
         let audit_now = Waker::default();
         let mut work = JoinSet::new();
 
         work.spawn(watch::listen(
             deps.clone(),
             Arc::clone(&fleet),
+            Arc::clone(&conduct),
             audit_now.clone(),
             shutdown.clone(),
         ));
@@ -73,6 +78,12 @@ impl Service for FailureDetector {
         let part = |name| deps.announce.part(Self::NAME, name);
         let (beat, wake) = (config.suspect_after / 5, Waker::default());
         work.spawn(reconcile(watch, beat, wake, part("watch"), shutdown.clone()));
+
+        if config.drain || config.circuits {
+            let drain = drain::Drain::new(deps.clone(), config.clone(), conduct);
+            let (period, wake) = (config.suspect_after, Waker::default());
+            work.spawn(reconcile(drain, period, wake, part("drain"), shutdown.clone()));
+        }
 
         let audit = audit::Audit::new(deps.clone(), Arc::clone(&fleet));
         let (period, wake) = (config.audit_interval, audit_now.clone());

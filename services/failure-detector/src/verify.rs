@@ -105,7 +105,7 @@ fn input(question: &Verify, finding: Finding) -> Option<Input> {
         Finding::Held(worker, at) => Some(Input::Started { task, epoch, worker, at }),
         Finding::Lost(cause, worker) => {
             warn!(task.run = %question.run, task.number = task, ?cause, "attempt is lost");
-            Some(Input::Lost { task, epoch, cause, worker, seen_at: now() })
+            Some(Input::Lost { task, epoch, cause, worker, seen_at: now(), blamed: None })
         }
     }
 }

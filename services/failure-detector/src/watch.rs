@@ -1,6 +1,9 @@
 //! Workers that fall silent.
 
-use std::{collections::HashSet, sync::PoisonError};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use futures::{StreamExt, future::join_all};
 use kintsugi_core::{Input, LossCause};
@@ -9,10 +12,16 @@ use kintsugi_runtime::{Deps, Reconciler, Shutdown, Waker, now};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use crate::{Config, Error, Fleet, fleet::Gone};
+use crate::{Config, Error, Fleet, conduct::Conduct, fleet::Gone};
 
 /// Notes heartbeats until `shutdown`.
-pub(crate) async fn listen(deps: Deps, fleet: Fleet, audit: Waker, shutdown: Shutdown) {
+pub(crate) async fn listen(
+    deps: Deps,
+    fleet: Fleet,
+    conduct: Arc<Mutex<Conduct>>,
+    audit: Waker,
+    shutdown: Shutdown,
+) {
     while !shutdown.is_cancelled() {
         let Ok(beats) = deps.bus.heartbeats().await else {
             sleep(std::time::Duration::from_millis(200)).await;
@@ -25,9 +34,11 @@ pub(crate) async fn listen(deps: Deps, fleet: Fleet, audit: Waker, shutdown: Shu
                 beat = beats.next() => beat,
             };
             let Some(beat) = beat else { break };
+            let now = Instant::now();
+            conduct.lock().unwrap_or_else(PoisonError::into_inner).heard(&beat, now);
             let gone = {
                 let mut fleet = fleet.lock().unwrap_or_else(PoisonError::into_inner);
-                fleet.heard(beat, Instant::now())
+                fleet.heard(beat, now)
             };
             if let Some(gone) = gone {
                 info!(worker = gone.worker, leases = gone.held.len(), "worker was restarted");
@@ -122,7 +133,8 @@ async fn report(deps: &Deps, gone: &Gone, cause: LossCause) -> Result<(), Error>
     let inputs = gone.held.iter().filter(|held| seen.insert((&held.run, held.task))).map(|held| {
         let worker = Some(gone.worker.clone());
         let (task, epoch) = (held.task, held.epoch);
-        let input = Input::Lost { task, epoch, cause, worker, seen_at };
+        let blamed = Some(held.blamed);
+        let input = Input::Lost { task, epoch, cause, worker, seen_at, blamed };
         RunInput { run: held.run.clone(), input }
     });
     let inputs: Vec<RunInput> = inputs.collect();

@@ -124,6 +124,10 @@ fn worker(seen: Timestamp, beat: &Heartbeat, now: Timestamp) -> Worker {
     let served = |served: &kintsugi_nats::Served| WorkerType {
         queue: served.queue.clone(),
         kind: served.task_type.clone(),
+        completed: served.completed,
+        failed: served.failed,
+        limit: served.limit,
+        limit_reason: served.limit_reason.clone(),
     };
     let heard = now.since(seen) <= WORKER_SILENT_MS;
     Worker {

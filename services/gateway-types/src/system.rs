@@ -11,6 +11,16 @@ pub struct WorkerType {
     /// The task type.
     #[oai(rename = "type")]
     pub kind: String,
+    /// How many attempts it completed since it started.
+    pub completed: u64,
+    /// How many failed, or took too long.
+    pub failed: u64,
+    /// How many it may hold at a time, where the failure detector keeps it short.
+    #[oai(skip_serializing_if_is_none)]
+    pub limit: Option<u32>,
+    /// Why.
+    #[oai(skip_serializing_if_is_none)]
+    pub limit_reason: Option<String>,
 }
 
 /// What a worker is at.

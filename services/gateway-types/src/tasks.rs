@@ -23,6 +23,8 @@ pub enum TaskStatus {
     Failed,
     /// It exhausted its policy; a redrive gives it new attempts.
     DeadLettered,
+    /// Workers died with it, so it is kept away from them; a redrive, or time, releases it.
+    Quarantined,
     /// No longer wanted.
     Cancelled,
     /// Its run faulted; a redrive takes it up again.

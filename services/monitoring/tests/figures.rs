@@ -30,7 +30,7 @@ fn heartbeat() -> Heartbeat {
         pid: 1,
         host: "here".to_owned(),
         version: "1".to_owned(),
-        types: vec![Served { queue: "default".to_owned(), task_type: "charge".to_owned() }],
+        types: vec![Served::new("default", "charge")],
         concurrency: 8,
         started_at: now(),
         at: now(),

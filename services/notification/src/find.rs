@@ -73,7 +73,7 @@ fn of_row(subject: &Subject<'_>, row: &HistoryRow, since: Timestamp) -> Vec<Life
             let mut event =
                 LifeEvent::new(&definition, subject.run, kind.as_str(), id, step.at, data);
             event.traceparent = Some(traceparent(subject.run, subject.trace_parent));
-            event.sequence = Some(format!("{:010}.{position}.{index}", row.seq));
+            event.sequence = Some(LifeEvent::place(row.seq, position, index));
             (event.tasknumber, event.attempt) = (task, attempt);
             found.push(event);
         }

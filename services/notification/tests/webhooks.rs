@@ -96,7 +96,7 @@ async fn answer(mut stream: TcpStream, log: Log) {
 async fn fault(deps: &Deps, run: &RunId) {
     let error = Error::new(ErrorKind::Communication, "/do/0/charge", "no answer");
     let events = vec![
-        Event::TaskDeadLettered { task: 2, epoch: 5, error: error.clone() },
+        Event::TaskDeadLettered { task: 2, epoch: 5, error: error.clone(), quarantined: false },
         Event::RunFaulted { error },
     ];
     write(deps, run, Status::Faulted, events, Batch::default()).await;

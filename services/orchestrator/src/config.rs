@@ -2,6 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Which lifecycle events are published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lifecycle {
+    /// Of runs, and of the tasks of workers, people and other runs: what somebody may wait for.
+    #[default]
+    Brief,
+    /// All that the specification names, of every task, with each change of status.
+    Full,
+}
+
 /// Settings in the table `[orchestrator]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -18,6 +29,10 @@ pub struct Config {
     pub depth_max: u32,
     /// How many runs one run may start, whether it waits for them or not. Default: 10,000.
     pub children_max: u32,
+    /// Which lifecycle events are published: `brief`, or `full` for all of the specification's, also
+    /// of tasks that the engine does by itself. What `full` costs is in docs/operations. Default:
+    /// `brief`.
+    pub lifecycle: Lifecycle,
 }
 
 impl Default for Config {
@@ -28,6 +43,7 @@ impl Default for Config {
             cached_programs_max: 500,
             depth_max: 32,
             children_max: 10_000,
+            lifecycle: Lifecycle::Brief,
         }
     }
 }

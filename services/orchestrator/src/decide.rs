@@ -7,7 +7,7 @@ use std::{
 };
 
 use kintsugi_core::{
-    ChildEffect, ChildInput, Effect, Input, Machine, NodeId, RunId, Step, Taking, Timestamp,
+    ChildEffect, ChildInput, Effect, Input, Machine, Moment, NodeId, RunId, Step, Taking, Timestamp,
 };
 use kintsugi_entities::{Batch, HistoryRow, MailRow, NewRun, RunWrite};
 use kintsugi_nats::RunInput;
@@ -53,6 +53,8 @@ pub(crate) struct Changed {
     pub(crate) steps: Vec<Step>,
     /// What closed in them, by number.
     pub(crate) closed: Vec<(u64, NodeId)>,
+    /// How it and its tasks stood in turn, step by step; empty where nobody asked.
+    pub(crate) moments: Vec<Vec<Moment>>,
 }
 
 /// What came: inputs from the stream, events from the store.
@@ -69,7 +71,7 @@ struct Told {
 }
 
 /// Decides all inputs, run by run in the order in which they came, then the events, then what is
-/// answered to machines that asked.
+/// answered to machines that asked. `watched` machines tell of their tasks' moments, too.
 ///
 /// States in `runs` are changed: if the commit fails, they must be forgotten.
 ///
@@ -80,7 +82,7 @@ pub(crate) async fn decide(
     runs: &mut Runs,
     programs: &mut Programs,
     arrived: Arrived,
-    rules: Rules,
+    (rules, watched): (Rules, bool),
     now: Timestamp,
 ) -> Result<Decided, Error> {
     let told = arrived.inputs.iter().map(|input| &input.run);
@@ -91,7 +93,7 @@ pub(crate) async fn decide(
     programs.holds.refresh(ids.iter().filter_map(|id| runs.get(id))).await?;
 
     let mut decided = Decided::default();
-    let mut work = Work { now, done: HashMap::new(), questions: Vec::new() };
+    let mut work = Work { now, watched, done: HashMap::new(), questions: Vec::new() };
     let (order, mut by_run) = by_run(arrived, &mut decided);
     for id in &order {
         let told = by_run.remove(id).unwrap_or_default();
@@ -157,11 +159,13 @@ fn by_run(arrived: Arrived, decided: &mut Decided) -> (Vec<RunId>, HashMap<RunId
 struct Done {
     steps: Vec<Step>,
     closed: Vec<(u64, NodeId)>,
+    moments: Vec<Vec<Moment>>,
     effects: Vec<Effect>,
 }
 
 struct Work {
     now: Timestamp,
+    watched: bool,
     done: HashMap<RunId, Done>,
     questions: Vec<Question>,
 }
@@ -197,7 +201,7 @@ impl Work {
         programs.holds.instead(run, &mut told.inputs);
         // A run's time never goes back, whatever the clock of this machine does.
         let now = self.now.max(run.updated_at);
-        let advanced = match advance(id, &compiled, run, told, now) {
+        let advanced = match advance(id, &compiled, run, told, (now, self.watched)) {
             Ok(advanced) => advanced,
             Err(panicked) => {
                 let (input, key) = *panicked;
@@ -212,7 +216,7 @@ impl Work {
                 return refuse(decided, vec![input], reason);
             }
         };
-        let Advanced { steps, closed, effects, settled } = advanced;
+        let Advanced { steps, closed, moments, effects, settled } = advanced;
         for (key, taking) in settled {
             mail::settle(id, key, taking, &mut decided.batch.mail);
         }
@@ -221,6 +225,7 @@ impl Work {
         let done = self.done.entry(id.clone()).or_default();
         done.steps.extend(steps);
         done.closed.extend(closed);
+        done.moments.extend(moments);
         for effect in effects {
             match effect {
                 Effect::Child(effect @ (ChildEffect::Start { .. } | ChildEffect::Look { .. })) => {
@@ -235,7 +240,9 @@ impl Work {
 
     /// What is written of a run, and what follows.
     fn finish(&mut self, runs: &mut Runs, id: RunId, decided: &mut Decided) {
-        let Some(Done { steps, mut closed, effects }) = self.done.remove(&id) else { return };
+        let Some(Done { steps, mut closed, moments, effects }) = self.done.remove(&id) else {
+            return;
+        };
         let Some(run) = runs.get_mut(&id) else { return };
         let now = self.now.max(run.updated_at);
         if !steps.is_empty() {
@@ -253,7 +260,7 @@ impl Work {
             note_rows(&id, run, (&steps, &effects), now, &mut decided.batch);
             decided.batch.runs.push(write(&id, run, &steps, now));
             closed.sort_unstable_by_key(|(number, _)| *number);
-            decided.changes.push(Changed { run: id.clone(), steps, closed });
+            decided.changes.push(Changed { run: id.clone(), steps, closed, moments });
         }
         decided.effects.extend(effects.into_iter().map(|effect| (id.clone(), effect)));
     }
@@ -297,6 +304,7 @@ fn is_hint(id: &RunId, input: &Input, decided: &mut Decided) -> bool {
 struct Advanced {
     steps: Vec<Step>,
     closed: Vec<(u64, NodeId)>,
+    moments: Vec<Vec<Moment>>,
     effects: Vec<Effect>,
     settled: Vec<(String, Taking)>,
 }
@@ -308,7 +316,7 @@ fn advance(
     compiled: &Compiled,
     run: &mut Run,
     told: Told,
-    now: Timestamp,
+    (now, watched): (Timestamp, bool),
 ) -> Result<Advanced, Box<(Input, Option<String>)>> {
     let mut all = Advanced::default();
     let inputs = told.inputs.into_iter().map(|input| (input, None));
@@ -318,8 +326,13 @@ fn advance(
         if key.is_some() && (mail::asks(&all.effects) || mail::must_wait(state)) {
             break;
         }
+        let (program, expressions) = (&compiled.program, &compiled.expressions);
         let attempt = catch_unwind(AssertUnwindSafe(|| {
-            Machine::advance(id, &compiled.program, &compiled.expressions, state, &input, now)
+            if watched {
+                Machine::watch(id, program, expressions, state, &input, now)
+            } else {
+                Machine::advance(id, program, expressions, state, &input, now)
+            }
         }));
         let Ok(outcome) = attempt else { return Err(Box::new((input, key))) };
         all.settled.extend(key.zip(outcome.taking));
@@ -329,6 +342,9 @@ fn advance(
         all.effects.extend(outcome.effects.into_iter().filter(follows));
         if outcome.changed {
             all.steps.push(Step { at: now, input, events: outcome.events });
+            if watched {
+                all.moments.push(outcome.moments);
+            }
         }
     }
     Ok(all)

@@ -16,7 +16,7 @@ use tokio::{
 use tracing::{debug, error, warn};
 
 use crate::{
-    Config, Error,
+    Config, Error, Lifecycle,
     children::Rules,
     decide::{Arrived, Decided, decide},
     life, mail,
@@ -215,7 +215,8 @@ impl Lane {
         let (depth_max, children_max) = (self.config.depth_max, self.config.children_max);
         let rules = Rules { partitions: self.deps.partitions, depth_max, children_max };
         let told = Arrived { inputs, events };
-        let mut decided = decide(&mut self.runs, &mut self.programs, told, rules, time).await?;
+        let how = (rules, self.config.lifecycle == Lifecycle::Full);
+        let mut decided = decide(&mut self.runs, &mut self.programs, told, how, time).await?;
         for (input, reason) in std::mem::take(&mut decided.rejected) {
             error!(workflow.id = %input.run, reason, "an input cannot be handled; put aside");
             let raw = serde_json::to_vec(&input).unwrap_or_default();

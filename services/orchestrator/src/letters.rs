@@ -1,6 +1,6 @@
 //! Dead letters, as they are stored.
 
-use kintsugi_core::{Effect, RunId, Timestamp, WhenExhausted};
+use kintsugi_core::{Effect, RunId, Timestamp};
 use kintsugi_entities::{DeadLetterRow, DeadLetterStatus};
 
 /// The id of a dead letter: a task that is redriven and exhausted again gets a letter of its own.
@@ -23,10 +23,6 @@ pub(crate) fn row(
     else {
         return None;
     };
-    let outcome = match outcome {
-        WhenExhausted::Fault => "fault",
-        WhenExhausted::Park => "park",
-    };
     Some(DeadLetterRow {
         id: id(run, *task, *epoch),
         run: run.clone(),
@@ -40,7 +36,7 @@ pub(crate) fn row(
         error: serde_json::to_vec(error).unwrap_or_default(),
         failures: *failures,
         crashes: *crashes,
-        outcome: outcome.to_owned(),
+        outcome: outcome.as_str().to_owned(),
         attempts: serde_json::to_vec(attempts).unwrap_or_default(),
         trace_parent: trace_parent.map(str::to_owned),
         status: DeadLetterStatus::Open,

@@ -14,6 +14,7 @@ mod letters;
 mod life;
 mod mail;
 mod membership;
+mod moments;
 mod occasions;
 mod ownership;
 mod people;
@@ -28,7 +29,7 @@ mod spans;
 mod steer;
 mod unsaid;
 
-pub use config::Config;
+pub use config::{Config, Lifecycle};
 use std::time::Duration;
 
 use kintsugi_runtime::{Deps, Service, Shutdown};

@@ -1,6 +1,6 @@
 //! What people and systems outside hear of a run.
 
-use kintsugi_core::{ChildEvent, DefinitionRef, Event, Program};
+use kintsugi_core::{ChildEvent, DefinitionRef, Event, Program, Step};
 use kintsugi_nats::{Bus, LifeEvent};
 use kintsugi_observability::traceparent;
 use serde_json::{Value, json};
@@ -28,33 +28,62 @@ pub(crate) fn publisher(bus: Bus) -> mpsc::Sender<Vec<LifeEvent>> {
     sender
 }
 
-/// Adds the lifecycle events of the specification that follow from steps. Tasks that the engine does
-/// by itself, and the giving out of attempts, are in the history only: nobody waits for them.
+/// Adds the lifecycle events of the specification that follow from steps: from their events only
+/// where nobody watched the machine, else from every moment of every task.
 pub(crate) fn events(run: &Run, program: &Program, changed: &Changed, all: &mut Vec<LifeEvent>) {
     let id = &changed.run;
     let Ok(definition) = DefinitionRef::parse(&run.definition) else { return };
     let trace = traceparent(id, run.trace_parent.as_deref());
-    let DefinitionRef { namespace, name, version } = &definition;
-    let started = json!({ "namespace": namespace, "name": name, "version": version });
-    let name = format!("{name}-{id}.{namespace}");
+    let name = format!("{}-{id}.{}", definition.name, definition.namespace);
+    let teller = Teller { run, program, changed, definition, name, trace };
     for (position, step) in changed.steps.iter().enumerate() {
-        for (index, event) in step.events.iter().enumerate() {
-            let task = task(event);
-            let pointer = task.and_then(|number| reference(number, run, program, changed));
-            let about = About { workflow: &name, task: pointer, at: step.at.to_rfc3339() };
-            let Some((kind, mut data)) = life(event, &about) else { continue };
-            if matches!(event, Event::RunStarted) {
-                data["definition"] = started.clone();
-            }
-            let event_id = format!("{id}:{}:{position}:{index}", run.version);
-            let attempt = attempt(event);
-            let mut event = LifeEvent::new(&definition, id, kind, event_id, step.at, data);
-            event.attempt = attempt;
-            event.tasknumber = task;
-            event.traceparent = Some(trace.clone());
-            event.sequence = Some(format!("{:010}.{position}.{index}", run.version));
-            all.push(event);
+        if let Some(told) = changed.moments.get(position) {
+            teller.moments(position, step, told, all);
+            continue;
         }
+        let events = (0..step.events.len()).filter_map(|index| teller.event(position, step, index));
+        all.extend(events);
+    }
+}
+
+/// Tells what happened to one run.
+pub(crate) struct Teller<'t> {
+    pub(crate) run: &'t Run,
+    pub(crate) program: &'t Program,
+    pub(crate) changed: &'t Changed,
+    pub(crate) definition: DefinitionRef,
+    /// The run's qualified name.
+    pub(crate) name: String,
+    pub(crate) trace: String,
+}
+
+impl Teller<'_> {
+    /// What follows from the event at `index` of a step.
+    pub(crate) fn event(&self, position: usize, step: &Step, index: usize) -> Option<LifeEvent> {
+        let event = step.events.get(index)?;
+        let task = task(event);
+        if let Event::TaskCancelled { task, .. } = event
+            && crate::steer::ends(step, *task)
+        {
+            return None;
+        }
+        let pointer =
+            task.and_then(|number| reference(number, self.run, self.program, self.changed));
+        let about = About { workflow: &self.name, task: pointer, at: step.at.to_rfc3339() };
+        let (kind, mut data) = life(event, &about)?;
+        if matches!(event, Event::RunStarted) {
+            let DefinitionRef { namespace, name, version } = &self.definition;
+            data["definition"] =
+                json!({ "namespace": namespace, "name": name, "version": version });
+        }
+        let (id, version) = (&self.changed.run, self.run.version);
+        let event_id = format!("{id}:{version}:{position}:{index}");
+        let mut made = LifeEvent::new(&self.definition, id, kind, event_id, step.at, data);
+        made.attempt = attempt(event);
+        made.tasknumber = task;
+        made.traceparent = Some(self.trace.clone());
+        made.sequence = Some(LifeEvent::place(version, position, index));
+        Some(made)
     }
 }
 
@@ -210,7 +239,7 @@ fn child(event: &ChildEvent, about: &About<'_>) -> (&'static str, Value) {
 
 #[cfg(test)]
 mod tests {
-    use kintsugi_core::{Input, Machine, RunId, RunState, Step, Timestamp};
+    use kintsugi_core::{Input, Machine, RunId, RunState, Timestamp};
     use kintsugi_definition::{Expressions, Limits, Resources, program_from_document};
 
     use super::*;
@@ -232,7 +261,8 @@ mod tests {
         let expressions = Expressions::new(&program, Limits::default()).unwrap();
         let id = RunId::parse("r").unwrap();
         let mut state = RunState::new(Value::Null, Timestamp(0));
-        let mut changed = Changed { run: id.clone(), steps: Vec::new(), closed: Vec::new() };
+        let mut changed =
+            Changed { run: id.clone(), steps: Vec::new(), closed: Vec::new(), moments: Vec::new() };
         let mut tell = |input: &dyn Fn(&RunState) -> Input| {
             let (at, input) = (Timestamp(0), input(&state));
             let told = Machine::advance(&id, &program, &expressions, &mut state, &input, at);

@@ -53,6 +53,9 @@ fn decision(step: &Step, task: u64) -> (String, String) {
             let pause = at.since(step.at);
             Some((format!("next attempt in {pause} ms"), "retry scheduled"))
         }
+        Event::TaskDeadLettered { task: of, quarantined: true, error, .. } if *of == task => {
+            Some((error.detail.clone().unwrap_or_default(), "quarantined"))
+        }
         Event::TaskDeadLettered { task: of, .. } if *of == task => {
             Some(("no attempt is left".to_owned(), "dead-lettered"))
         }

@@ -35,7 +35,7 @@ pub use evaluate::{Evaluate, EvaluateError, Variables};
 pub use handling::{Catch, ErrorFilter, ErrorTemplate, RetrySpans, TryRetry};
 pub use human::Human;
 pub use id::{DefinitionRef, IdError, RunId, TaskKey, is_dns_label, partition_of};
-pub use policy::{TaskPolicy, WhenExhausted};
+pub use policy::{Quarantine, TaskPolicy, WhenExhausted};
 pub use program::{
     Call, Case, Deferred, Export, Expr, Extension, Flow, Jump, Kind, List, ListId, Map, Messages,
     Node, NodeId, Program, Schema, Span, Template, Undo,

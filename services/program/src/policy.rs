@@ -14,6 +14,9 @@ pub struct TaskPolicy {
     /// How many attempts may end with their worker's death or silence: a failure class of its own,
     /// since the task may not be to blame.
     pub crashes_max: u32,
+    /// When a task that kills workers is kept away from them.
+    #[serde(default)]
+    pub quarantine: Quarantine,
     /// What happens to the run when the task is dead-lettered.
     pub when_exhausted: WhenExhausted,
     /// The longest that an attempt may go on without a word of its progress, in milliseconds; none: as
@@ -31,10 +34,28 @@ impl Default for TaskPolicy {
             retry: RetryPolicy::default(),
             start_to_close_ms: 300_000,
             crashes_max: 5,
+            quarantine: Quarantine::default(),
             when_exhausted: WhenExhausted::Fault,
             lease_ms: None,
             bound: None,
         }
+    }
+}
+
+/// When a task that kills workers is kept away from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// After so many workers that died of it; 0: never.
+    pub workers: u32,
+    /// How long after that it is given new attempts by itself, in milliseconds; none: somebody
+    /// releases it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_ms: Option<u64>,
+}
+
+impl Default for Quarantine {
+    fn default() -> Self {
+        Self { workers: 3, release_ms: None }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kintsugi_core::{Timestamp, WhenExhausted};
+use kintsugi_core::{DeadLetterOutcome, Timestamp};
 use kintsugi_entities::DeadLetterRow;
 use kintsugi_nats::{DeadLetterMessage, stream};
 use kintsugi_runtime::{Deps, Reconciler};
@@ -55,15 +55,15 @@ impl Letters {
 
 /// The letter as a message; none when what is stored cannot be read.
 fn message(letter: &DeadLetterRow) -> Option<DeadLetterMessage> {
-    let (Ok(input), Ok(last), Ok(attempts)) = (
+    let (Ok(input), Ok(last), Ok(attempts), Some(outcome)) = (
         serde_json::from_slice(&letter.input),
         serde_json::from_slice(&letter.error),
         serde_json::from_slice(&letter.attempts),
+        DeadLetterOutcome::parse(&letter.outcome),
     ) else {
         error!(dead_letter = letter.id, "a stored dead letter cannot be read");
         return None;
     };
-    let park = letter.outcome == "park";
     Some(DeadLetterMessage {
         id: letter.id.clone(),
         run: letter.run.clone(),
@@ -78,7 +78,7 @@ fn message(letter: &DeadLetterRow) -> Option<DeadLetterMessage> {
         failures: letter.failures,
         crashes: letter.crashes,
         at: Timestamp(letter.created_at),
-        outcome: if park { WhenExhausted::Park } else { WhenExhausted::Fault },
+        outcome,
         attempts,
         traceparent: letter.trace_parent.clone(),
     })

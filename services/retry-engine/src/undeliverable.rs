@@ -43,6 +43,7 @@ impl Reconciler for Undeliverable {
                         cause: LossCause::Undeliverable,
                         worker: None,
                         seen_at: now(),
+                        blamed: None,
                     };
                     let input = RunInput { run: task.run, input };
                     bus.publish_inputs(vec![input], self.deps.partitions).await?;

@@ -1,5 +1,7 @@
 //! Attempts of a task that brought nothing, as its dead letter tells of them.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, LossCause, Phase, TaskState, Timestamp};
@@ -39,6 +41,15 @@ impl TaskState {
     #[must_use]
     pub fn has_permit(&self) -> bool {
         self.permit.is_some() && !matches!(self.phase, Phase::Interrupted | Phase::DeadLettered)
+    }
+
+    /// How many different workers died with an attempt of it since the last redrive; of more than
+    /// 20 attempts, with the last 20.
+    #[must_use]
+    pub fn victims(&self) -> usize {
+        let crashed =
+            self.attempts.iter().filter(|ended| ended.lost.is_some_and(LossCause::is_crash));
+        crashed.filter_map(|ended| ended.worker.as_deref()).collect::<BTreeSet<_>>().len()
     }
 
     /// Remembers that the attempt that is out ended `now`: lost, or with an error.

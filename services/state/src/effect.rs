@@ -17,6 +17,8 @@ pub enum Effect {
         epoch: u64,
         /// How many attempts have failed before.
         failures: u32,
+        /// How many attempts ended with their worker.
+        crashes: u32,
         /// JSON pointer of the task.
         pointer: String,
         /// The task type.
@@ -82,7 +84,7 @@ pub enum Effect {
         /// What became of each attempt, the oldest first; of many the last 20.
         attempts: Vec<FailedAttempt>,
         /// What becomes of the run.
-        outcome: WhenExhausted,
+        outcome: DeadLetterOutcome,
     },
     /// Ask the failure detector where an attempt is that nothing was heard of.
     Verify {
@@ -148,4 +150,43 @@ pub enum Effect {
     },
     /// About a run that started this one, or that this one started.
     Child(ChildEffect),
+}
+
+/// What becomes of a run with a task that is dead-lettered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadLetterOutcome {
+    /// It faults; a redrive takes it up again.
+    Fault,
+    /// It waits for a redrive, and its other branches go on.
+    Park,
+    /// The same, since the task killed workers: a redrive may kill more of them.
+    Quarantine,
+}
+
+impl DeadLetterOutcome {
+    /// As it is written in the store and on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fault => "fault",
+            Self::Park => "park",
+            Self::Quarantine => "quarantine",
+        }
+    }
+
+    /// Reads a name as [`DeadLetterOutcome::as_str`] writes it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Fault, Self::Park, Self::Quarantine].into_iter().find(|one| one.as_str() == text)
+    }
+}
+
+impl From<WhenExhausted> for DeadLetterOutcome {
+    fn from(policy: WhenExhausted) -> Self {
+        match policy {
+            WhenExhausted::Fault => Self::Fault,
+            WhenExhausted::Park => Self::Park,
+        }
+    }
 }

@@ -252,7 +252,8 @@ impl Frame {
                 Phase::Started { deadline, .. } => Some(*deadline),
                 Phase::Backoff { until } => Some(*until),
                 Phase::Dispatched { check_at, .. } => Some(*check_at),
-                Phase::Queued { .. } | Phase::DeadLettered | Phase::Interrupted => None,
+                Phase::DeadLettered => state.release_at,
+                Phase::Queued { .. } | Phase::Interrupted => None,
             },
             Work::Human(asking) => asking.due_at(),
             Work::Child(child) => match &child.phase {

@@ -64,6 +64,10 @@ pub enum Input {
         worker: Option<String>,
         /// When the break was seen, for the recovery log.
         seen_at: Timestamp,
+        /// Of all attempts that went with the worker, this task alone had seen the most workers die
+        /// before; none: it is not known what went with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        blamed: Option<bool>,
     },
     /// Time has passed.
     Tick,
@@ -255,7 +259,7 @@ pub enum Event {
         /// How many attempts have failed so far.
         failures: u32,
     },
-    /// The task exhausted its policy.
+    /// The task exhausted its policy, or is kept away from workers.
     TaskDeadLettered {
         /// Number of the task.
         task: u64,
@@ -263,6 +267,9 @@ pub enum Event {
         epoch: u64,
         /// The last error.
         error: Error,
+        /// It killed workers, and is kept away from them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        quarantined: bool,
     },
     /// A dead-lettered task was given new attempts.
     TaskRedriven {

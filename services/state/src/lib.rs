@@ -24,7 +24,7 @@ pub use attempts::{By, FailedAttempt};
 pub use child::{
     Check, ChildEffect, ChildEvent, ChildInput, ChildOutcome, ChildPhase, ChildTask, Parent,
 };
-pub use effect::Effect;
+pub use effect::{DeadLetterOutcome, Effect};
 pub use frame::{
     Body, Branched, Compensating, Extending, Frame, Iterating, Mapping, Stage, TaskFrame, TryPhase,
     Work,

@@ -29,6 +29,9 @@ pub struct TaskState {
     pub first_at: Timestamp,
     /// Where it stands.
     pub phase: Phase,
+    /// When it leaves its quarantine by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_at: Option<Timestamp>,
     /// Refusals noted in history, which has room for a few only.
     #[serde(default, skip_serializing_if = "crate::child::is_zero")]
     pub refusals: u32,
@@ -73,7 +76,7 @@ pub enum Phase {
         /// When.
         until: Timestamp,
     },
-    /// It exhausted its policy; a redrive takes it up again.
+    /// It exhausted its policy, or is in quarantine; a redrive takes it up again.
     DeadLettered,
     /// The run faulted; a redrive takes it up again.
     Interrupted,

@@ -57,6 +57,7 @@ fn task(number: usize) -> Result<TaskMessage, kintsugi_core::IdError> {
         epoch: 1,
         attempt: 1,
         failures: 0,
+        crashes: 0,
         task_type: "nothing".to_owned(),
         queue: "default".to_owned(),
         input: json!({ "n": number }),

@@ -14,7 +14,7 @@ use std::{
 use futures::StreamExt;
 use harness::{Engine, eventually, fault, output, run, within};
 use kintsugi_core::{Input, LossCause};
-use kintsugi_nats::{Cancel, Liveness};
+use kintsugi_nats::{Cancel, Limit, Liveness, TypeLimit};
 use kintsugi_worker::{Context, Failure, Settings, Stop};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -257,4 +257,57 @@ async fn a_stopping_worker_finishes_what_it_can_and_gives_back_the_rest() {
         }
     }
     assert_eq!(begun.load(Ordering::Acquire), 2, "nothing is taken any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_takes_no_more_than_it_is_told_for_as_long_as_that_holds() {
+    let Some(engine) = Engine::start().await else { return };
+    let at_work = Arc::new(AtomicUsize::new(0));
+    let most = Arc::new(AtomicUsize::new(0));
+    let (count, peak) = (Arc::clone(&at_work), Arc::clone(&most));
+    let work = move |_: Context, input: Value| {
+        let (count, peak) = (Arc::clone(&count), Arc::clone(&peak));
+        async move {
+            peak.fetch_max(count.fetch_add(1, Ordering::AcqRel) + 1, Ordering::AcqRel);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            count.fetch_sub(1, Ordering::AcqRel);
+            Ok::<_, Failure>(input)
+        }
+    };
+    let worker = run(engine.worker().await.task("slow", work).concurrency(8));
+    let limit = |slots, for_ms| Limit {
+        for_ms,
+        types: vec![TypeLimit {
+            task_type: "slow".to_owned(),
+            slots,
+            once: None,
+            reason: "a test".to_owned(),
+        }],
+    };
+    let mut beats = std::pin::pin!(engine.bus.heartbeats().await.unwrap());
+    let name = loop {
+        let beat = within(beats.next()).await.unwrap();
+        if beat.types[0].limit == Some(0) {
+            break beat.worker;
+        }
+        engine.bus.limit_worker(&beat.worker, &limit(0, 10_000)).await.unwrap();
+    };
+    for n in 0..20 {
+        engine.give(&engine.task("slow", json!(n))).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(most.load(Ordering::Acquire), 0, "it took something that it may not");
+    engine.bus.limit_worker(&name, &limit(1, 60_000)).await.unwrap();
+    eventually("it takes one at a time", || most.load(Ordering::Acquire) == 1).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(most.load(Ordering::Acquire), 1);
+    engine.bus.limit_worker(&name, &limit(0, 0)).await.unwrap();
+    eventually("it takes what it can", || most.load(Ordering::Acquire) > 1).await;
+    loop {
+        let beat = within(beats.next()).await.unwrap();
+        if beat.types[0].completed == 20 && beat.types[0].limit.is_none() {
+            break;
+        }
+    }
+    worker.stop().await;
 }

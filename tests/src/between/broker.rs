@@ -20,7 +20,7 @@ const KEPT: [&str; 6] = [
 /// Stands before the broker at `port`: each message for a stream is followed by a copy that nobody
 /// waits for, without the id by which the stream would know it for a repeat.
 pub(crate) async fn doubled(port: u16) -> Between {
-    Between::start(port, |client, server, count| async move {
+    Between::start(port, |client, server, tally| async move {
         let (from_client, mut to_client) = client.into_split();
         let (mut from_server, mut to_server) = server.into_split();
         let back = async { tokio::io::copy(&mut from_server, &mut to_client).await.map(|_| ()) };
@@ -30,7 +30,8 @@ pub(crate) async fn doubled(port: u16) -> Between {
                 to_server.write_all(&message.bytes).await?;
                 if let Some(copy) = message.copy() {
                     to_server.write_all(&copy).await?;
-                    count.fetch_add(1, Ordering::Relaxed);
+                    tally.seen.fetch_add(1, Ordering::Relaxed);
+                    tally.done.fetch_add(1, Ordering::Relaxed);
                 }
             }
             Ok(())

@@ -2,10 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, atomic::Ordering},
 };
 
 use tokio::{
@@ -13,7 +10,7 @@ use tokio::{
     net::tcp::{OwnedReadHalf, OwnedWriteHalf},
 };
 
-use super::{Between, read_more};
+use super::{Between, Which, read_more};
 
 /// What only the statement contains that makes a batch of inputs true.
 const BATCH: &[u8] = b"INSERT INTO history";
@@ -21,21 +18,26 @@ const BATCH: &[u8] = b"INSERT INTO history";
 /// The code of a client that asks for TLS, in place of a version.
 const TLS_ASKED: [u8; 4] = [4, 210, 22, 47];
 
-/// Stands before Postgres at `port`. When a batch has been committed, it calls `kill` and keeps the
-/// answer to itself; that to the batch after it is given. An orchestrator that never lived to publish
-/// what it has committed would give out the same tasks anew for ever.
+/// Stands before Postgres at `port`. When `which` batches have been committed, it calls `kill` and keeps
+/// the answer to itself; those to the others are given. An orchestrator that never lived to publish what
+/// it has committed would give out the same tasks anew for ever.
 ///
 /// Postgres says that it is ready only after the commit, and whether a transaction is still open: a
 /// batch is one statement without a transaction, or several in one.
-pub(crate) async fn severed(port: u16, kill: impl Fn() + Send + Sync + 'static) -> Between {
-    let (kill, commits) = (Arc::new(kill), Arc::<AtomicUsize>::default());
-    Between::start(port, move |client, server, count| {
-        let (kill, commits) = (Arc::clone(&kill), Arc::clone(&commits));
+pub(crate) async fn severed(
+    port: u16,
+    which: Which,
+    kill: impl Fn() + Send + Sync + 'static,
+) -> Between {
+    let kill = Arc::new(kill);
+    Between::start(port, move |client, server, tally| {
+        let kill = Arc::clone(&kill);
         // Before the connection ends, by which the orchestrator would know of something.
         let committed = move || {
-            let unheard = commits.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
+            let odd = tally.seen.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
+            let unheard = odd == (which == Which::Odd);
             if unheard {
-                count.fetch_add(1, Ordering::Relaxed);
+                tally.done.fetch_add(1, Ordering::Relaxed);
                 kill();
             }
             unheard

@@ -9,6 +9,9 @@ use kintsugi_nats::{Bus, DeadLetterMessage, stream};
 
 use crate::{eventually, streams};
 
+/// How often a run is read again whose history is ahead.
+const AGAIN_MAX: u32 = 20;
+
 /// A run and its whole history.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -80,8 +83,7 @@ impl Book {
             let found = store.runs_list(&RunFilter::default(), page).await.unwrap();
             let ids: Vec<RunId> = found.items.into_iter().map(|run| run.id).collect();
             for row in store.runs_load(&ids).await.unwrap() {
-                let mut record = Record::of(row);
-                record.rows = rows(store, &record.id).await;
+                let record = record(store, row).await;
                 book.add_program(store, &record.definition).await;
                 book.runs.insert(record.id.to_string(), record);
             }
@@ -108,6 +110,21 @@ impl Book {
         let expressions = Expressions::new(&program, Limits::default()).unwrap();
         self.programs.insert(reference.to_owned(), (program, expressions));
     }
+}
+
+/// A run and its history. They are read one after the other: where a late result was noted in between, the
+/// history is ahead, and both are read again.
+async fn record(store: &Store, mut row: RunRow) -> Record {
+    for _ in 0..AGAIN_MAX {
+        let mut record = Record::of(row.clone());
+        record.rows = rows(store, &record.id).await;
+        if record.rows.last().is_none_or(|(seq, _)| *seq <= record.version) {
+            return record;
+        }
+        row = store.runs_load(std::slice::from_ref(&record.id)).await.unwrap().remove(0);
+    }
+    let rows = rows(store, &row.id).await;
+    Record { rows, ..Record::of(row) }
 }
 
 async fn rows(store: &Store, id: &RunId) -> Vec<(i64, Vec<Step>)> {

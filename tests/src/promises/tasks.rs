@@ -1,6 +1,6 @@
 //! P3, P4 and P5: one result per task, under the epoch that counts, within the task's own policy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kintsugi_core::{Done, Event, Input, Kind, LossCause, Program, Step, TaskPolicy, Timestamp};
 
@@ -23,6 +23,8 @@ struct Round {
     attempts: u32,
     failures: u32,
     crashes: u32,
+    /// Who died with them.
+    victims: BTreeSet<String>,
     /// Attempts that went with a message, a lease, or the broker's patience.
     lost: u32,
     /// The worker said that trying again will not help, or the broker that it gave up.
@@ -77,10 +79,14 @@ impl Reader<'_> {
             }
             Event::TaskCompleted { task, epoch, .. } => self.completed(*task, *epoch),
             Event::TaskFailed { task, epoch, .. } => self.failed(step, *task, *epoch),
-            Event::TaskLost { task, epoch, cause, .. } => self.lost(*task, *epoch, *cause),
+            Event::TaskLost { task, epoch, cause, worker, .. } => {
+                self.lost(*task, *epoch, *cause, worker.as_deref());
+            }
             Event::TaskCancelled { task, .. } => self.task(*task).out = false,
             Event::RetryScheduled { task, at, .. } => self.retry(*task, *at),
-            Event::TaskDeadLettered { task, epoch, .. } => self.dead(step, *task, *epoch),
+            Event::TaskDeadLettered { task, epoch, quarantined, .. } => {
+                self.dead(step, *task, *epoch, *quarantined);
+            }
             Event::TaskRedriven { task, .. } => self.redriven(*task),
             Event::ResultRefused { task, epoch, current, .. } => {
                 self.checked.refused += 1;
@@ -157,7 +163,7 @@ impl Reader<'_> {
         self.unless(failures <= max, 5, task, || format!("{failures} failures of at most {max}"));
     }
 
-    fn lost(&mut self, task: u64, epoch: u64, cause: LossCause) {
+    fn lost(&mut self, task: u64, epoch: u64, cause: LossCause, worker: Option<&str>) {
         self.checked.lost += 1;
         self.is_out(task, epoch, "lost");
         let known = self.task(task);
@@ -167,6 +173,7 @@ impl Reader<'_> {
             return;
         }
         known.round.crashes += 1;
+        known.round.victims.extend(worker.map(str::to_owned));
         let (crashes, max) = (known.round.crashes, known.policy.crashes_max);
         self.unless(crashes <= max, 5, task, || format!("{crashes} crashes of at most {max}"));
     }
@@ -181,18 +188,25 @@ impl Reader<'_> {
         self.unless(left, 5, task, || "a retry where no attempt is left".to_owned());
     }
 
-    fn dead(&mut self, step: &Step, task: u64, epoch: u64) {
+    fn dead(&mut self, step: &Step, task: u64, epoch: u64, quarantined: bool) {
         self.checked.dead += 1;
         let known = self.task(task);
         let before = std::mem::replace(&mut known.round.dead, true);
         let (policy, round) = (&known.policy, &known.round);
+        let (limit, victims) = (policy.quarantine.workers as usize, round.victims.len());
+        let kills = limit > 0 && victims >= limit;
         let exhausted = round.hopeless
             || round.failures >= policy.retry.maximum_attempts
             || round.crashes >= policy.crashes_max
             || (round.failures > 0 && policy.retry.total_ms.is_some());
         let (completed, newest) = (known.completed, known.epoch);
         let told = || format!("dead-lettered by {:?}, and not exhausted", step.input);
-        self.unless(exhausted, 5, task, told);
+        let why = || format!("in quarantine after {victims} workers, by {:?}", step.input);
+        if quarantined {
+            self.unless(kills, 5, task, why);
+        } else {
+            self.unless(exhausted, 5, task, told);
+        }
         self.unless(!before, 6, task, || "dead-lettered twice".to_owned());
         self.unless(!completed, 6, task, || "completed and dead-lettered".to_owned());
         self.unless(newest == epoch, 4, task, || format!("dead under {epoch}, newest {newest}"));

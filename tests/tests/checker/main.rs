@@ -71,6 +71,13 @@ fn a_doctored_task_is_seen() {
             policy(w, |policy| policy.retry.maximum_attempts = 0);
         }),
         ("a crash too many", 5, |w| policy(w, |policy| policy.crashes_max = 0)),
+        ("in quarantine too early", 5, |w| {
+            for event in w.events() {
+                if let Event::TaskDeadLettered { quarantined, .. } = event {
+                    *quarantined = true;
+                }
+            }
+        }),
         ("a retry too early", 5, |w| {
             for event in w.events() {
                 if let Event::RetryScheduled { at, .. } = event {

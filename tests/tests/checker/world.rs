@@ -1,8 +1,8 @@
 //! A good world, made by the machine itself, and how it is doctored.
 
 use kintsugi_core::{
-    Effect, Error, Event, Fault, Input, LossCause, Machine, RunId, RunState, Step, Timestamp,
-    WhenExhausted,
+    DeadLetterOutcome, Effect, Error, Event, Fault, Input, LossCause, Machine, RunId, RunState,
+    Step, Timestamp,
 };
 use kintsugi_definition::{Expressions, Limits, Settings, compile};
 use kintsugi_entities::{DeadLetterRow, DeadLetterStatus};
@@ -76,6 +76,7 @@ fn script(task: u64, epoch: u64) -> Vec<(i64, Input)> {
         cause,
         worker: Some(worker()),
         seen_at: Timestamp(0),
+        blamed: None,
     };
     let failed = |epoch, fatal| Input::Failed {
         task,
@@ -230,7 +231,7 @@ fn published(letter: &DeadLetterRow) -> DeadLetterMessage {
         failures: letter.failures,
         crashes: letter.crashes,
         at: Timestamp(0),
-        outcome: WhenExhausted::Park,
+        outcome: DeadLetterOutcome::Park,
         attempts: serde_json::from_slice(&letter.attempts).unwrap(),
         traceparent: None,
     }

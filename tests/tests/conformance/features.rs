@@ -3,8 +3,9 @@
 //! `gherkin` reads the features. The runner of the same project, `cucumber`, would bring a test
 //! harness of its own for what is a match over a dozen sentences here.
 
-use std::{fs, path::Path};
+use std::{any::Any, fs, panic::AssertUnwindSafe, path::Path};
 
+use futures::FutureExt;
 use gherkin::{Feature, GherkinEnv, Scenario};
 
 use kintsugi_nats::Bus;
@@ -49,13 +50,21 @@ pub(crate) async fn run(
     trouble: Trouble,
 ) -> (Verdict, Option<String>) {
     let mut world = World::new(client.clone(), bus, stub, trouble);
-    let verdict = steps(&mut world, scenario).await;
-    (verdict, world.run_id())
+    // What is waited for in vain panics: that is this scenario's fault and no other's.
+    let verdict = AssertUnwindSafe(steps(&mut world, scenario)).catch_unwind().await;
+    (verdict.unwrap_or_else(|why| Verdict::Failed(said(&*why))), world.run_id())
+}
+
+/// What a panic said.
+fn said(why: &(dyn Any + Send)) -> String {
+    let text = why.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| why.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
 }
 
 async fn steps(world: &mut World<'_>, scenario: &Scenario) -> Verdict {
     for step in &scenario.steps {
-        let text = step.docstring.as_deref().map(docstring);
+        let table = || step.table.as_ref().map(|table| rows(&table.rows));
+        let text = step.docstring.as_deref().map(docstring).or_else(table);
         match world.step(&step.value, text.as_deref()).await {
             Ok(()) => {}
             Err(Stop::Unsupported(what)) => return Verdict::Unsupported(what),
@@ -69,6 +78,12 @@ async fn steps(world: &mut World<'_>, scenario: &Scenario) -> Verdict {
         }
     }
     Verdict::Held
+}
+
+/// A table as a text: a row a line, without what is empty at its end.
+fn rows(rows: &[Vec<String>]) -> String {
+    let lines = rows.iter().map(|cells| cells.join(" | ").trim_end().to_owned() + "\n");
+    lines.collect()
 }
 
 /// The text of a block without its media type and its indent.

@@ -1,6 +1,9 @@
 //! What the sentences of features mean.
 
 mod acts;
+mod life;
+mod schedules;
+mod tasks;
 
 use std::time::Duration;
 
@@ -38,6 +41,8 @@ pub(crate) struct World<'s> {
     took: Duration,
     trouble: Trouble,
     patience: Duration,
+    /// Where in its stream the newest event is that was published.
+    published: u64,
 }
 
 type Outcome = Result<(), Stop>;
@@ -60,6 +65,7 @@ impl<'s> World<'s> {
             took,
             trouble,
             patience,
+            published: 0,
         }
     }
 
@@ -110,6 +116,13 @@ impl<'s> World<'s> {
             }
             (s, [code]) if s.starts_with("the definition should be warned of with") => {
                 self.problem("warnings", code)
+            }
+            (s, [code]) if s.starts_with("the definition should be told of as") => {
+                self.problem("portability", code)
+            }
+            ("the definition should be accepted", _) => {
+                let accepted = self.registered["definition"].is_string();
+                holds(accepted, || format!("{}", self.registered))
             }
             (s, _) if s.starts_with("the workflow should take at least") => {
                 let least = Duration::from_millis(number(s)?);
@@ -262,6 +275,25 @@ fn pointers(value: &Value, order: &mut Vec<String>) {
     }
 }
 
+/// Whether `found` has all that `wanted` has. A text that begins or ends with `*` is the end, the beginning or a
+/// part of what is wanted.
+fn fits(found: &Value, wanted: &Value) -> bool {
+    match (found, wanted) {
+        (Value::Object(found), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, value)| fits(found.get(key).unwrap_or(&Value::Null), value))
+        }
+        (Value::String(found), Value::String(wanted)) => {
+            match (wanted.strip_prefix('*'), wanted.strip_suffix('*')) {
+                (Some(_), Some(_)) => found.contains(wanted.trim_matches('*')),
+                (Some(end), None) => found.ends_with(end),
+                (None, Some(beginning)) => found.starts_with(beginning),
+                (None, None) => found == wanted,
+            }
+        }
+        _ => found == wanted,
+    }
+}
+
 fn block(text: Option<&str>) -> Result<&str, Stop> {
     text.ok_or_else(|| Stop::Failed("a block of text is missing".to_owned()))
 }
@@ -272,7 +304,7 @@ fn yaml(text: &str) -> Result<Value, Stop> {
 
 fn number(sentence: &str) -> Result<u64, Stop> {
     let digits = sentence.rsplit('\'').next().unwrap_or(sentence);
-    let found = digits.split(' ').find_map(|word| word.parse().ok());
+    let found = digits.split([' ', ':']).find_map(|word| word.parse().ok());
     found.ok_or_else(|| Stop::Failed("a number is missing".to_owned()))
 }
 

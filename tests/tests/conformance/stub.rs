@@ -11,7 +11,9 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
-use kintsugi_tests::{Answer, Peer, Request};
+use kintsugi_tests::{Answer, Identity, Peer, Request};
+use kintsugi_worker::{Context, Failure, Settings, Worker};
+use tokio::task::JoinSet;
 
 use crate::{
     authority::Authority,
@@ -19,23 +21,32 @@ use crate::{
     tools::Tools,
 };
 
+/// What a worker of these features serves. Features say more of these types to the registry: each to its own,
+/// since scenarios run side by side.
+const TASK_TYPES: [&str; 6] =
+    ["own-output", "own-layers", "own-try", "own-later", "own-queued", "own-plain"];
+
 /// A local server.
 pub(crate) struct Stub {
     peer: Peer,
     files: Arc<Mutex<BTreeMap<String, String>>>,
     /// A service of gRPC, whose proto files are at their paths here.
     grpc: SocketAddr,
+    /// The same over TLS.
+    grpc_tls: SocketAddr,
     /// A server of MCP.
     mcp: SocketAddr,
     /// Asks who is there, and gives tokens.
     authority: SocketAddr,
     /// The broker, for messages that have nothing to do with the engine.
     nats: String,
+    /// A worker, which ends with it.
+    _worker: JoinSet<()>,
 }
 
 impl Stub {
-    /// Starts it on a port of its own; foreign messages go over the broker at `nats`.
-    pub(crate) async fn start(nats: &str) -> Self {
+    /// Starts it on a port of its own, and a worker; foreign messages go over the broker at `nats`, too.
+    pub(crate) async fn start(nats: &str, identity: &Identity) -> Self {
         let files = Arc::<Mutex<BTreeMap<String, String>>>::default();
         let base = Arc::<OnceLock<String>>::default();
         let (own, at) = (Arc::clone(&files), Arc::clone(&base));
@@ -55,15 +66,17 @@ impl Stub {
             peer,
             files,
             grpc: Greeter::start(None).await,
+            grpc_tls: Greeter::start(Some(identity.pem())).await,
             mcp: Tools::start(true).await,
             authority: Authority::start().await.address,
             nats: nats.trim_start_matches("nats://").to_owned(),
+            _worker: work(nats).await,
         }
     }
 
     /// The same text with the hosts that are replaced, and `{server}`, made this server, `{mcp}` the
     /// server of MCP, `{authority}` what asks who is there, `{host}` and `{nats}` the addresses of this
-    /// server and of a broker, and `{grpc}` the port of the service of gRPC.
+    /// server and of a broker, and `{grpc}` and `{grpc-tls}` the ports of the service of gRPC.
     pub(crate) fn replaced(&self, text: &str) -> String {
         let hosts = ["https://petstore.swagger.io", "https://httpbin.org", "{server}"];
         let base = self.peer.url("");
@@ -72,6 +85,7 @@ impl Stub {
         let text = text.replace("{authority}", &format!("http://{}", self.authority));
         let text = text.replace("{host}", base.trim_start_matches("http://"));
         let text = text.replace("{nats}", &self.nats);
+        let text = text.replace("{grpc-tls}", &self.grpc_tls.port().to_string());
         text.replace("{grpc}", &self.grpc.port().to_string())
     }
 
@@ -86,8 +100,27 @@ impl Stub {
     }
 }
 
+/// Serves [`TASK_TYPES`].
+async fn work(nats: &str) -> JoinSet<()> {
+    let settings = Settings { signals: false, ..Settings::default() };
+    let worker = Worker::connect(nats).await.unwrap().settings(settings);
+    let worker = TASK_TYPES.iter().fold(worker, |worker, name| worker.task(name, give));
+    let mut work = JoinSet::new();
+    work.spawn(async move { worker.run().await.unwrap() });
+    work
+}
+
+/// Fails as often as it is told to, then gives what it is told to.
+async fn give(context: Context, wish: Value) -> Result<Value, Failure> {
+    if u64::from(context.failures()) < wish["fails"].as_u64().unwrap_or(0) {
+        return Err(Failure::retryable("not yet"));
+    }
+    Ok(wish["gives"].clone())
+}
+
 /// What is at a path. `/flaky/<n>/…` fails n times, `/status/<n>` answers so, `/slow/<ms>` waits,
-/// `/echo` says what it was asked, `/redirect/<path>` leads there, and at `/agent` is one of A2A.
+/// `/echo` says what it was asked, `/redirect/<path>` leads there, at `/agent` is one of A2A, and at
+/// `/mcp/<version>` a server of that version of MCP, whatever it is asked for.
 fn answer(request: &Request, path: &str, base: &str) -> Answer {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let number = |text: &str| text.parse::<u64>().unwrap_or(0);
@@ -103,6 +136,7 @@ fn answer(request: &Request, path: &str, base: &str) -> Answer {
             .after(Duration::from_millis(number(millis))),
         ["redirect", to] => Answer::status(302).header("location", &format!("/{to}")),
         ["agent"] => agent(&request.body),
+        ["mcp", version] => server_of_version(request, version),
         ["echo"] => {
             let body = serde_json::from_str(&request.body).unwrap_or(Value::Null);
             let query = request.path.split_once('?').map_or("", |(_, query)| query);
@@ -128,6 +162,28 @@ fn agent(body: &str) -> Answer {
         }
         _ => Answer::json(&json!({ "jsonrpc": "2.0", "id": call["id"],
             "error": { "code": -32_601, "message": "no" } })),
+    }
+}
+
+/// Its only tool says which version the client asked for, and which one it speaks.
+fn server_of_version(request: &Request, version: &str) -> Answer {
+    let call: Value = serde_json::from_str(&request.body).unwrap_or_default();
+    let respond = |result: Value| json!({ "jsonrpc": "2.0", "id": call["id"], "result": result });
+    match call["method"].as_str() {
+        Some("initialize") => {
+            let asked = call["params"]["protocolVersion"].as_str().unwrap_or_default();
+            let about = json!({ "protocolVersion": version, "capabilities": { "tools": {} },
+                "serverInfo": { "name": "a server", "version": "1.0.0" } });
+            // What identifies the session comes back with each request.
+            Answer::json(&respond(about)).header("mcp-session-id", asked)
+        }
+        Some("tools/call") => {
+            let header = |name: &str| request.headers.get(name).map_or("", String::as_str);
+            let text = format!("{} {}", header("mcp-session-id"), header("mcp-protocol-version"));
+            let content = json!({ "content": [{ "type": "text", "text": text }] });
+            Answer::json(&respond(content))
+        }
+        _ => Answer::status(202),
     }
 }
 

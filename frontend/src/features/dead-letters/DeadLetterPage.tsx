@@ -34,6 +34,7 @@ export function DeadLetterPage() {
 /** What became of the run, in words. */
 function outcome(letter: DeadLetter): string {
   if (letter.status !== 'open') return 'it went on with the redrive'
+  if (letter.outcome === 'quarantine') return 'it waits: workers died with this task, and a redrive may kill more'
   if (letter.outcome === 'park') return 'it waits, with this task parked'
   return letter.outcome === 'fault' ? 'it faulted; a redrive takes it up again' : letter.outcome
 }

@@ -84,6 +84,7 @@ function Decided({ mend, task, entry }: { mend: Mend; task: Task; entry: Recover
     const left = mend.dueAt - now
     return <Step name="Retry scheduled" at={mend.dueAt} tone="hold" open>{left > 0 ? `in ${duration(Math.ceil(left / 100) * 100)}` : 'now'}</Step>
   }
+  if (task.status === 'quarantined') return <Step name="Quarantine" tone="bad">kept away from workers</Step>
   if (task.status === 'dead_lettered') return <Step name="Dead letter" tone="bad">no attempt is left</Step>
   return <Step name="Decided" tone="quiet">{entry ? `${entry.decided}: ${entry.outcome}` : 'nothing follows'}</Step>
 }

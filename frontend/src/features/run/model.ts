@@ -33,6 +33,7 @@ export const TASK_TONE: Record<TaskStatus, Tone> = {
   completed: 'good',
   failed: 'bad',
   dead_lettered: 'bad',
+  quarantined: 'bad',
   cancelled: 'quiet',
   interrupted: 'hold',
 }
@@ -46,6 +47,7 @@ const STATE: Record<TaskStatus, State> = {
   completed: 'done',
   failed: 'failed',
   dead_lettered: 'dead',
+  quarantined: 'dead',
   cancelled: 'stopped',
   interrupted: 'stopped',
 }
@@ -69,6 +71,7 @@ export const TASK_MEANING: Record<TaskStatus, string> = {
   completed: 'Done.',
   failed: 'It failed, and the workflow dealt with the error.',
   dead_lettered: 'It exhausted its policy; a redrive gives it new attempts.',
+  quarantined: 'Workers died with it, so it is kept away from them. A redrive gives it to workers again.',
   cancelled: 'No longer wanted.',
   interrupted: 'Its run faulted; a redrive takes it up again.',
 }
@@ -108,5 +111,5 @@ export function known(task: Task): Known {
 
 /** The id of the dead letter that a task is, by its newest attempt. */
 export function deadLetterOf(task: Task): string | undefined {
-  return task.status === 'dead_lettered' ? `${task.task}:${task.epoch}` : undefined
+  return task.status === 'dead_lettered' || task.status === 'quarantined' ? `${task.task}:${task.epoch}` : undefined
 }

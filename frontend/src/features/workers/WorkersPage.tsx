@@ -60,6 +60,8 @@ function NoWorkers() {
 
 function state(worker: Worker) {
   if (!worker.alive) return <Badge tone="bad" title="No heartbeat: its tasks were taken over">gone</Badge>
+  const short = worker.types.find((one) => one.limit !== undefined)
+  if (short) return <Badge tone="hold" title={short.limit_reason ?? ''}>{short.limit === 0 ? 'held back' : 'kept short'}</Badge>
   if (worker.stopping) return <Badge tone="hold" title="It finishes what it holds">stopping</Badge>
   return worker.leases.length > 0 ? <Badge tone="live">working</Badge> : <Badge tone="good">idle</Badge>
 }

@@ -4,9 +4,7 @@
 
 use std::collections::HashMap;
 
-use kintsugi_core::{
-    Effect, Fault, Input, Machine, Program, RunId, RunState, Step, Timestamp, WhenExhausted,
-};
+use kintsugi_core::{Effect, Fault, Input, Machine, Program, RunId, RunState, Step, Timestamp};
 use kintsugi_definition::{Expressions, Resources, program_from_document};
 use kintsugi_entities::{
     Batch, Committed, DeadLetterRow, DeadLetterStatus, HistoryRow, RunRow, RunWrite, Store,
@@ -181,7 +179,7 @@ fn dead_letter(row: &RunRow, at: Timestamp, effect: Effect) -> DeadLetterRow {
         error: serde_json::to_vec(&error).unwrap(),
         failures,
         crashes,
-        outcome: if outcome == WhenExhausted::Fault { "fault" } else { "park" }.into(),
+        outcome: outcome.as_str().to_owned(),
         attempts: serde_json::to_vec(&attempts).unwrap(),
         trace_parent: row.trace_parent.clone(),
         status: DeadLetterStatus::Open,

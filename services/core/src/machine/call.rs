@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-use super::{Machine, Op, data::Ended, scope::Place};
+use super::watch::Turn;
+use super::{Machine, data::Ended, scope::Place};
 use crate::{
     Body, By, Call, ChildPhase, Effect, Error, ErrorKind, Event, Fault, Frame, Kind, LossCause,
-    Node, NodeId, Phase, Program, TaskState, Timestamp, WhenExhausted, Work,
+    Node, NodeId, Phase, Program, Status, TaskState, Timestamp, Work,
 };
 
 /// How long a dispatched attempt may go unheard of before the failure detector is asked to look
@@ -50,6 +51,7 @@ pub(super) fn dispatch(
         task,
         epoch: state.epoch,
         failures: state.failures,
+        crashes: state.crashes,
         pointer: node.pointer.clone(),
         task_type: call.task_type.clone(),
         queue: call.queue.clone(),
@@ -87,6 +89,7 @@ impl<'a> Machine<'a> {
                 crashes: 0,
                 first_at: self.now,
                 phase: Phase::Interrupted,
+                release_at: None,
                 refusals: 0,
                 error: None,
                 attempts: Vec::new(),
@@ -149,6 +152,7 @@ impl<'a> Machine<'a> {
         let Some(frame) = self.state.frames.get(&number) else { return };
         let (Some(parent), Body::Task(open)) = (frame.parent, &frame.body) else { return };
         let (node, raw_input, input) = (open.node, open.raw_input.clone(), open.input().clone());
+        self.began(number);
         let Some((_, task)) = self.call_mut(number) else { return };
         let epoch = task.epoch;
         let had_permit = task.has_permit();
@@ -172,17 +176,20 @@ impl<'a> Machine<'a> {
         let policy = &call.policy.retry;
         let (fatal, after) = (fault.fatal, fault.retry_after_ms);
         let now = self.now;
+        self.began(number);
         let Some((_, task)) = self.call_mut(number) else { return };
         task.failures += 1;
         task.remember(by, Err(&error), now);
         task.error = Some(error.clone());
         let (epoch, failures, first_at) = (task.epoch, task.failures, task.first_at);
         self.note(Event::TaskFailed { task: number, epoch, error: error.clone() });
+        self.turned(number, Turn::Ended, Status::Faulted, Some(&error));
         let delay = policy.delay_ms(failures, self.seed(number, epoch));
         let delay = delay.max(after.unwrap_or(0).min(policy.maximum_interval_ms));
         let in_time = policy.total_ms.is_none_or(|total| now.since(first_at) + delay < total);
         if !fatal && in_time && failures < policy.maximum_attempts {
             self.back_off(number, now.plus(delay), failures);
+            self.turned(number, Turn::Again, Status::Pending, None);
         } else {
             self.exhausted(number, error);
         }
@@ -213,21 +220,33 @@ impl<'a> Machine<'a> {
         cause: LossCause,
         worker: Option<&String>,
         seen_at: Timestamp,
+        blamed: Option<bool>,
     ) {
         let Some((node, call)) = self.call_of(number) else { return };
         let (policy, now) = (&call.policy, self.now);
         let Some((_, task)) = self.call_mut(number) else { return };
+        let was_running = matches!(task.phase, Phase::Started { .. });
         task.crashes += u32::from(cause.is_crash());
         task.remember((worker.map(String::as_str), None), Ok(cause), now);
         let (epoch, crashes, failures) = (task.epoch, task.crashes, task.failures);
+        let (victims, limit) = (task.victims(), policy.quarantine.workers);
         let worker = worker.cloned();
         self.note(Event::TaskLost { task: number, epoch, cause, worker, seen_at });
+        let kills = limit > 0 && u32::try_from(victims).unwrap_or(u32::MAX) >= limit;
+        if kills && cause.is_crash() && blamed != Some(false) {
+            return self.quarantine(number, victims);
+        }
         if cause == LossCause::Undeliverable || crashes >= policy.crashes_max {
             let detail = match cause {
                 LossCause::Undeliverable => "the broker gave up delivering the task".to_owned(),
                 _ => format!("{crashes} attempts ended with their worker"),
             };
-            return self.exhausted(number, Error::new(ErrorKind::Runtime, &node.pointer, detail));
+            let error = Error::new(ErrorKind::Runtime, &node.pointer, detail);
+            self.turned(number, Turn::Ended, Status::Faulted, Some(&error));
+            return self.exhausted(number, error);
+        }
+        if was_running {
+            self.turned(number, Turn::Again, Status::Pending, None);
         }
         if crashes < 2 {
             return self.give_out(number);
@@ -243,43 +262,6 @@ impl<'a> Machine<'a> {
         self.note(Event::RetryScheduled { task: number, at: until, failures });
     }
 
-    /// No attempt is left. What the workflow handles is an error in it; the rest is dead-lettered.
-    fn exhausted(&mut self, number: u64, error: Error) {
-        let parent = self.state.frames.get(&number).and_then(|frame| frame.parent);
-        let Some((node, call)) = self.call_of(number) else { return };
-        if let Some((_, task)) = self.call_mut(number) {
-            let had_permit = task.has_permit();
-            task.phase = Phase::DeadLettered;
-            task.error = Some(error.clone());
-            self.give_back(number, had_permit);
-        }
-        if self.is_handled(parent, &error) {
-            self.close(number);
-            self.queue.push_back(Op::Raise { parent, error });
-            return;
-        }
-        let Some((_, task)) = self.call_mut(number) else { return };
-        let letter = Effect::DeadLetter {
-            task: number,
-            epoch: task.epoch,
-            pointer: node.pointer.clone(),
-            task_type: call.task_type.clone(),
-            queue: call.queue.clone(),
-            input: task.input.clone(),
-            error: error.clone(),
-            failures: task.failures,
-            crashes: task.crashes,
-            attempts: task.attempts.clone(),
-            outcome: call.policy.when_exhausted,
-        };
-        let epoch = task.epoch;
-        self.note(Event::TaskDeadLettered { task: number, epoch, error: error.clone() });
-        self.effect(letter);
-        if call.policy.when_exhausted == WhenExhausted::Fault {
-            self.fault(error);
-        }
-    }
-
     /// New attempts for a dead-lettered task, and for what its fault interrupted.
     pub(super) fn redrive(&mut self, number: u64, input: Option<&Value>) {
         let now = self.now;
@@ -290,6 +272,7 @@ impl<'a> Machine<'a> {
         let epoch = task.epoch;
         reset(task, now);
         self.note(Event::TaskRedriven { task: number, edited: input.is_some() });
+        self.turned(number, Turn::Again, Status::Pending, None);
         self.effect(Effect::Redriven { task: number, epoch });
         self.begin_attempts(number);
         if self.state.status.is_terminal() {
@@ -299,7 +282,8 @@ impl<'a> Machine<'a> {
 
     /// Takes a faulted run up again.
     pub(super) fn resume(&mut self) {
-        self.state.status = crate::Status::Running;
+        self.state.status = Status::Running;
+        self.run_turned();
         self.state.error = None;
         self.begin_life();
         let (now, started) = (self.now, self.state.started_at.unwrap_or(self.now));
@@ -316,12 +300,21 @@ impl<'a> Machine<'a> {
                 Work::Human(_) => self.ask_again(number),
                 Work::Call(task) if task.phase == Phase::Interrupted => {
                     reset(task, now);
+                    self.turned(number, Turn::Again, Status::Pending, None);
                     self.begin_attempts(number);
                 }
                 _ => {}
             }
         }
         self.take_up_children();
+    }
+
+    /// A worker is, or was, at an attempt. Of a short one it says so with the result only.
+    fn began(&mut self, number: u64) {
+        let of = self.call_mut(number).map(|(_, task)| &task.phase);
+        if matches!(of, Some(Phase::Dispatched { .. })) {
+            self.turned(number, Turn::Started, Status::Running, None);
+        }
     }
 
     pub(super) fn call_mut(&mut self, number: u64) -> Option<(NodeId, &mut TaskState)> {
@@ -344,7 +337,7 @@ impl<'a> Machine<'a> {
 
 fn reset(task: &mut TaskState, now: Timestamp) {
     (task.failures, task.crashes, task.refusals) = (0, 0, 0);
-    (task.first_at, task.error) = (now, None);
+    (task.first_at, task.error, task.release_at) = (now, None, None);
     task.attempts.clear();
 }
 

@@ -2,10 +2,13 @@
 
 use serde_json::Value;
 
-use super::{Machine, Op, call::CHECK_FIRST_MS, call::CHECK_MAX_MS, data::Ended, scope::Place};
+use super::call::{CHECK_FIRST_MS, CHECK_MAX_MS};
+use super::watch::{End, Turn};
+use super::{Machine, Op, data::Ended, scope::Place};
 use crate::{
     Body, Check, ChildEffect, ChildEvent, ChildInput, ChildOutcome, ChildPhase, ChildTask, Effect,
-    Error, ErrorKind, Event, Frame, Kind, Node, Parent, RunId, RunWorkflow, Timestamp, Work,
+    Error, ErrorKind, Event, Frame, Kind, Node, Parent, RunId, RunWorkflow, Status, Timestamp,
+    Work,
 };
 
 /// The first look, some seconds from now.
@@ -89,6 +92,7 @@ impl Machine<'_> {
             definition,
             awaited,
         });
+        self.turned(number, Turn::Started, Status::Running, None);
         if awaited {
             self.set_phase(number, ChildPhase::Open { run: run.clone(), check });
             return;
@@ -120,6 +124,7 @@ impl Machine<'_> {
         self.out.changed = true;
         if fell {
             self.child_note(ChildEvent::Resumed { task: number, run });
+            self.turned(number, Turn::Again, Status::Running, None);
             if self.state.status.is_terminal() {
                 self.resume();
             }
@@ -171,6 +176,7 @@ impl Machine<'_> {
                     let failed =
                         ChildEvent::Failed { task, run: Some(run.clone()), error: error.clone() };
                     self.child_note(failed);
+                    self.turned(number, Turn::Ended, Status::Faulted, Some(&error));
                     self.set_phase(number, ChildPhase::Faulted { run });
                     return self.fault(error);
                 }
@@ -194,6 +200,7 @@ impl Machine<'_> {
         self.child_note(ChildEvent::Failed { task: number, run, error: error.clone() });
         if let Some(Frame { body: Body::Task(open), .. }) = self.state.frames.remove(&number) {
             self.out.closed.push((number, open.node));
+            self.over(open.node, Some(number), End::Faulted(&error));
         }
         self.queue.push_back(Op::Raise { parent, error });
     }

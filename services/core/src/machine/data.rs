@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Machine, Op, scope::Place};
+use super::{Machine, Op, scope::Place, watch::End};
 use crate::{Error, Flow, Node, NodeId};
 
 /// A task that has given its raw output.
@@ -28,19 +28,22 @@ impl Machine<'_> {
     pub(super) fn finish(&mut self, ended: Ended<'_>) {
         let program = self.program;
         let Some(node) = program.node(ended.node) else { return };
-        let (parent, frame) = (ended.parent, ended.frame);
+        let (parent, frame, id) = (ended.parent, ended.frame, ended.node);
         let flow = ended.flow.unwrap_or(node.then);
         match self.transform(node, ended) {
             Ok(output) => {
-                if let Some(frame) = frame {
-                    self.close(frame);
+                match frame {
+                    Some(frame) => self.close(frame, End::Completed),
+                    None => self.over(id, None, End::Completed),
                 }
                 self.queue.push_back(Op::Left { parent, output, flow });
             }
             Err(error) => {
-                if let Some(frame) = frame {
-                    self.close(frame);
+                match frame {
+                    Some(frame) => self.close(frame, End::Faulted(&error)),
+                    None => self.over(id, None, End::Faulted(&error)),
                 }
+                self.unfit_with_extensions(id, node, &error);
                 self.queue.push_back(Op::Raise { parent: Some(parent), error });
             }
         }

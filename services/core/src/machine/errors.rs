@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Machine, Op, call, scope::Place};
+use super::{Machine, Op, call, scope::Place, watch::End, watch::Turn};
 use crate::{
     Body, Catch, Effect, Error, Event, Expr, Kind, Node, Phase, RetryPolicy, Span, Status,
     Timestamp, TryPhase, TryRetry, Work, scramble,
@@ -28,7 +28,7 @@ impl Machine<'_> {
         let above = frame.parent;
         let error = match &frame.body {
             Body::List { .. } | Body::Core => {
-                self.close(number);
+                self.close(number, End::Cancelled);
                 error
             }
             Body::Branch { index } => match self.branch_failed(number, *index, error) {
@@ -37,11 +37,11 @@ impl Machine<'_> {
             },
             Body::Task(_) => match self.handling(number, &error) {
                 Handling::Pass => {
-                    self.close(number);
+                    self.close(number, End::Faulted(&error));
                     error
                 }
                 Handling::Broken(error) => {
-                    self.close(number);
+                    self.close(number, End::Faulted(&error));
                     error
                 }
                 handling => return self.handle(number, error, handling),
@@ -168,14 +168,14 @@ impl Machine<'_> {
     /// What a task is told to do has no value: its error goes up from there.
     pub(super) fn broken(&mut self, number: u64, error: Error) {
         let parent = self.state.frames.get(&number).and_then(|frame| frame.parent);
-        self.close(number);
+        self.close(number, End::Faulted(&error));
         self.queue.push_back(Op::Raise { parent, error });
     }
 
     fn handle(&mut self, number: u64, error: Error, handling: Handling) {
         let below: Vec<u64> = self.children(number);
         for child in below {
-            self.close(child);
+            self.close(child, End::Cancelled);
         }
         let program = self.program;
         let Some(open) = self.task_frame(number) else { return };
@@ -243,13 +243,14 @@ impl Machine<'_> {
         self.state.status = Status::Faulted;
         self.state.error = Some(error.clone());
         self.note(Event::RunFaulted { error });
+        self.run_turned();
     }
 
     fn interrupt(&mut self) {
         if !self.state.is_redrivable() {
             let roots = self.children_of(None);
             for root in roots {
-                self.close(root);
+                self.close(root, End::Cancelled);
             }
             return;
         }
@@ -257,36 +258,34 @@ impl Machine<'_> {
         for number in numbers {
             let Some(open) = self.task_frame(number) else { continue };
             let node = open.node;
-            let out = match &mut open.work {
+            match &mut open.work {
                 Work::Listen(hearing) => {
                     let count = hearing.count;
                     if !std::mem::replace(&mut hearing.interrupted, true) {
                         self.listened(number, node, count);
                     }
-                    continue;
                 }
                 Work::Human(asking) => {
-                    if !std::mem::replace(&mut asking.closed, true) {
+                    let was_closed = std::mem::replace(&mut asking.closed, true);
+                    if !was_closed {
                         self.withdraw(number, node);
                     }
-                    continue;
                 }
-                Work::Wait { interrupted, .. } => {
-                    *interrupted = true;
-                    continue;
-                }
+                Work::Wait { interrupted, .. } => *interrupted = true,
                 Work::Call(task) if task.phase != Phase::DeadLettered => {
                     let out = call::is_out(task).then_some(task.epoch);
-                    let had_permit = task.has_permit();
+                    let (had_permit, was_busy) = (task.has_permit(), call::is_busy(task));
                     task.phase = Phase::Interrupted;
                     self.give_back(number, had_permit);
-                    out
+                    if let Some(epoch) = out {
+                        self.note(Event::TaskCancelled { task: number, epoch });
+                        self.effect(Effect::Cancel { task: number, epoch });
+                    }
+                    if was_busy {
+                        self.turned(number, Turn::Ended, Status::Cancelled, None);
+                    }
                 }
-                _ => continue,
-            };
-            if let Some(epoch) = out {
-                self.note(Event::TaskCancelled { task: number, epoch });
-                self.effect(Effect::Cancel { task: number, epoch });
+                _ => {}
             }
         }
     }
@@ -308,11 +307,12 @@ impl Machine<'_> {
             Err(error) => return self.fault(error),
         };
         for root in self.children_of(None) {
-            self.close(root);
+            self.close(root, End::Cancelled);
         }
         self.state.status = Status::Completed;
         self.state.output = Some(output);
         self.note(Event::RunCompleted);
+        self.run_turned();
     }
 
     pub(super) fn children(&self, number: u64) -> Vec<u64> {

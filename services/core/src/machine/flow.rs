@@ -17,7 +17,9 @@ impl Machine<'_> {
     pub(super) fn enter(&mut self, parent: u64, id: NodeId, raw: Value) {
         let program = self.program;
         let Some(node) = program.node(id) else { return };
+        self.created_at = None;
         if let Err(error) = self.begin(parent, id, node, &raw) {
+            self.not_opened(id, &error);
             self.queue.push_back(Op::Raise { parent: Some(parent), error });
         }
     }
@@ -38,6 +40,7 @@ impl Machine<'_> {
                 return Ok(());
             }
         }
+        self.created(id, node);
         let own = self.task_input(node, parent, raw)?;
         let input = own.as_ref().unwrap_or(raw);
         let place = Place::of(node, parent, input, raw);
@@ -135,6 +138,7 @@ impl Machine<'_> {
         if let Some(millis) = timeout {
             self.set_deadline(number, self.now.plus(millis));
         }
+        self.opened(id, number, node);
         Ok(number)
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Machine, Op, scope::context_of};
+use super::{Machine, Op, scope::context_of, watch::End};
 use crate::{Body, Branched, Error, Frame, Kind, NodeId, Work};
 
 impl Machine<'_> {
@@ -64,7 +64,7 @@ impl Machine<'_> {
     /// A branch failed. Gives the error that goes further up; none: the others still compete.
     pub(super) fn branch_failed(&mut self, branch: u64, index: u32, error: Error) -> Option<Error> {
         let fork = self.state.frames.get(&branch)?.parent?;
-        self.close(branch);
+        self.close(branch, End::Cancelled);
         let program = self.program;
         let open = self.task_frame(fork)?;
         let node = program.node(open.node)?;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Machine, Op, data::Ended, scope::Place};
+use super::{Machine, Op, data::Ended, scope::Place, watch::End};
 use crate::{
     Asking, Body, DEPTH_MAX, Effect, Error, ErrorKind, Event, Human, Kind, Node, NodeId, Question,
     Template, Work, is_too_deep,
@@ -128,7 +128,7 @@ impl<'a> Machine<'a> {
         let Some(frame) = self.state.frames.get(&number) else { return };
         let (Some(parent), Body::Task(open)) = (frame.parent, &frame.body) else { return };
         if let Err(error) = checked {
-            self.close(number);
+            self.close(number, End::Faulted(&error));
             self.queue.push_back(Op::Raise { parent: Some(parent), error });
             return;
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Machine, Op, scope::Place};
+use super::{Machine, Op, scope::Place, watch::End, watch::Turn};
 use crate::{Body, Error, ErrorKind, Event, Input, Phase, Status, Timestamp, TryPhase, Work};
 
 /// Refusals of one task that history has room for; further ones are only counted.
@@ -50,9 +50,9 @@ impl Machine<'_> {
                     self.failed(*task, fault, (Some(worker.as_str()), *started_at));
                 }
             }
-            (_, Input::Lost { task, epoch, cause, worker, seen_at }) => {
+            (_, Input::Lost { task, epoch, cause, worker, seen_at, blamed }) => {
                 if self.is_current(*task, *epoch, input) {
-                    self.lost(*task, *cause, worker.as_ref(), *seen_at);
+                    self.lost(*task, *cause, worker.as_ref(), *seen_at, *blamed);
                 }
             }
         }
@@ -62,6 +62,7 @@ impl Machine<'_> {
         self.state.status = Status::Running;
         self.state.started_at = Some(self.now);
         self.note(Event::RunStarted);
+        self.run_turned();
         match self.begin_run() {
             Ok(input) => {
                 let body = self.program.body;
@@ -92,10 +93,11 @@ impl Machine<'_> {
         self.queue.clear();
         self.state.suspension = None;
         for root in self.children_of(None) {
-            self.close(root);
+            self.close(root, End::Cancelled);
         }
         self.state.status = Status::Cancelled;
         self.note(Event::RunCancelled { reason });
+        self.run_turned();
     }
 
     pub(super) fn take_redrive(&mut self, task: u64, epoch: u64, input: Option<&Value>) {
@@ -120,6 +122,7 @@ impl Machine<'_> {
         state.phase = Phase::Started { at: at.min(now), worker: worker.to_owned(), deadline };
         let epoch = state.epoch;
         self.note(Event::TaskStarted { task: number, epoch, worker: worker.to_owned() });
+        self.turned(number, Turn::Started, Status::Running, None);
     }
 
     /// Whether a report is about the attempt that counts, and the attempt is out. An older epoch
@@ -164,7 +167,7 @@ impl Machine<'_> {
         if self.state.deadline.is_some_and(|deadline| deadline <= now) {
             let error = Error::new(ErrorKind::Timeout, "", "the run took longer than its timeout");
             for root in self.children_of(None) {
-                self.close(root);
+                self.close(root, End::Cancelled);
             }
             return self.fault(error);
         }
@@ -187,7 +190,7 @@ impl Machine<'_> {
             let node = self.program.node(open.node);
             let pointer = node.map_or("", |node| node.pointer.as_str());
             let error = Error::new(ErrorKind::Timeout, pointer, "the task took too long");
-            self.close(number);
+            self.close(number, End::Faulted(&error));
             self.queue.push_back(Op::Raise { parent, error });
             return;
         }
@@ -204,6 +207,9 @@ impl Machine<'_> {
             Work::Call(state) => match &state.phase {
                 Phase::Started { deadline, .. } if *deadline <= now => self.timed_out(number),
                 Phase::Backoff { until } if *until <= now => self.give_out(number),
+                Phase::DeadLettered if state.release_at.is_some_and(|at| at <= now) => {
+                    self.redrive(number, None);
+                }
                 Phase::Dispatched { check_at, .. } if *check_at <= now => self.verify(number),
                 _ => {}
             },
@@ -223,7 +229,7 @@ impl Machine<'_> {
         let error =
             Error::new(ErrorKind::Timeout, pointer, "an attempt of the `try` took too long");
         for child in self.children(number) {
-            self.close(child);
+            self.close(child, End::Cancelled);
         }
         self.queue.push_back(Op::Raise { parent: Some(number), error });
     }

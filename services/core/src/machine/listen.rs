@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Machine, Op, data::Ended, filter::Fit, scope::Place};
+use super::{Machine, Op, data::Ended, filter::Fit, scope::Place, watch::End};
 use crate::{
     Body, CloudEvent, Effect, Error, ErrorKind, Event, ForEach, Hearing, Kind, Listen, Node,
     NodeId, Status, Strategy, Until, Work, fit,
@@ -300,7 +300,7 @@ impl<'a> Machine<'a> {
 
     fn fail_listen(&mut self, number: u64, error: Error) {
         let parent = self.state.frames.get(&number).and_then(|frame| frame.parent);
-        self.close(number);
+        self.close(number, End::Faulted(&error));
         self.queue.push_back(Op::Raise { parent, error });
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Machine, Op, SETTLED_MAX, call};
+use super::{Machine, Op, SETTLED_MAX, call, watch::End, watch::is_around};
 use crate::{Body, Effect, Event, Flow, Frame, ListId, Phase, TaskFrame, Timestamp, Work};
 
 impl Machine<'_> {
@@ -51,6 +51,7 @@ impl Machine<'_> {
             return self.core_done(parent, output, flow);
         }
         if flow == Flow::End {
+            self.ends_below(parent);
             self.complete(output);
             return;
         }
@@ -78,8 +79,8 @@ impl Machine<'_> {
         self.queue.push_back(Op::ListDone { parent: above, output });
     }
 
-    /// Removes a frame and everything below it; attempts that are out are cancelled.
-    pub(super) fn close(&mut self, root: u64) {
+    /// Removes a frame, which ended so, and everything below it; attempts that are out are cancelled.
+    pub(super) fn close(&mut self, root: u64, end: End<'_>) {
         let (mut doomed, mut next) = (vec![root], 0);
         while let Some(number) = doomed.get(next).copied() {
             doomed.extend(self.state.frames.below(Some(number)));
@@ -87,11 +88,22 @@ impl Machine<'_> {
         }
         // In the order in which they were opened.
         doomed.sort_unstable();
+        let mut around = Vec::new();
         for number in doomed {
             let Some(frame) = self.state.frames.remove(&number) else { continue };
-            if let Body::Task(open) = frame.body {
-                self.closed(number, *open);
+            let Body::Task(open) = frame.body else { continue };
+            let end = if number == root { end } else { self.end_with(number, &open) };
+            let id = open.node;
+            let later = self.watched && is_around(&open.work);
+            self.closed(number, *open);
+            if later {
+                around.push((id, number, end));
+            } else {
+                self.over(id, Some(number), end);
             }
+        }
+        for (id, number, end) in around.into_iter().rev() {
+            self.over(id, Some(number), end);
         }
     }
 

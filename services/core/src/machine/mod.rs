@@ -10,6 +10,7 @@ mod call;
 mod child;
 mod compensate;
 mod data;
+mod dead;
 mod emit;
 mod errors;
 mod extend;
@@ -28,11 +29,13 @@ mod rerun;
 mod scope;
 mod steer;
 mod suspend;
+mod watch;
 
 use std::collections::VecDeque;
 
 pub use self::listen::Taking;
 pub use self::replay::{ReplayError, replay};
+pub use self::watch::{Moment, Turn};
 use crate::{
     Effect, Error, Evaluate, Event, Input, NodeId, Op, Program, RunId, RunState, Status, Timestamp,
 };
@@ -62,6 +65,8 @@ pub struct Outcome {
     /// Every call, listen and child whose frame closed, with its node: events name tasks by their
     /// number only, and the state knows those that are open.
     pub closed: Vec<(u64, NodeId)>,
+    /// How the run and its tasks stood in turn; only from [`Machine::watch`].
+    pub moments: Vec<Moment>,
     /// Frames that were looked at one by one, for whoever measures: what grows with all that is
     /// open must not be done for each input.
     pub looked: u64,
@@ -76,6 +81,12 @@ pub struct Machine<'a> {
     now: Timestamp,
     queue: VecDeque<Op>,
     out: Outcome,
+    /// Somebody asked for moments.
+    watched: bool,
+    /// Where among them the task was created that is being entered.
+    created_at: Option<usize>,
+    /// Frames around a task that ended the run.
+    graceful: Vec<u64>,
 }
 
 impl<'a> Machine<'a> {
@@ -91,20 +102,56 @@ impl<'a> Machine<'a> {
         input: &Input,
         now: Timestamp,
     ) -> Outcome {
+        Self::new(run, program, evaluate, state, now).told(input)
+    }
+
+    /// The same, and tells of every moment of the run and its tasks. Events, effects and state are
+    /// those of [`Machine::advance`].
+    pub fn watch(
+        run: &'a RunId,
+        program: &'a Program,
+        evaluate: &'a dyn Evaluate,
+        state: &'a mut RunState,
+        input: &Input,
+        now: Timestamp,
+    ) -> Outcome {
+        Self { watched: true, ..Self::new(run, program, evaluate, state, now) }.told(input)
+    }
+
+    fn new(
+        run: &'a RunId,
+        program: &'a Program,
+        evaluate: &'a dyn Evaluate,
+        state: &'a mut RunState,
+        now: Timestamp,
+    ) -> Self {
         let queue = VecDeque::from(std::mem::take(&mut state.pending));
-        let mut machine =
-            Self { run, program, evaluate, state, now, queue, out: Outcome::default() };
-        // Of a suspended run what was cut off, or followed from what came since, waits on.
-        let waits = machine.state.status == Status::Suspended;
-        machine.out.changed = !waits && !machine.queue.is_empty();
-        let was_over = machine.state.status.is_terminal();
-        machine.take(input);
-        machine.work();
-        machine.settle_status();
-        if machine.state.status.is_terminal() && !was_over {
-            machine.tell_parent();
+        Self {
+            run,
+            program,
+            evaluate,
+            state,
+            now,
+            queue,
+            out: Outcome::default(),
+            watched: false,
+            created_at: None,
+            graceful: Vec::new(),
         }
-        machine.out
+    }
+
+    fn told(mut self, input: &Input) -> Outcome {
+        // Of a suspended run what was cut off, or followed from what came since, waits on.
+        let waits = self.state.status == Status::Suspended;
+        self.out.changed = !waits && !self.queue.is_empty();
+        let was_over = self.state.status.is_terminal();
+        self.take(input);
+        self.work();
+        self.settle_status();
+        if self.state.status.is_terminal() && !was_over {
+            self.tell_parent();
+        }
+        self.out
     }
 
     fn work(&mut self) {
@@ -159,12 +206,15 @@ impl<'a> Machine<'a> {
             return;
         }
         // What was opened last is what most likely has work.
-        let mut frames = self.state.frames.scan(&mut self.out.looked).rev();
-        let busy = !self.state.pending.is_empty() || frames.any(|(_, frame)| call::has_work(frame));
+        let busy = !self.state.pending.is_empty() || {
+            let mut frames = self.state.frames.scan(&mut self.out.looked).rev();
+            frames.any(|(_, frame)| call::has_work(frame))
+        };
         let status = if busy { Status::Running } else { Status::Waiting };
         if self.state.status != status {
             self.state.status = status;
             self.out.changed = true;
+            self.run_turned();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Machine, Op, scope::Place, steer::shallow};
+use super::{Machine, Op, scope::Place, steer::shallow, watch::End};
 use crate::{Body, Done, NodeId, Status, Steer};
 
 impl Machine<'_> {
@@ -63,13 +63,14 @@ impl Machine<'_> {
         self.queue.clear();
         self.settle_letters(None);
         for root in self.children_of(None) {
-            self.close(root);
+            self.close(root, End::Cancelled);
         }
         if self.state.status.is_terminal() {
             self.begin_life();
         }
         self.state.suspension = None;
         self.state.status = Status::Running;
+        self.run_turned();
         (self.state.output, self.state.error) = (None, None);
         // The whole time again: what it took so far was for what is done anew.
         let (now, started) = (self.now, self.state.started_at.unwrap_or(self.now));

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Machine, Op, data::Ended, fork::merge};
+use super::{Machine, Op, data::Ended, fork::merge, watch::End};
 use crate::{
-    Body, ChildPhase, DEPTH_MAX, Done, Effect, Event, Kind, Phase, Status, Steer, SteerEvent,
-    Steered, Steering, TryPhase, Work, is_too_deep,
+    Body, ChildOutcome, ChildPhase, DEPTH_MAX, Done, Effect, Event, Kind, Phase, Status, Steer,
+    SteerEvent, Steered, Steering, TryPhase, Work, is_too_deep,
 };
 
 /// Requests that a run knows again when they come a second time.
@@ -173,7 +173,7 @@ impl Machine<'_> {
         self.say(steer, done);
         self.settle_letters(Some(number));
         for child in self.children(number) {
-            self.close(child);
+            self.close(child, End::Cancelled);
         }
         let Some(frame) = self.state.frames.get(&number) else { return };
         let (Some(parent), Body::Task(open)) = (frame.parent, &frame.body) else { return };
@@ -196,7 +196,7 @@ impl Machine<'_> {
         self.say(steer, done);
         self.settle_letters(Some(number));
         let parent = self.state.frames.get(&number).and_then(|frame| frame.parent);
-        self.close(number);
+        self.close(number, End::Faulted(&error));
         self.queue.push_back(Op::Raise { parent, error });
         self.take_up();
     }
@@ -229,7 +229,8 @@ impl Machine<'_> {
             let Work::Child(child) = &mut open.work else { continue };
             if let ChildPhase::Open { run, .. } = &child.phase {
                 // Closing its frame cancels nothing.
-                child.phase = ChildPhase::Faulted { run: run.clone() };
+                let outcome = Box::new(ChildOutcome::Cancelled);
+                child.phase = ChildPhase::Ended { run: run.clone(), outcome };
             }
         }
     }

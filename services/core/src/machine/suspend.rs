@@ -55,6 +55,7 @@ impl Machine<'_> {
     /// Begins nothing more.
     pub(super) fn suspend(&mut self, hold: Option<String>) {
         self.state.status = Status::Suspended;
+        self.run_turned();
         self.state.suspension = Some(Suspension { since: self.now, hold, kept: Vec::new() });
         // Others need not wait for those who cannot begin.
         let waiting = |task: &crate::TaskState| matches!(task.phase, Phase::Queued { .. });
@@ -75,6 +76,7 @@ impl Machine<'_> {
             return self.start();
         }
         self.state.status = Status::Running;
+        self.run_turned();
         self.shift_limits(since);
         let interrupted = self.state.tasks().filter(|task| task.state.phase == Phase::Interrupted);
         let interrupted: Vec<u64> = interrupted.map(|task| task.task).collect();

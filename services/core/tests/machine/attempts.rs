@@ -1,8 +1,8 @@
 //! What a dead letter tells of the attempts before it.
 
 use kintsugi_core::{
-    DefinitionRef, Effect, FailedAttempt, Fault, Input, List, ListId, LossCause, Machine, NodeId,
-    Program, RetryPolicy, RunState, Timestamp, WhenExhausted,
+    DefinitionRef, Effect, FailedAttempt, Fault, Input, Kind, List, ListId, LossCause, Machine,
+    NodeId, Phase, Program, Quarantine, RetryPolicy, RunState, Status, Timestamp, WhenExhausted,
 };
 use serde_json::json;
 
@@ -88,7 +88,7 @@ fn a_letter_tells_who_was_at_it_when_and_how_it_ended() {
         Input::Started { task: run.task(), epoch: 1, worker: "w0".into(), at: Timestamp(5) };
     run.tell(1_005, &started);
     let (task, cause, seen_at) = (run.task(), LossCause::WorkerDead, Timestamp(1_900));
-    run.tell(2_000, &Input::Lost { task, epoch: 1, cause, worker: None, seen_at });
+    run.tell(2_000, &Input::Lost { task, epoch: 1, cause, worker: None, seen_at, blamed: None });
     run.fail("no", Some(2_500));
     // One that takes up the task and is never heard of again: its time limit passes.
     let (epoch, begun) = (run.epoch(), run.now);
@@ -133,4 +133,73 @@ fn what_a_task_remembers_is_bounded() {
     assert_eq!(epochs, (11..=30).collect::<Vec<_>>());
     let detail = |attempt: &FailedAttempt| attempt.error.as_ref()?.detail.clone();
     assert!(attempts.iter().all(|a| detail(a).unwrap().chars().count() == 1_024));
+}
+
+impl Run {
+    /// The worker with the attempt that is out dies, and a day later the next one is given out.
+    fn crash(&mut self, worker: &str, blamed: Option<bool>) {
+        let (task, epoch, cause) = (self.task(), self.epoch(), LossCause::WorkerDead);
+        let (worker, seen_at) = (Some(worker.to_owned()), Timestamp(self.now));
+        self.tell(self.now, &Input::Lost { task, epoch, cause, worker, seen_at, blamed });
+        if self.letter.is_none() {
+            self.tell(self.now + 86_400_000, &Input::Tick);
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        self.state.tasks().next().unwrap().state.phase.clone()
+    }
+}
+
+#[test]
+fn a_task_that_kills_three_workers_is_in_quarantine_until_somebody_releases_it() {
+    let mut run = Run::start(1);
+    for worker in ["w1", "w2", "w3"] {
+        assert_eq!(run.letter, None);
+        run.crash(worker, Some(true));
+    }
+    assert_eq!(run.phase(), Phase::DeadLettered);
+    assert_eq!(run.letter.take().unwrap().len(), 3);
+    assert_eq!(run.state.status, Status::Waiting);
+    run.tell(run.now + 864_000_000, &Input::Tick);
+    assert_eq!(run.phase(), Phase::DeadLettered, "time alone gives it no worker");
+    run.tell(run.now, &Input::Redrive { task: run.task(), epoch: run.epoch(), input: None });
+    assert!(matches!(run.phase(), Phase::Dispatched { .. }));
+    run.crash("w4", Some(true));
+    assert_eq!(run.letter, None, "it begins anew");
+}
+
+#[test]
+fn neither_one_sick_worker_nor_a_neighbour_makes_a_task_guilty() {
+    let mut run = Run::start(1);
+    for _ in 0..3 {
+        run.crash("w1", Some(true));
+    }
+    assert_eq!(run.letter, None, "one worker died three times");
+    run.crash("w2", Some(true));
+    assert_eq!(run.letter.take().map(|letter| letter.len()), Some(4), "`crashes_max` is 4");
+    let mut run = Run::start(1);
+    for worker in ["w1", "w2", "w3"] {
+        run.crash(worker, Some(false));
+    }
+    assert_eq!(run.letter, None, "another that they held had seen more of them die");
+    let (task, epoch, worker) = (run.task(), run.epoch(), "w4".to_owned());
+    let output = json!(1);
+    run.tell(run.now, &Input::Completed { task, epoch, output, worker, started_at: None });
+    assert_eq!(run.state.status, Status::Completed);
+}
+
+#[test]
+fn a_quarantine_ends_by_itself_where_the_policy_says_so() {
+    let mut run = Run::start(1);
+    let Kind::Call(call) = &mut run.program.nodes[0].kind else { unreachable!() };
+    call.policy.quarantine = Quarantine { workers: 2, release_ms: Some(60_000) };
+    run.crash("w1", None);
+    run.crash("w2", None);
+    assert_eq!(run.letter.take().unwrap().len(), 2);
+    assert_eq!(run.state.wake_at(), Some(Timestamp(run.now + 60_000)));
+    run.tell(run.now + 59_999, &Input::Tick);
+    assert_eq!(run.phase(), Phase::DeadLettered);
+    run.tell(run.now + 1, &Input::Tick);
+    assert!(matches!(run.phase(), Phase::Dispatched { .. }));
 }

@@ -96,9 +96,8 @@ fn any_input() -> impl Strategy<Value = Input> {
             worker: worker(),
             started_at: None,
         }),
-        3 => (ids(), causes).prop_map(|((task, epoch), cause)| Input::Lost {
-            task, epoch, cause, worker: None, seen_at: Timestamp(0)
-        }),
+        3 => (ids(), causes, 0..4, any::<Option<bool>>()).prop_map(|((task, epoch), cause, by, blamed)| Input::Lost {
+            task, epoch, cause, worker: (by > 0).then(|| format!("w{by}")), seen_at: Timestamp(0), blamed }),
     ]
 }
 
@@ -116,7 +115,11 @@ fn play(inputs: Vec<(Input, u64)>) -> History {
     for (input, pause) in std::iter::once((Input::Start, 0)).chain(inputs) {
         now = now.plus(pause);
         let before = state.clone();
+        let mut watched = state.clone();
         let out = Machine::advance(&run, &program, &Identity, &mut state, &input, now);
+        let seen = Machine::watch(&run, &program, &Identity, &mut watched, &input, now);
+        assert!(out.moments.is_empty() && watched == state, "watching changes nothing");
+        assert_eq!((&seen.events, &seen.effects), (&out.events, &out.effects));
         assert_eq!(
             out.changed,
             before != state || !out.events.is_empty(),

@@ -119,7 +119,7 @@ fn what_may_cost_an_attempt_is_told_when_the_run_goes_on() {
     fail(&mut play, true);
     let (task, epoch) = open(&play);
     let (cause, seen_at) = (LossCause::WorkerDead, Timestamp(0));
-    play.tell(&Input::Lost { task, epoch, cause, worker: None, seen_at });
+    play.tell(&Input::Lost { task, epoch, cause, worker: None, seen_at, blamed: None });
     assert_eq!(play.state.status, Status::Suspended);
     assert_eq!(play.state.suspension.as_ref().unwrap().kept.len(), 1, "the first word counts");
     ask(&mut play, "2", Steering::Resume);

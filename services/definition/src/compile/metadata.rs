@@ -1,6 +1,6 @@
 //! `metadata.kintsugi`: what the language has no words for.
 
-use kintsugi_core::{Backoff, RetryPolicy, TaskPolicy, WhenExhausted};
+use kintsugi_core::{Backoff, Quarantine, RetryPolicy, TaskPolicy, WhenExhausted};
 
 use super::Compiler;
 use crate::Problem;
@@ -11,11 +11,12 @@ use crate::source::{Checks, Fields, Node, Tree};
 const OURS: &str = "kintsugi";
 
 /// What may be said of a task for workers: there, and in the registry of task types.
-pub(super) const SETTINGS: [&str; 8] = [
+pub(super) const SETTINGS: [&str; 9] = [
     "queue",
     "retry",
     "start_to_close",
     "crashes_max",
+    "quarantine",
     "when_exhausted",
     "lease",
     "concurrency",
@@ -85,6 +86,9 @@ impl<'a> Compiler<'a> {
             let crashes = self.integer(tree, &at, "`crashes_max`", (1, 1_000));
             all.policy.crashes_max = crashes.and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
         }
+        if let Some((tree, at)) = own.at("quarantine") {
+            all.policy.quarantine = self.quarantine(tree, &at);
+        }
         if let Some((tree, at)) = own.at("when_exhausted") {
             all.policy.when_exhausted = self.when_exhausted(tree, &at);
         }
@@ -109,6 +113,36 @@ impl<'a> Compiler<'a> {
         let message = "`metadata.kintsugi` has no effect on a task that is not a call";
         let problem = Problem::new("no-effect", entry.mark, message);
         self.problem(problem.at(format!("{pointer}/{OURS}")).hint("put it on the calls inside"));
+    }
+
+    /// `quarantine: false`, `quarantine: 3` or `quarantine: {workers: 3, release: 1h}`.
+    fn quarantine(&mut self, tree: &'a Tree, pointer: &str) -> Quarantine {
+        let what = "`quarantine`";
+        if matches!(tree.node, Node::Bool(false)) {
+            return Quarantine { workers: 0, release_ms: None };
+        }
+        let mut own = Quarantine::default();
+        if !matches!(tree.node, Node::Object(_)) {
+            own.workers = self.victims(tree, pointer, what);
+            return own;
+        }
+        let Some(fields) = self.fields(tree, pointer, what, &["release", "workers"]) else {
+            return own;
+        };
+        if let Some((tree, at)) = fields.at("workers") {
+            own.workers = self.victims(tree, &at, "`workers`");
+        }
+        if let Some((tree, at)) = fields.at("release") {
+            let millis = self.lenient(tree, &at, "`release`");
+            own.release_ms = Some(self.not_zero(millis, tree, &at, "`release`"));
+        }
+        own
+    }
+
+    /// More than the state remembers attempts would never be reached.
+    fn victims(&mut self, tree: &'a Tree, pointer: &str, what: &str) -> u32 {
+        let workers = self.integer(tree, pointer, what, (1, 20));
+        workers.and_then(|n| u32::try_from(n).ok()).unwrap_or(1)
     }
 
     fn when_exhausted(&mut self, tree: &'a Tree, pointer: &str) -> WhenExhausted {

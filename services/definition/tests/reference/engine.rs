@@ -78,7 +78,14 @@ fn answer(
         *lost += 1;
         let cause =
             if chance.below(2) == 0 { LossCause::WorkerDead } else { LossCause::MessageLost };
-        return Input::Lost { task, epoch, cause, worker: None, seen_at: Timestamp(now) };
+        return Input::Lost {
+            task,
+            epoch,
+            cause,
+            worker: None,
+            seen_at: Timestamp(now),
+            blamed: None,
+        };
     }
     let failed: &mut u64 = failures.entry(task).or_default();
     let plan = input["plan"].as_u64().unwrap();

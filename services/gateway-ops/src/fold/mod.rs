@@ -130,10 +130,11 @@ impl Tasks {
                     attempt.retry_at = Some(due.to_rfc3339());
                 }
             }
-            Event::TaskDeadLettered { task, error, .. } => {
+            Event::TaskDeadLettered { task, error, quarantined, .. } => {
                 let Some(task) = self.tasks.get_mut(task) else { return };
                 task.error = Some(error.into());
-                over(task, TaskStatus::DeadLettered, at);
+                let quarantined = quarantined.then_some(TaskStatus::Quarantined);
+                over(task, quarantined.unwrap_or(TaskStatus::DeadLettered), at);
             }
             Event::TaskRedriven { task, .. } => {
                 let Some(task) = self.tasks.get_mut(task) else { return };
@@ -215,7 +216,7 @@ pub(crate) mod tests {
         let (cause, worker, seen_at) =
             (LossCause::WorkerDead, Some("w1".to_owned()), Timestamp(20));
         (
-            Input::Lost { task: 3, epoch, cause, worker: worker.clone(), seen_at },
+            Input::Lost { task: 3, epoch, cause, worker: worker.clone(), seen_at, blamed: None },
             Event::TaskLost { task: 3, epoch, cause, worker, seen_at },
         )
     }
@@ -300,7 +301,7 @@ pub(crate) mod tests {
         let error = Error::new(ErrorKind::Runtime, POINTER, "broken");
         let dead = vec![
             Event::TaskFailed { task: 3, epoch: 1, error: error.clone() },
-            Event::TaskDeadLettered { task: 3, epoch: 1, error: error.clone() },
+            Event::TaskDeadLettered { task: 3, epoch: 1, error: error.clone(), quarantined: false },
         ];
         let mut steps = vec![(1, Input::Start, vec![dispatch(1)]), (2, Input::Tick, dead)];
         let task = fold(&steps);

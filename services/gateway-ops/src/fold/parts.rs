@@ -119,6 +119,10 @@ pub(super) fn overlay(task: &mut Task, state: &TaskState) {
             task.status = TaskStatus::BackingOff;
             task.retry_at = Some(until.to_rfc3339());
         }
+        // The history says which of the two it is; a run so long that it is not read does not.
+        Phase::DeadLettered if task.status == TaskStatus::Quarantined => {
+            task.retry_at = state.release_at.map(Timestamp::to_rfc3339);
+        }
         Phase::DeadLettered => task.status = TaskStatus::DeadLettered,
         Phase::Interrupted => task.status = TaskStatus::Interrupted,
     }

@@ -91,7 +91,7 @@ fn stopped(shared: &Shared, attempt: &Attempt, why: Stop) -> Input {
         // somebody else cancelled, the engine learns that it is nobody's any more.
         Stop::Cancelled | Stop::Stopping => {
             let (cause, worker) = (LossCause::LeaseDropped, Some(worker));
-            Input::Lost { task, epoch, cause, worker, seen_at: now() }
+            Input::Lost { task, epoch, cause, worker, seen_at: now(), blamed: None }
         }
     }
 }

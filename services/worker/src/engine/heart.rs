@@ -88,19 +88,28 @@ pub(super) async fn say(shared: &Shared, stopping: bool) {
         task: attempt.message.task.clone(),
         epoch: attempt.message.epoch,
         since: attempt.since,
+        crashes: attempt.message.crashes,
         progress: attempt.progress.lock().unwrap_or_else(PoisonError::into_inner).clone(),
     });
     let queue = &shared.settings.queue;
-    let types = shared.types.iter();
+    let types = shared.types.iter().map(|one| {
+        let (limit, limit_reason) = one.limit.now().map(|kept| (kept.slots, kept.reason)).unzip();
+        Served {
+            completed: one.completed.load(Ordering::Relaxed),
+            failed: one.failed.load(Ordering::Relaxed),
+            refused: one.refused.load(Ordering::Relaxed),
+            limit,
+            limit_reason,
+            ..Served::new(queue, &one.name)
+        }
+    });
     let beat = Heartbeat {
         worker: shared.name.clone(),
         incarnation: shared.incarnation.clone(),
         pid: std::process::id(),
         host: shared.host.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        types: types
-            .map(|one| Served { queue: queue.clone(), task_type: one.name.clone() })
-            .collect(),
+        types: types.collect(),
         concurrency: shared.slots(),
         started_at: shared.started_at,
         at: now(),
@@ -116,6 +125,7 @@ pub(super) async fn say(shared: &Shared, stopping: bool) {
 
 /// Looks at everything that is held.
 async fn sweep(shared: &Arc<Shared>) {
+    shared.types.iter().for_each(|kind| kind.limit.expire());
     for attempt in shared.leases.all() {
         if attempt.deadline <= Instant::now() && attempt.why().is_none() {
             attempts::stop(shared, &attempt, Stop::TimedOut);
@@ -154,10 +164,19 @@ pub(super) async fn listen(shared: Arc<Shared>, alive: CancellationToken) {
 async fn hear(shared: &Arc<Shared>) -> Result<(), kintsugi_nats::Error> {
     let _answering = shared.bus.answer_pings(&shared.name).await?;
     let mut cancels = std::pin::pin!(shared.bus.cancels().await?);
-    while let Some(cancel) = cancels.next().await {
-        if let Some(attempt) = shared.leases.get(&cancel.task, cancel.epoch) {
-            attempts::stop(shared, &attempt, Stop::Cancelled);
+    let mut limits = std::pin::pin!(shared.bus.limits(&shared.name).await?);
+    loop {
+        tokio::select! {
+            cancel = cancels.next() => {
+                let Some(cancel) = cancel else { return Ok(()) };
+                if let Some(attempt) = shared.leases.get(&cancel.task, cancel.epoch) {
+                    attempts::stop(shared, &attempt, Stop::Cancelled);
+                }
+            }
+            limit = limits.next() => {
+                let Some(limit) = limit else { return Ok(()) };
+                shared.limit(&limit);
+            }
         }
     }
-    Ok(())
 }

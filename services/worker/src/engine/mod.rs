@@ -3,6 +3,7 @@
 
 mod attempts;
 mod heart;
+mod limit;
 mod pull;
 mod report;
 mod shared;

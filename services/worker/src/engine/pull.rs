@@ -4,12 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use kintsugi_core::{Input, LossCause};
 use kintsugi_nats::{Rejected, TaskConsumer, TaskDelivery, TaskMessage};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::{
     attempts,
+    limit::Kept,
     report::Report,
     shared::{Shared, TaskType},
 };
@@ -26,27 +27,66 @@ const LATE: Duration = Duration::from_millis(50);
 
 /// Takes tasks of one type until `stop`.
 pub(super) async fn pull(shared: Arc<Shared>, kind: Arc<TaskType>, stop: CancellationToken) {
-    let Some(mut consumer) = stop.run_until_cancelled(consumer(&shared, &kind)).await else {
-        return;
-    };
+    let mut limit = kind.limit.watch();
+    loop {
+        let open = limit.wait_for(|kept| kept.as_ref().is_none_or(|kept| kept.slots > 0));
+        if !matches!(stop.run_until_cancelled(open).await, Some(Ok(_))) {
+            return;
+        }
+        let Some(mut consumer) = stop.run_until_cancelled(consumer(&shared, &kind)).await else {
+            return;
+        };
+        if !pull_from(&shared, &kind, &mut consumer, &mut limit, &stop).await {
+            return;
+        }
+        // What it asked for goes with the consumer: a worker that may take less asks anew.
+    }
+}
+
+/// Takes tasks until `stop`, or until another number of them may be taken; says whether it was that.
+async fn pull_from(
+    shared: &Arc<Shared>,
+    kind: &TaskType,
+    consumer: &mut TaskConsumer,
+    limit: &mut watch::Receiver<Option<Kept>>,
+    stop: &CancellationToken,
+) -> bool {
+    let kept = limit.borrow_and_update().clone();
+    let (most, once) = kept.map(|kept| (kept.slots, kept.once)).unzip();
+    let once = once.flatten();
+    let most = once.map(|_| most.unwrap_or(0).min(1)).or(most);
+    if most == Some(0) {
+        return true;
+    }
     loop {
         // The stop comes first: a full queue always has something, and would never let it through.
         let mut free = tokio::select! {
             biased;
-            () = stop.cancelled() => return,
-            free = Free::wait(&kind) => match free {
+            () = stop.cancelled() => return false,
+            changed = limit.changed() => return changed.is_ok(),
+            free = Free::wait(kind, shared.settings.concurrency, most) => match free {
                 Some(free) => free,
-                None => return,
+                None => return false,
             },
         };
         let asked = free.count();
         let taken = tokio::select! {
             biased;
-            () = stop.cancelled() => return give_back_late(&shared, &mut consumer, asked).await,
+            () = stop.cancelled() => {
+                give_back_late(shared, consumer, asked).await;
+                return false;
+            }
+            changed = limit.changed() => {
+                give_back_late(shared, consumer, asked).await;
+                return changed.is_ok();
+            }
             taken = consumer.next(asked) => taken,
         };
+        if let Some(once) = once.filter(|_| !taken.is_empty()) {
+            kind.limit.spend(once);
+        }
         for delivery in taken {
-            take(&shared, &kind, delivery, &mut free).await;
+            take(shared, kind, delivery, &mut free).await;
         }
     }
 }
@@ -89,8 +129,15 @@ struct Free {
 }
 
 impl Free {
-    /// Waits for one; takes all there are.
-    async fn wait(kind: &TaskType) -> Option<Self> {
+    /// Waits for one; takes all there are, or one where fewer than `all` may be at work.
+    async fn wait(kind: &TaskType, all: usize, most: Option<u32>) -> Option<Self> {
+        if let Some(most) = most {
+            let all = u32::try_from(all).unwrap_or(u32::MAX);
+            let others = all - most.clamp(1, all) + 1;
+            let mut slots = Arc::clone(&kind.slots).acquire_many_owned(others).await.ok()?;
+            let room = Arc::clone(&kind.room).acquire_owned().await.ok()?;
+            return Some(Self { slots: slots.split(1)?, room });
+        }
         let mut slots = Arc::clone(&kind.slots).acquire_owned().await.ok()?;
         let mut room = Arc::clone(&kind.room).acquire_owned().await.ok()?;
         let more = kind.slots.available_permits().min(kind.room.available_permits());
@@ -149,7 +196,7 @@ fn not_executed(shared: &Shared, message: TaskMessage, cause: LossCause, deliver
     let (task, epoch, seen_at) = (message.number, message.epoch, now());
     // Who held it before is not known here; who drops it now is.
     let worker = (cause == LossCause::LeaseDropped).then(|| shared.name.clone());
-    let input = Input::Lost { task, epoch, cause, worker, seen_at };
+    let input = Input::Lost { task, epoch, cause, worker, seen_at, blamed: None };
     shared.report(Report::refusal(message.run, message.reply, input, delivery));
 }
 

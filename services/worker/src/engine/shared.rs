@@ -1,15 +1,18 @@
 //! What the parts of a worker's engine share.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use kintsugi_core::{Input, Timestamp};
-use kintsugi_nats::Bus;
+use kintsugi_nats::{Bus, Limit};
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, mpsc},
 };
 
-use super::report::Report;
+use super::{limit::Limited, report::Report};
 use crate::{
     Settings,
     attempt::{Attempt, now},
@@ -38,6 +41,14 @@ pub(crate) struct TaskType {
     pub(crate) slots: Arc<Semaphore>,
     /// How many of its results may be unsent.
     pub(crate) room: Arc<Semaphore>,
+    /// Attempts that it completed.
+    pub(crate) completed: AtomicU64,
+    /// Attempts that failed, or took too long.
+    pub(crate) failed: AtomicU64,
+    /// Those that failed for good.
+    pub(crate) refused: AtomicU64,
+    /// How many tasks may be held.
+    pub(crate) limit: Limited,
 }
 
 /// What the parts of a worker's engine share.
@@ -64,7 +75,16 @@ impl Shared {
         let types = plan.handlers.into_iter().map(|(name, handler)| {
             let slots = Arc::new(Semaphore::new(concurrency));
             let room = Arc::new(Semaphore::new(concurrency + UNSENT_MAX));
-            Arc::new(TaskType { name, handler, slots, room })
+            Arc::new(TaskType {
+                name,
+                handler,
+                slots,
+                room,
+                completed: AtomicU64::new(0),
+                failed: AtomicU64::new(0),
+                refused: AtomicU64::new(0),
+                limit: Limited::default(),
+            })
         });
         let host = host_name();
         Self {
@@ -91,6 +111,30 @@ impl Shared {
         u32::try_from(self.settings.concurrency * self.types.len()).unwrap_or(u32::MAX)
     }
 
+    /// Counts a result of a type, which the next heartbeat tells.
+    pub(super) fn count(&self, task_type: &str, result: &Input) {
+        let Some(kind) = self.types.iter().find(|kind| kind.name == task_type) else { return };
+        if let Input::Failed { fault, .. } = result {
+            kind.failed.fetch_add(1, Ordering::Relaxed);
+            kind.refused.fetch_add(u64::from(fault.fatal), Ordering::Relaxed);
+        } else if let Input::Completed { .. } = result {
+            kind.completed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes in how much may be held of each type.
+    pub(super) fn limit(&self, limit: &Limit) {
+        for kind in &self.types {
+            let said = limit.types.iter().find(|said| said.task_type == kind.name);
+            match said {
+                Some(said) if limit.for_ms > 0 => {
+                    kind.limit.told(said, limit.for_ms);
+                }
+                _ => kind.limit.lift(),
+            }
+        }
+    }
+
     /// Hands a report to the sender. Unbounded, for there is at most one per held attempt and
     /// those are bounded by their type's `room`.
     pub(crate) fn report(&self, report: Report) {
@@ -101,7 +145,9 @@ impl Shared {
     /// Reports how an attempt ended, unless that was done already.
     pub(crate) fn end(&self, attempt: &Arc<Attempt>, input: impl FnOnce() -> Input) {
         if attempt.claim_end() {
-            self.report(Report::last(Arc::clone(attempt), input()));
+            let input = input();
+            self.count(&attempt.message.task_type, &input);
+            self.report(Report::last(Arc::clone(attempt), input));
         }
     }
 }

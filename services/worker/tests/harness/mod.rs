@@ -108,6 +108,7 @@ impl Engine {
             epoch: 1,
             attempt: 1,
             failures: 0,
+            crashes: 0,
             task_type: task_type.to_owned(),
             queue: "default".to_owned(),
             input,

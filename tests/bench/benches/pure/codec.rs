@@ -47,6 +47,7 @@ fn task() -> TaskMessage {
         epoch: 1,
         attempt: 1,
         failures: 0,
+        crashes: 0,
         task_type: "charge".to_owned(),
         queue: "default".to_owned(),
         input: json!({"order": {"id": 4711, "name": "vase"}, "n": 7}),

@@ -5,7 +5,7 @@ use std::time::Instant;
 use kintsugi_tests::eventually;
 use serde_json::{Value, json};
 
-use super::{Outcome, SOON, Stop, World, block, holds, same, yaml};
+use super::{Outcome, Stop, World, block, holds, same, yaml};
 
 impl World<'_> {
     /// Takes a step that does something to a run under way, or to another definition.
@@ -20,16 +20,11 @@ impl World<'_> {
                 self.client.define(block(text)?).await;
                 Ok(())
             }
-            (s, [name]) if s.starts_with("a task type '") => {
-                let entry = json!({ "id": name, "body": yaml(block(text)?)? });
-                let subject = "kintsugi.api.task-type.put";
-                let put = self.bus.request(subject, entry.to_string().into_bytes(), SOON).await;
-                put.map(|_| ()).map_err(|error| Stop::Failed(error.to_string()))
-            }
             ("the workflow is started", _) => self.start().await.map(|_| ()),
             ("the workflow listens", _) => self.listens().await,
             ("the workflow is cancelled", _) => self.post("cancel", json!({}), 202).await,
             ("the workflow has ended", _) => self.end().await,
+            ("the lifecycle events of the run are:", _) => self.life(block(text)?).await,
             ("an event is sent to the workflow:", _) => {
                 self.post("events", yaml(block(text)?)?, 202).await
             }
@@ -41,7 +36,7 @@ impl World<'_> {
                 self.run_of(definition, |run| run["status"] == *status).await;
                 Ok(())
             }
-            _ => Err(Stop::Failed("nobody knows this step".to_owned())),
+            _ => self.act_elsewhere(sentence, text, quoted).await,
         }
     }
 
@@ -132,19 +127,11 @@ impl World<'_> {
         }
     }
 
-    /// Publishes an event as anyone may, once the broker has it.
-    pub(super) async fn publish(&self, mut event: Value) -> Outcome {
-        event["specversion"] = "1.0".into();
-        let subject = format!("kintsugi.cloudevents.{}", event["type"].as_str().unwrap_or("x"));
-        let sent = self.bus.request(&subject, event.to_string().into_bytes(), SOON).await;
-        sent.map(|_| ()).map_err(|error| Stop::Failed(error.to_string()))
-    }
-
     /// Waits until so many runs of the definition have ended, and takes the newest; more are too many.
     pub(super) async fn started(&mut self, count: u64) -> Outcome {
         let definition = self.registered["definition"].as_str().unwrap_or_default();
         let path = format!("/v1/runs?definition={definition}");
-        let runs = eventually("the runs have ended", SOON, || async {
+        let runs = eventually("the runs have ended", self.patience, || async {
             let (_, page) = self.client.try_get(&path).await?;
             let runs = page["items"].as_array()?.clone();
             let ended = runs.iter().all(|run| run["ended_at"].is_string());
@@ -153,7 +140,7 @@ impl World<'_> {
         .await;
         same(&json!(runs.len()), &json!(count), "the number of runs")?;
         let newest = runs[0]["id"].as_str().unwrap_or_default();
-        self.run = Some(self.client.ended(newest, SOON).await);
+        self.run = Some(self.client.ended(newest, self.patience).await);
         Ok(())
     }
 }

@@ -1,0 +1,376 @@
+//! Task types that fail everywhere: what they call is down, and calling it more does not help it up.
+//! No IO.
+//!
+//! The states and their names are those of Nygard, *Release It!* (2007), "Circuit Breaker". While a
+//! circuit is open the type's tasks stay in their queue, so that waiting costs no attempt.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::time::Instant;
+
+/// A queue and a task type.
+pub(crate) type Kind = (String, String);
+
+/// So many failures with no success between them open a circuit: as many as a task has attempts unless
+/// its policy says otherwise, so that two tasks that meet an outage do not use theirs up.
+const IN_A_ROW: u64 = 5;
+
+/// The same where some succeed: so many in [`WINDOW`], and half of all.
+const FAILURES_MIN: u64 = 20;
+
+/// How far back is looked.
+pub(crate) const WINDOW: Duration = Duration::from_secs(2);
+
+/// How long a circuit is open at first and at most; each time twice as long. So what is down gets a
+/// call every 10 s, and is noticed within 10 s of its return.
+const OPEN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
+
+/// Between two steps of the ramp, each of which lets twice as many through.
+const STEP: Duration = Duration::from_secs(1);
+
+/// Tasks of a type at a time and worker after which there is no limit.
+const RAMP_MAX: u32 = 64;
+
+/// Failures in a step of the ramp that open the circuit again.
+const RAMP_FAILURES: u64 = 3;
+
+/// What was completed, or failed for good by what was asked; and what may yet succeed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) well: u64,
+    pub(crate) badly: u64,
+}
+
+impl Tally {
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self {
+            well: self.well.saturating_sub(earlier.well),
+            badly: self.badly.saturating_sub(earlier.badly),
+        }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self { well: self.well + other.well, badly: self.badly + other.badly }
+    }
+}
+
+/// A worker that serves a type.
+#[derive(Clone, Debug)]
+pub(crate) struct Serving {
+    pub(crate) worker: String,
+    /// Since it started.
+    pub(crate) all: Tally,
+    /// In the last [`WINDOW`].
+    pub(crate) lately: Tally,
+}
+
+/// How many tasks of a type a worker may have at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Bound<'a> {
+    pub(crate) slots: u32,
+    /// And only a single one under this number.
+    pub(crate) once: Option<u64>,
+    pub(crate) reason: &'a str,
+}
+
+/// That a circuit is in another state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Nothing is let through for so long.
+    Opened { kind: Kind, reason: String, pause: Duration, again: bool },
+    /// Everything is let through, after it was open for so long.
+    Closed { kind: Kind, after: Duration },
+}
+
+#[derive(Debug)]
+enum State {
+    Open {
+        until: Instant,
+    },
+    /// One worker may take one task.
+    HalfOpen {
+        canary: String,
+        before: Tally,
+    },
+    Ramp {
+        slots: u32,
+        next: Instant,
+        before: Tally,
+    },
+}
+
+#[derive(Debug)]
+struct Circuit {
+    state: State,
+    reason: String,
+    pause: Duration,
+    since: Instant,
+    /// How many canaries there were; says which worker is the next.
+    turn: u64,
+}
+
+/// The circuits of all types.
+#[derive(Debug, Default)]
+pub(crate) struct Circuits {
+    /// Those that are not closed.
+    turned: BTreeMap<Kind, Circuit>,
+    /// What all workers of a type had brought when one of them last completed something.
+    success: BTreeMap<Kind, Tally>,
+}
+
+impl Circuits {
+    /// Looks at every type, with those who serve it, and says what turned.
+    pub(crate) fn round(
+        &mut self,
+        fleet: &BTreeMap<Kind, Vec<Serving>>,
+        now: Instant,
+    ) -> Vec<Turn> {
+        // Nobody serves it any more: nothing is let through anyway.
+        self.turned.retain(|kind, _| fleet.contains_key(kind));
+        self.success.retain(|kind, _| fleet.contains_key(kind));
+        let mut turns = Vec::new();
+        for (kind, serving) in fleet {
+            let Some(circuit) = self.turned.get_mut(kind) else {
+                turns.extend(self.close_look(kind, serving, now));
+                continue;
+            };
+            match circuit.step(serving, now) {
+                Some(Next::Reopened) => turns.push(Turn::Opened {
+                    kind: kind.clone(),
+                    reason: circuit.reason.clone(),
+                    pause: circuit.pause,
+                    again: true,
+                }),
+                Some(Next::Closed) => {
+                    let after = now - circuit.since;
+                    self.turned.remove(kind);
+                    self.success.remove(kind);
+                    turns.push(Turn::Closed { kind: kind.clone(), after });
+                }
+                None => {}
+            }
+        }
+        turns
+    }
+
+    fn close_look(&mut self, kind: &Kind, serving: &[Serving], now: Instant) -> Option<Turn> {
+        let total = sum(serving.iter().map(|one| one.all));
+        let success = self.success.entry(kind.clone()).or_insert(total);
+        // A worker that went took its figures with it.
+        if success.well != total.well || success.badly > total.badly {
+            *success = total;
+        }
+        let (in_a_row, lately) = (total.since(*success), sum(serving.iter().map(|one| one.lately)));
+        let many = lately.badly >= FAILURES_MIN && lately.badly >= lately.well;
+        let seen = if in_a_row.badly >= IN_A_ROW { in_a_row } else { lately };
+        if in_a_row.badly < IN_A_ROW && !many {
+            return None;
+        }
+        let (queue, task_type) = kind;
+        let reason = format!(
+            "{} of the last {} tasks of {queue}/{task_type} failed, whichever worker had them",
+            seen.badly,
+            seen.badly + seen.well
+        );
+        let state = State::Open { until: now + OPEN.0 };
+        let circuit = Circuit { state, reason: reason.clone(), pause: OPEN.0, since: now, turn: 0 };
+        self.turned.insert(kind.clone(), circuit);
+        Some(Turn::Opened { kind: kind.clone(), reason, pause: OPEN.0, again: false })
+    }
+
+    /// How many tasks of the type a worker may have; none: as many as it likes.
+    pub(crate) fn bound(&self, worker: &str, kind: &Kind) -> Option<Bound<'_>> {
+        let circuit = self.turned.get(kind)?;
+        let (slots, once) = match &circuit.state {
+            State::HalfOpen { canary, .. } if canary == worker => (1, Some(circuit.turn)),
+            State::Open { .. } | State::HalfOpen { .. } => (0, None),
+            State::Ramp { slots, .. } => (*slots, None),
+        };
+        Some(Bound { slots, once, reason: &circuit.reason })
+    }
+}
+
+enum Next {
+    Reopened,
+    Closed,
+}
+
+impl Circuit {
+    fn step(&mut self, serving: &[Serving], now: Instant) -> Option<Next> {
+        let total = sum(serving.iter().map(|one| one.all));
+        match &mut self.state {
+            State::Open { until } if *until > now => None,
+            State::Open { .. } => {
+                self.try_one(serving);
+                None
+            }
+            State::HalfOpen { canary, before } => {
+                let Some(one) = serving.iter().find(|one| one.worker == *canary) else {
+                    self.try_one(serving);
+                    return None;
+                };
+                let brought = one.all.since(*before);
+                if brought.well > 0 {
+                    self.state = State::Ramp { slots: 1, next: now + STEP, before: total };
+                } else if brought.badly > 0 {
+                    self.pause = (self.pause * 2).min(OPEN.1);
+                    return self.open(now);
+                }
+                None
+            }
+            State::Ramp { slots, next, before } => {
+                let brought = total.since(*before);
+                if brought.badly >= RAMP_FAILURES && brought.badly >= brought.well {
+                    return self.open(now);
+                }
+                if *next > now {
+                    return None;
+                }
+                if *slots >= RAMP_MAX {
+                    return Some(Next::Closed);
+                }
+                (*slots, *next, *before) = (*slots * 2, now + STEP, total);
+                None
+            }
+        }
+    }
+
+    fn open(&mut self, now: Instant) -> Option<Next> {
+        self.state = State::Open { until: now + self.pause };
+        Some(Next::Reopened)
+    }
+
+    fn try_one(&mut self, serving: &[Serving]) {
+        let next = usize::try_from(self.turn).unwrap_or(0) % serving.len().max(1);
+        let Some(one) = serving.get(next) else { return };
+        self.turn += 1;
+        self.state = State::HalfOpen { canary: one.worker.clone(), before: one.all };
+    }
+}
+
+fn sum(tallies: impl Iterator<Item = Tally>) -> Tally {
+    tallies.fold(Tally::default(), Tally::plus)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Four workers, each with 16 slots, whose tasks take a second and call something that may be down.
+    struct World {
+        circuits: Circuits,
+        now: Instant,
+        samples: Vec<Vec<Tally>>,
+        calls: u64,
+    }
+
+    const WORKERS: usize = 4;
+    const SLOTS: u32 = 16;
+
+    fn kind() -> Kind {
+        ("default".to_owned(), "t".to_owned())
+    }
+
+    impl World {
+        fn new() -> Self {
+            let samples = vec![vec![Tally::default()]; WORKERS];
+            Self { circuits: Circuits::default(), now: Instant::now(), samples, calls: 0 }
+        }
+
+        /// A second passes, in which each worker finishes what it may hold.
+        fn second(&mut self, up: bool) -> Vec<Turn> {
+            self.mixed(|_| up)
+        }
+
+        fn mixed(&mut self, up: impl Fn(usize) -> bool) -> Vec<Turn> {
+            self.now += Duration::from_secs(1);
+            for (n, samples) in self.samples.iter_mut().enumerate() {
+                let limit = self.circuits.bound(&format!("w{n}"), &kind());
+                let done = u64::from(limit.map_or(SLOTS, |bound| bound.slots.min(SLOTS)));
+                self.calls += done;
+                let last = samples.last().copied().unwrap_or_default();
+                let brought = if up(n) {
+                    Tally { well: done, badly: 0 }
+                } else {
+                    Tally { well: 0, badly: done }
+                };
+                samples.push(last.plus(brought));
+            }
+            let serving = self.samples.iter().enumerate().map(|(n, samples)| {
+                let all = samples.last().copied().unwrap_or_default();
+                let back = samples[samples.len().saturating_sub(3)];
+                Serving { worker: format!("w{n}"), all, lately: all.since(back) }
+            });
+            let fleet = BTreeMap::from([(kind(), serving.collect())]);
+            self.circuits.round(&fleet, self.now)
+        }
+    }
+
+    #[test]
+    fn five_minutes_down_cost_less_than_a_hundredth_of_the_calls_and_then_all_is_as_before() {
+        let mut world = World::new();
+        for _ in 0..20 {
+            assert_eq!(world.second(true), []);
+        }
+        let before = world.calls;
+        let mut opened = 0;
+        for _ in 0..300 {
+            let turns = world.second(false);
+            opened += turns
+                .iter()
+                .filter(|turn| matches!(turn, Turn::Opened { again: false, .. }))
+                .count();
+        }
+        let (cost, normal) = (world.calls - before, 300 * WORKERS as u64 * u64::from(SLOTS));
+        assert_eq!(opened, 1);
+        assert!(cost < normal / 100, "{cost} calls of {normal}");
+        let mut seconds = 0;
+        while world.circuits.bound("w0", &kind()).is_some() {
+            world.second(true);
+            seconds += 1;
+            assert!(seconds <= 30, "not back after 30 s");
+        }
+        let before = world.calls;
+        world.second(true);
+        assert_eq!(world.calls - before, WORKERS as u64 * u64::from(SLOTS));
+    }
+
+    #[test]
+    fn a_quarter_that_fails_is_no_outage() {
+        let mut world = World::new();
+        for round in 0..100 {
+            assert_eq!(world.mixed(|worker| worker > 0), [], "{round}");
+        }
+        assert!(!world.mixed(|worker| worker > 2).is_empty(), "three quarters are one");
+    }
+
+    #[test]
+    fn a_canary_that_dies_is_followed_by_another() {
+        let mut world = World::new();
+        for _ in 0..3 {
+            world.second(false);
+        }
+        let canary = |world: &World| {
+            let may = |n: &usize| {
+                world
+                    .circuits
+                    .bound(&format!("w{n}"), &kind())
+                    .is_some_and(|bound| bound.slots == 1)
+            };
+            (0..WORKERS).find(may)
+        };
+        let serving = |names: &[usize]| {
+            let one = |n: &usize| Serving {
+                worker: format!("w{n}"),
+                all: Tally::default(),
+                lately: Tally::default(),
+            };
+            BTreeMap::from([(kind(), names.iter().map(one).collect::<Vec<_>>())])
+        };
+        world.now += Duration::from_secs(20);
+        world.circuits.round(&serving(&[0, 1]), world.now);
+        let first = canary(&world).unwrap();
+        world.circuits.round(&serving(&[1 - first]), world.now);
+        assert_eq!(canary(&world), Some(1 - first));
+    }
+}
