@@ -62,6 +62,11 @@ impl Teller<'_> {
     pub(crate) fn event(&self, position: usize, step: &Step, index: usize) -> Option<LifeEvent> {
         let event = step.events.get(index)?;
         let task = task(event);
+        if let Event::TaskCancelled { task, .. } = event
+            && crate::steer::ends(step, *task)
+        {
+            return None;
+        }
         let pointer =
             task.and_then(|number| reference(number, self.run, self.program, self.changed));
         let about = About { workflow: &self.name, task: pointer, at: step.at.to_rfc3339() };

@@ -41,7 +41,9 @@ impl Teller<'_> {
                 let at = At { position, after: moment.after, nth: all.len() - before };
                 let of_it = said.take_if(|said| said.tasknumber == moment.number);
                 all.extend(said.take());
-                let turned = name(moment).and_then(|name| {
+                let by_hand = moment.turn == Turn::Ended
+                    && moment.number.is_some_and(|number| crate::steer::ends(step, number));
+                let turned = name(moment).filter(|_| !by_hand).and_then(|name| {
                     of_it
                         .filter(|said| said.event() == name)
                         .or_else(|| self.turn(at, step, moment))

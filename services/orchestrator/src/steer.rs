@@ -1,6 +1,6 @@
 //! Steering by hand: requests that are done with, and what is heard of them.
 
-use kintsugi_core::{Done, Input, RunId, Steer, SteerEvent};
+use kintsugi_core::{Done, Event, Input, RunId, Steer, SteerEvent, Step};
 use serde_json::{Value, json};
 
 /// The requests among what a run is told, as the store knows them.
@@ -16,6 +16,15 @@ pub(crate) fn asked(run: &RunId, inputs: &[Input]) -> Vec<String> {
 pub(crate) fn untouched(run: &RunId, taken: &mut Vec<String>) {
     let own = Steer::keys(run);
     taken.retain(|id| !id.starts_with(&own));
+}
+
+/// Whether a person ended a task in a step. That its attempt is no longer wanted is no end of it.
+pub(crate) fn ends(step: &Step, number: u64) -> bool {
+    step.events.iter().any(|event| match event {
+        Event::Steered(SteerEvent { done: Done::TaskRetried { .. }, .. }) => false,
+        Event::Steered(said) => said.done.task().is_some_and(|(task, _)| task == number),
+        _ => false,
+    })
 }
 
 /// The lifecycle event of what was done by hand; none where nothing was, or the events that follow

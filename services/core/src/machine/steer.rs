@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::{Machine, Op, data::Ended, fork::merge, watch::End};
 use crate::{
-    Body, ChildPhase, DEPTH_MAX, Done, Effect, Event, Kind, Phase, Status, Steer, SteerEvent,
-    Steered, Steering, TryPhase, Work, is_too_deep,
+    Body, ChildOutcome, ChildPhase, DEPTH_MAX, Done, Effect, Event, Kind, Phase, Status, Steer,
+    SteerEvent, Steered, Steering, TryPhase, Work, is_too_deep,
 };
 
 /// Requests that a run knows again when they come a second time.
@@ -229,7 +229,8 @@ impl Machine<'_> {
             let Work::Child(child) = &mut open.work else { continue };
             if let ChildPhase::Open { run, .. } = &child.phase {
                 // Closing its frame cancels nothing.
-                child.phase = ChildPhase::Faulted { run: run.clone() };
+                let outcome = Box::new(ChildOutcome::Cancelled);
+                child.phase = ChildPhase::Ended { run: run.clone(), outcome };
             }
         }
     }

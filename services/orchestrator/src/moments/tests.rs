@@ -1,4 +1,4 @@
-use kintsugi_core::{Fault, Input, Machine, RunId, RunState, Step, Timestamp};
+use kintsugi_core::{Fault, Input, Machine, RunId, RunState, Steer, Steering, Step, Timestamp};
 use kintsugi_definition::{Expressions, Limits, Resources, program_from_document};
 use kintsugi_nats::LifeEvent;
 use serde_json::{Value, json};
@@ -154,4 +154,42 @@ fn a_dead_letter_is_taken_up_as_pending() {
         format!("task.status-changed {two} pending"),
     ];
     assert_eq!(lines[at..], wanted);
+}
+
+#[test]
+fn what_is_done_by_hand_is_told_once_with_who_and_why() {
+    fn steer(request: &str, what: Steering) -> Input {
+        let (by, reason) = (Some("ada".to_owned()), Some("a fire".to_owned()));
+        Input::Steer(Steer { request: request.to_owned(), by, reason, what })
+    }
+    let tasks = json!([{ "one": { "call": "step" } }, { "last": { "set": { "x": 1 } } }]);
+    let inputs: [fn(u64) -> Input; 4] = [
+        |_| Input::Start,
+        |_| steer("1", Steering::Suspend { hold: None }),
+        |task| steer("2", Steering::Complete { task, output: json!(1) }),
+        |_| steer("3", Steering::Resume),
+    ];
+    let brief = told(&tasks, false, &inputs);
+    assert!(brief[1..4].iter().all(|event| event.data["by"] == "ada"));
+    assert_eq!(
+        lines(&brief),
+        [
+            "workflow.started - -",
+            "workflow.suspended - -",
+            "task.completed /do/0/one -",
+            "workflow.resumed - -",
+            "workflow.completed - -",
+        ]
+    );
+    let full = lines(&told(&tasks, true, &inputs));
+    let wanted = [
+        "workflow.suspended - -",
+        "workflow.status-changed - suspended",
+        "task.completed /do/0/one -",
+        "task.status-changed /do/0/one completed",
+        "workflow.resumed - -",
+        "workflow.status-changed - running",
+        "task.created /do/1/last -",
+    ];
+    assert_eq!(full[4..11], wanted, "{full:?}");
 }
