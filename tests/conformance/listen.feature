@@ -440,19 +440,19 @@ Feature: Listening
   Scenario: Any event fits where there is no filter
     Given a workflow with definition:
     """yaml
-    do: [{hear: {listen: {to: {any: []}}, output: {as: length}}}]
+    # What other scenarios publish fits as well, and may be there first.
+    do: [{hear: {listen: {to: {any: [], until: '${ any(.[]; . == "of-all") }'}}, output: {as: '.[-1]'}}}]
     """
     When the workflow is started
     And the workflow listens
-    # What other scenarios publish fits as well, and may be there first.
     And an event is published:
     """yaml
-    {id: a1, source: /own, type: own.whatever, data: 7}
+    {id: a1, source: /own, type: own.whatever, data: of-all}
     """
     And the workflow has ended
     Then the workflow should complete with output:
     """yaml
-    1
+    of-all
     """
 
   Scenario: A listen that opens again begins anew

@@ -270,7 +270,7 @@ impl Conduct {
     /// Whether half of the workers are left, and one at least, when one more is drained.
     fn can_spare(&self, kind: &Kind) -> bool {
         let all = self.0.values().filter(|one| one.results.contains_key(kind)).count();
-        self.trusted(kind) > all.div_ceil(2).max(1) || (all == 2 && self.trusted(kind) == 2)
+        self.trusted(kind) > all.div_ceil(2).max(1)
     }
 
     fn reason(&self, member: &Member, kind: &Kind) -> String {
