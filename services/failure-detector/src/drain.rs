@@ -21,6 +21,9 @@ use crate::{
 /// detectors are gone, it goes back to taking what it can.
 const HOLDS_MS: u64 = 5_000;
 
+/// How much is kept for the recovery log while the store or the bus is away.
+const UNWRITTEN_MAX: usize = 1_000;
+
 /// Tells workers how much they may take.
 pub(crate) struct Drain {
     deps: Deps,
@@ -29,11 +32,20 @@ pub(crate) struct Drain {
     circuits: Circuits,
     /// Those that were told something in the last round.
     told: Vec<String>,
+    /// What the recovery log does not have yet.
+    unwritten: Vec<RecoveryRow>,
 }
 
 impl Drain {
     pub(crate) fn new(deps: Deps, config: Config, conduct: Arc<Mutex<Conduct>>) -> Self {
-        Self { deps, config, conduct, circuits: Circuits::default(), told: Vec::new() }
+        Self {
+            deps,
+            config,
+            conduct,
+            circuits: Circuits::default(),
+            told: Vec::new(),
+            unwritten: Vec::new(),
+        }
     }
 
     /// What changed, and what each worker that may not take all it likes is to be told.
@@ -77,6 +89,9 @@ impl Reconciler for Drain {
 
     async fn activate(&mut self) -> Result<(), Error> {
         let (rows, limits) = self.decide();
+        self.unwritten.extend(rows);
+        // Of a store that is away for long, what was decided first is forgotten.
+        self.unwritten.drain(..self.unwritten.len().saturating_sub(UNWRITTEN_MAX));
         let told = std::mem::replace(&mut self.told, limits.keys().cloned().collect());
         for (worker, limit) in &limits {
             self.deps.bus.limit_worker(worker, limit).await?;
@@ -85,8 +100,9 @@ impl Reconciler for Drain {
         for worker in told.iter().filter(|worker| !limits.contains_key(*worker)) {
             self.deps.bus.limit_worker(worker, &free).await?;
         }
-        if !rows.is_empty() {
-            self.deps.store.recovery_note(&rows).await?;
+        if !self.unwritten.is_empty() {
+            self.deps.store.recovery_note(&self.unwritten).await?;
+            self.unwritten.clear();
         }
         Ok(())
     }
