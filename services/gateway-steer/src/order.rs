@@ -169,24 +169,14 @@ fn given(given: GivenError) -> Result<Error, Problem> {
     if given.status.is_some_and(|status| !(100..=599).contains(&status)) {
         return refused("`error.status` must be 100 to 599".to_owned());
     }
-    let kinds = [
-        ErrorKind::Configuration,
-        ErrorKind::Validation,
-        ErrorKind::Expression,
-        ErrorKind::Authentication,
-        ErrorKind::Authorization,
-        ErrorKind::Timeout,
-        ErrorKind::Communication,
-        ErrorKind::Runtime,
-    ];
     let named = given.kind.as_deref().unwrap_or("runtime");
-    let known = kinds.into_iter().find(|kind| kind.parts().0 == named);
+    let known = ErrorKind::named(named);
     let detail = given.detail.unwrap_or_else(|| "failed by hand".to_owned());
     let mut error = Error::new(known.unwrap_or(ErrorKind::Runtime), "", detail);
     error.instance = None;
     if known.is_none() {
         if !named.contains(':') {
-            let names: Vec<&str> = kinds.iter().map(|kind| kind.parts().0).collect();
+            let names: Vec<&str> = ErrorKind::ALL.iter().map(|kind| kind.parts().0).collect();
             let of = names.join(", ");
             return refused(format!("`error.type` must be a URI, or one of {of}"));
         }

@@ -35,6 +35,24 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Every type.
+    pub const ALL: [Self; 8] = [
+        Self::Configuration,
+        Self::Validation,
+        Self::Expression,
+        Self::Authentication,
+        Self::Authorization,
+        Self::Timeout,
+        Self::Communication,
+        Self::Runtime,
+    ];
+
+    /// The type with this last segment of its URI.
+    #[must_use]
+    pub fn named(segment: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.parts().0 == segment)
+    }
+
     /// The last segment of the type's URI and the default status.
     #[must_use]
     pub fn parts(self) -> (&'static str, u16) {

@@ -345,17 +345,8 @@ fn reset(task: &mut TaskState, now: Timestamp) {
 /// specification's, by its last segment.
 fn fault_error(fault: &Fault, pointer: &str) -> Error {
     let detail = fault.message.chars().take(8_192).collect::<String>();
-    let kinds = [
-        ErrorKind::Configuration,
-        ErrorKind::Validation,
-        ErrorKind::Expression,
-        ErrorKind::Authentication,
-        ErrorKind::Authorization,
-        ErrorKind::Timeout,
-        ErrorKind::Communication,
-    ];
     let named = fault.kind.as_deref().unwrap_or("runtime");
-    let known = kinds.into_iter().find(|kind| kind.parts().0 == named);
+    let known = ErrorKind::named(named);
     let mut error = Error::new(known.unwrap_or(ErrorKind::Runtime), pointer, detail);
     if known.is_none() && named.contains(':') {
         (error.kind, error.title) = (named.to_owned(), None);
