@@ -28,6 +28,13 @@ pub(crate) const WINDOW: Duration = Duration::from_secs(2);
 /// call every 10 s, and is noticed within 10 s of its return.
 const OPEN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
 
+/// How long a canary is waited for: it may be lost, or there may be no task for it. Then another one is
+/// let through.
+const CANARY: Duration = Duration::from_secs(60);
+
+/// Numbers that are kept free for the canaries of one circuit.
+const CANARIES_MAX: u64 = 1_000_000;
+
 /// Between two steps of the ramp, each of which lets twice as many through.
 const STEP: Duration = Duration::from_secs(1);
 
@@ -101,6 +108,7 @@ enum State {
     HalfOpen {
         canary: String,
         before: Tally,
+        since: Instant,
     },
     Ramp {
         slots: u32,
@@ -126,9 +134,17 @@ pub(crate) struct Circuits {
     turned: BTreeMap<Kind, Circuit>,
     /// What all workers of a type had brought when one of them last completed something.
     success: BTreeMap<Kind, Tally>,
+    /// Under which number the next circuit's canaries begin.
+    numbers: u64,
 }
 
 impl Circuits {
+    /// Canaries have numbers above `numbers`, which no earlier process gave: a worker takes one task a
+    /// number, and remembers the last.
+    pub(crate) fn new(numbers: u64) -> Self {
+        Self { numbers, ..Self::default() }
+    }
+
     /// Looks at every type, with those who serve it, and says what turned.
     pub(crate) fn round(
         &mut self,
@@ -183,8 +199,10 @@ impl Circuits {
             seen.badly,
             seen.badly + seen.well
         );
+        self.numbers += CANARIES_MAX;
+        let turn = self.numbers;
         let state = State::Open { until: now + OPEN.0 };
-        let circuit = Circuit { state, reason: reason.clone(), pause: OPEN.0, since: now, turn: 0 };
+        let circuit = Circuit { state, reason: reason.clone(), pause: OPEN.0, since: now, turn };
         self.turned.insert(kind.clone(), circuit);
         Some(Turn::Opened { kind: kind.clone(), reason, pause: OPEN.0, again: false })
     }
@@ -212,20 +230,19 @@ impl Circuit {
         match &mut self.state {
             State::Open { until } if *until > now => None,
             State::Open { .. } => {
-                self.try_one(serving);
+                self.try_one(serving, total, now);
                 None
             }
-            State::HalfOpen { canary, before } => {
-                let Some(one) = serving.iter().find(|one| one.worker == *canary) else {
-                    self.try_one(serving);
-                    return None;
-                };
-                let brought = one.all.since(*before);
+            State::HalfOpen { canary, before, since } => {
+                let brought = total.since(*before);
+                let gone = !serving.iter().any(|one| one.worker == *canary);
                 if brought.well > 0 {
                     self.state = State::Ramp { slots: 1, next: now + STEP, before: total };
                 } else if brought.badly > 0 {
                     self.pause = (self.pause * 2).min(OPEN.1);
                     return self.open(now);
+                } else if gone || now - *since >= CANARY {
+                    self.try_one(serving, total, now);
                 }
                 None
             }
@@ -251,11 +268,11 @@ impl Circuit {
         Some(Next::Reopened)
     }
 
-    fn try_one(&mut self, serving: &[Serving]) {
+    fn try_one(&mut self, serving: &[Serving], before: Tally, now: Instant) {
         let next = usize::try_from(self.turn).unwrap_or(0) % serving.len().max(1);
         let Some(one) = serving.get(next) else { return };
         self.turn += 1;
-        self.state = State::HalfOpen { canary: one.worker.clone(), before: one.all };
+        self.state = State::HalfOpen { canary: one.worker.clone(), before, since: now };
     }
 }
 

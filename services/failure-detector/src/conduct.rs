@@ -36,7 +36,7 @@ const DRAINED: (Duration, Duration) = (Duration::from_secs(30), Duration::from_s
 pub(crate) struct Order {
     /// Tasks of a type at a time.
     pub(crate) slots: u32,
-    /// And only a single one under this number: on trial, the next follows the result of the last.
+    /// And only a single one under this number.
     pub(crate) once: Option<u64>,
     pub(crate) reason: String,
 }
@@ -105,12 +105,6 @@ impl Member {
         let old = samples.iter().rev().find(|(at, _)| now - *at >= CALLS_WINDOW);
         let before = old.or_else(|| samples.front())?.1.calls();
         Some(Serving { worker: worker.to_owned(), all, lately: all.since(before) })
-    }
-
-    /// All that it brought.
-    fn results(&self) -> u64 {
-        let newest = self.results.values().filter_map(|samples| samples.back());
-        newest.map(|(_, tally)| tally.completed + tally.failed).sum()
     }
 
     /// What it brings from now on counts.
@@ -236,12 +230,13 @@ impl Conduct {
     }
 
     /// What every worker is to be told that is not trusted.
-    pub(crate) fn orders(&self) -> BTreeMap<String, Order> {
+    /// On trial it gets a task under each new `number`.
+    pub(crate) fn orders(&self, number: u64) -> BTreeMap<String, Order> {
         let order = |(worker, member): (&String, &Member)| {
             let (slots, once, reason) = match &member.verdict {
                 Verdict::Trusted => return None,
                 Verdict::Drained { reason, .. } => (0, None, reason),
-                Verdict::Tried { reason, .. } => (1, Some(member.results()), reason),
+                Verdict::Tried { reason, .. } => (1, Some(number), reason),
             };
             Some((worker.clone(), Order { slots, once, reason: reason.clone() }))
         };
@@ -328,7 +323,7 @@ mod tests {
         }
 
         fn slots(&self, worker: &str) -> Option<u32> {
-            self.conduct.orders().get(worker).map(|order| order.slots)
+            self.conduct.orders(0).get(worker).map(|order| order.slots)
         }
     }
 
@@ -387,7 +382,7 @@ mod tests {
             fleet.brings(worker, 0, 10);
             fleet.pass(1);
         }
-        assert_eq!(fleet.conduct.orders().len(), 5, "half of it stays");
+        assert_eq!(fleet.conduct.orders(0).len(), 5, "half of it stays");
         // All the others go: the bad ones are better than none.
         fleet.results.retain(|worker, _| worker.as_str() < "w5");
         let changes = fleet.pass(5);

@@ -21,6 +21,9 @@ use crate::{
 /// detectors are gone, it goes back to taking what it can.
 const HOLDS_MS: u64 = 5_000;
 
+/// Between two tasks of a worker on trial, in milliseconds.
+const TRIAL_MS: u64 = 3_000;
+
 /// How much is kept for the recovery log while the store or the bus is away.
 const UNWRITTEN_MAX: usize = 1_000;
 
@@ -42,7 +45,7 @@ impl Drain {
             deps,
             config,
             conduct,
-            circuits: Circuits::default(),
+            circuits: Circuits::new(u64::try_from(now().0).unwrap_or(0)),
             told: Vec::new(),
             unwritten: Vec::new(),
         }
@@ -60,7 +63,8 @@ impl Drain {
             let turns = self.circuits.round(&conduct.serving(now), now);
             rows.extend(turns.into_iter().map(of_type));
         }
-        let orders = conduct.orders();
+        let time = u64::try_from(kintsugi_runtime::now().0).unwrap_or(0);
+        let orders = conduct.orders(time / TRIAL_MS);
         let mut limits = BTreeMap::new();
         for (worker, kinds) in conduct.workers() {
             let of_all = orders.get(worker).map(|order| Bound {

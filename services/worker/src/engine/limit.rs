@@ -40,7 +40,9 @@ impl Limited {
     /// Takes a word of the failure detector in. The same again only holds for longer.
     pub(super) fn told(&self, said: &TypeLimit, for_ms: u64) {
         let holds = Duration::from_millis(for_ms).min(HOLDS_MAX);
-        let spent = said.once.is_some_and(|once| self.spent.load(Ordering::Acquire) == once + 1);
+        let spent = said
+            .once
+            .is_some_and(|once| self.spent.load(Ordering::Acquire) == once.saturating_add(1));
         self.put(Some(Kept {
             slots: if spent { 0 } else { said.slots },
             once: said.once,
@@ -51,7 +53,7 @@ impl Limited {
 
     /// The single task under this number was taken: nothing more is.
     pub(super) fn spend(&self, once: u64) {
-        self.spent.store(once + 1, Ordering::Release);
+        self.spent.store(once.saturating_add(1), Ordering::Release);
         self.kept.send_modify(|kept| {
             if let Some(kept) = kept.as_mut().filter(|kept| kept.once == Some(once)) {
                 kept.slots = 0;
