@@ -1,11 +1,14 @@
 //! Every open run, compared with who holds what (promise P2).
 
-use std::{collections::HashSet, sync::PoisonError, time::Duration};
+use std::{
+    sync::PoisonError,
+    time::{Duration, Instant},
+};
 
-use kintsugi_core::{Input, LossCause, Phase, RunId, RunState, Status};
-use kintsugi_nats::{RunInput, Verify};
+use kintsugi_core::{RunId, RunState};
+use kintsugi_entities::RunRow;
+use kintsugi_mending::{Look, Orphans};
 use kintsugi_runtime::{Deps, Reconciler, now};
-use tokio::time::Instant;
 use tracing::{error, info};
 
 use crate::{Error, Fleet};
@@ -13,112 +16,52 @@ use crate::{Error, Fleet};
 /// How many runs one statement reads.
 const PAGE: u32 = 500;
 
-/// An attempt younger than this is not judged: its message or its worker's word is on the way.
-const YOUNG_MS: u64 = 2_000;
-
-/// The same where a worker of its queue died lately: it may have died of this.
-const YOUNG_AFTER_DEATH_MS: u64 = 300;
-
-/// An attempt that nobody holds: run, task, epoch.
-type Orphan = (RunId, u64, u64);
-
-/// Looks for attempts that nobody holds. One that is so in two rounds is reported as lost; what
-/// was never started is a question for the queue, which knows.
+/// Looks for attempts that nobody holds.
 pub(crate) struct Audit {
     deps: Deps,
     fleet: Fleet,
-    orphans: HashSet<Orphan>,
+    orphans: Orphans,
 }
 
 impl Audit {
     pub(crate) fn new(deps: Deps, fleet: Fleet) -> Self {
-        Self { deps, fleet, orphans: HashSet::new() }
+        Self { deps, fleet, orphans: Orphans::default() }
     }
 
-    async fn round(&mut self) -> Result<HashSet<Orphan>, Error> {
-        let (mut after, mut orphans) = (None::<RunId>, HashSet::new());
+    /// Whether there are orphans of which another round makes sure.
+    async fn round(&mut self) -> Result<bool, Error> {
+        let mut after = None::<RunId>;
+        self.orphans.begin();
         loop {
             let page = self.deps.store.runs_open_page(after.as_ref(), PAGE).await?;
             let full = page.len() >= PAGE as usize;
             after = page.last().map(|row| row.id.clone());
-            let (mut inputs, mut questions) = (Vec::new(), Vec::new());
-            for row in page {
-                match serde_json::from_slice::<RunState>(&row.state) {
-                    Ok(state) => {
-                        self.look(&row.id, &state, &mut orphans, &mut inputs, &mut questions);
-                    }
-                    Err(problem) => error!(
-                        workflow.id = %row.id,
-                        error = &problem as &dyn std::error::Error,
-                        "a stored state cannot be read"
-                    ),
-                }
-            }
+            let Look { inputs, questions } = self.look(page);
             if !inputs.is_empty() {
                 info!(attempts = inputs.len(), "attempts that nobody holds");
                 self.deps.bus.publish_inputs(inputs, self.deps.partitions).await?;
             }
             self.deps.bus.verify(&questions).await?;
             if !full {
-                return Ok(orphans);
+                return Ok(self.orphans.end());
             }
         }
     }
 
-    fn look(
-        &self,
-        run: &RunId,
-        state: &RunState,
-        orphans: &mut HashSet<Orphan>,
-        inputs: &mut Vec<RunInput>,
-        questions: &mut Vec<Verify>,
-    ) {
-        let time = now();
-        let tell = |input| RunInput { run: run.clone(), input };
-        if state.status == Status::Pending && time.since(state.created_at) > YOUNG_MS {
-            inputs.push(tell(Input::Start));
-        }
+    fn look(&mut self, page: Vec<RunRow>) -> Look {
+        let (mut look, time) = (Look::default(), (now(), Instant::now()));
         let fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
-        for open in state.tasks() {
-            let (task, epoch) = (open.task, open.state.epoch);
-            if fleet.holder(run, task, epoch).is_some() {
-                continue;
-            }
-            match &open.state.phase {
-                Phase::Started { worker, at, .. } if time.since(*at) > YOUNG_MS => {
-                    let orphan = (run.clone(), task, epoch);
-                    if !self.orphans.contains(&orphan) {
-                        orphans.insert(orphan);
-                        continue;
-                    }
-                    let alive = fleet.is_heard(worker, Duration::from_secs(3), Instant::now());
-                    let cause = if alive { LossCause::LeaseDropped } else { LossCause::WorkerDead };
-                    let worker = Some(worker.clone());
-                    let (seen_at, blamed) = (time, None);
-                    let lost = Input::Lost { task, epoch, cause, worker, seen_at, blamed };
-                    inputs.push(tell(lost));
-                }
-                // Checks of its own have grown rare for one that waits for long: this is the
-                // question that they would ask.
-                Phase::Dispatched { at, .. } => {
-                    let (queue, task_type) = (&open.state.queue, &open.state.task_type);
-                    let (ghosts, _) = fleet.ghosts(queue, task_type, Instant::now());
-                    let young = if ghosts > 0 { YOUNG_AFTER_DEATH_MS } else { YOUNG_MS };
-                    if time.since(*at) <= young {
-                        continue;
-                    }
-                    questions.push(Verify {
-                        run: run.clone(),
-                        task,
-                        epoch,
-                        task_type: open.state.task_type.clone(),
-                        queue: open.state.queue.clone(),
-                        dispatched_at: *at,
-                    });
-                }
-                _ => {}
+        for row in page {
+            match serde_json::from_slice::<RunState>(&row.state) {
+                Ok(state) => self.orphans.look((&row.id, &state), &fleet, time, &mut look),
+                Err(problem) => error!(
+                    workflow.id = %row.id,
+                    error = &problem as &dyn std::error::Error,
+                    "a stored state cannot be read"
+                ),
             }
         }
+        look
     }
 }
 
@@ -134,10 +77,9 @@ impl Reconciler for Audit {
             // Just started: what is held is heard within two seconds.
             tokio::time::sleep(Duration::from_millis(2_100)).await;
         }
-        self.orphans = self.round().await?;
-        if !self.orphans.is_empty() {
+        if self.round().await? {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            self.orphans = self.round().await?;
+            self.round().await?;
         }
         Ok(())
     }

@@ -286,7 +286,7 @@ fn drained(times: u32, reason: String, now: Instant) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::tests::beat;
+    use crate::beats::beat;
 
     /// Workers that say what they brought, a beat every 300 ms.
     struct Fleet {
@@ -313,7 +313,7 @@ mod tests {
             for _ in 0..seconds * 3 {
                 self.now += Duration::from_millis(333);
                 for (worker, (completed, failed)) in &self.results {
-                    let mut beat = beat(worker, "i", &[]);
+                    let mut beat = beat(worker);
                     (beat.types[0].completed, beat.types[0].failed) = (*completed, *failed);
                     self.conduct.heard(&beat, self.now);
                 }

@@ -6,12 +6,12 @@
 //! second of its start, so it has nothing to lose.
 
 mod audit;
+#[cfg(test)]
+mod beats;
 mod circuits;
 mod conduct;
 mod config;
-mod doubts;
 mod drain;
-mod fleet;
 mod holds;
 mod streams;
 mod verify;
@@ -38,7 +38,7 @@ pub enum Error {
 }
 
 /// Who is there and holds what, shared by the parts of this service.
-pub(crate) type Fleet = Arc<Mutex<fleet::Fleet>>;
+pub(crate) type Fleet = Arc<Mutex<kintsugi_mending::Fleet>>;
 
 /// The service. See the crate documentation.
 pub struct FailureDetector {
@@ -61,7 +61,8 @@ impl Service for FailureDetector {
 
     async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
         let Self { config, deps } = self;
-        let fleet: Fleet = Arc::default();
+        let fleet = kintsugi_mending::Fleet::new(std::time::Instant::now());
+        let fleet: Fleet = Arc::new(Mutex::new(fleet));
         let conduct = Arc::new(Mutex::new(conduct::Conduct::default()));
         let audit_now = Waker::default();
         let mut work = JoinSet::new();

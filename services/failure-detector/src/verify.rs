@@ -3,16 +3,13 @@
 use std::{sync::PoisonError, time::Duration};
 
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
-use kintsugi_core::Input;
-use kintsugi_nats::{RunInput, Verify};
+use kintsugi_mending::{Doubts, Finding};
+use kintsugi_nats::Verify;
 use kintsugi_runtime::{Deps, Shutdown, now};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
-use crate::{
-    Error, Fleet,
-    doubts::{Doubts, Finding},
-};
+use crate::{Error, Fleet};
 
 /// Between two looks while something is in doubt. One look at a queue answers for all its attempts.
 const ROUND: Duration = Duration::from_millis(100);
@@ -85,27 +82,18 @@ async fn round(deps: &Deps, fleet: &Fleet, doubts: &mut Doubts) -> Result<(), Er
     {
         let fleet = fleet.lock().unwrap_or_else(PoisonError::into_inner);
         for (served, state) in states {
-            let settled = doubts.judge(&served, state.as_ref(), &fleet, Instant::now());
-            inputs.extend(settled.into_iter().filter_map(|(question, finding)| {
-                Some(RunInput { input: input(&question, finding)?, run: question.run })
-            }));
+            let settled = doubts.judge(&served, state.as_ref(), &fleet, std::time::Instant::now());
+            for (question, finding) in settled {
+                if let Finding::Lost(cause, _) = &finding {
+                    let (run, task) = (&question.run, question.task);
+                    warn!(task.run = %run, task.number = task, ?cause, "attempt is lost");
+                }
+                inputs.extend(finding.tell(question, now()));
+            }
         }
     }
     if !inputs.is_empty() {
         deps.bus.publish_inputs(inputs, deps.partitions).await?;
     }
     Ok(())
-}
-
-fn input(question: &Verify, finding: Finding) -> Option<Input> {
-    let (task, epoch) = (question.task, question.epoch);
-    match finding {
-        Finding::InOrder => None,
-        // Without its word that it started there is no time limit.
-        Finding::Held(worker, at) => Some(Input::Started { task, epoch, worker, at }),
-        Finding::Lost(cause, worker) => {
-            warn!(task.run = %question.run, task.number = task, ?cause, "attempt is lost");
-            Some(Input::Lost { task, epoch, cause, worker, seen_at: now(), blamed: None })
-        }
-    }
 }

@@ -1,18 +1,19 @@
 //! Workers that fall silent.
 
 use std::{
-    collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use futures::{StreamExt, future::join_all};
-use kintsugi_core::{Input, LossCause};
-use kintsugi_nats::{Liveness, RunInput};
+use kintsugi_core::LossCause;
+use kintsugi_mending::Gone;
+use kintsugi_nats::Liveness;
 use kintsugi_runtime::{Deps, Reconciler, Shutdown, Waker, now};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::{Config, Error, Fleet, conduct::Conduct, fleet::Gone};
+use crate::{Config, Error, Fleet, conduct::Conduct};
 
 /// Notes heartbeats until `shutdown`.
 pub(crate) async fn listen(
@@ -35,7 +36,7 @@ pub(crate) async fn listen(
             };
             let Some(beat) = beat else { break };
             let now = Instant::now();
-            conduct.lock().unwrap_or_else(PoisonError::into_inner).heard(&beat, now);
+            conduct.lock().unwrap_or_else(PoisonError::into_inner).heard(&beat, now.into());
             let gone = {
                 let mut fleet = fleet.lock().unwrap_or_else(PoisonError::into_inner);
                 fleet.heard(beat, now)
@@ -128,16 +129,7 @@ impl Reconciler for Watch {
 
 /// Tells the runs. Killed before, or failing: the audit finds the attempts without a holder.
 async fn report(deps: &Deps, gone: &Gone, cause: LossCause) -> Result<(), Error> {
-    let seen_at = now();
-    let mut seen = HashSet::new();
-    let inputs = gone.held.iter().filter(|held| seen.insert((&held.run, held.task))).map(|held| {
-        let worker = Some(gone.worker.clone());
-        let (task, epoch) = (held.task, held.epoch);
-        let blamed = Some(held.blamed);
-        let input = Input::Lost { task, epoch, cause, worker, seen_at, blamed };
-        RunInput { run: held.run.clone(), input }
-    });
-    let inputs: Vec<RunInput> = inputs.collect();
+    let inputs = gone.inputs(cause, now());
     if !inputs.is_empty() {
         deps.bus.publish_inputs(inputs, deps.partitions).await?;
     }

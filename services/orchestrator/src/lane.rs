@@ -6,6 +6,9 @@ use std::{
 };
 
 use kintsugi_core::{Input, RunId, partition_of};
+use kintsugi_deciding::{
+    Arrived, Decided, Origin, Outbox, Owned, Programs, Rules, Runs, decide, must_wait,
+};
 use kintsugi_entities::{Committed, MailLimit, MailWaiting};
 use kintsugi_nats::{EventDelivery, EventReader, LifeEvent, RunInput, stream};
 use kintsugi_runtime::{Deps, Shutdown, now};
@@ -16,14 +19,7 @@ use tokio::{
 use tracing::{debug, error, warn};
 
 use crate::{
-    Config, Error, Lifecycle,
-    children::Rules,
-    decide::{Arrived, Decided, decide},
-    life, mail,
-    ownership::Owned,
-    programs::Programs,
-    publish::{Origin, Outbox},
-    runs::Runs,
+    Config, Error, Lifecycle, life, ownership, publish,
     spans::{Change, Spans},
     unsaid,
 };
@@ -58,8 +54,8 @@ pub(crate) async fn run(
     shutdown: Shutdown,
 ) {
     let spans = Spans::start(deps.store.clone(), deps.tracer.clone());
-    let runs = Runs::new(deps.store.clone(), config.cached_runs_max as usize);
-    let programs = Programs::new(deps.store.clone(), config.cached_programs_max as usize);
+    let runs = Runs::new(config.cached_runs_max as usize);
+    let programs = Programs::new(config.cached_programs_max as usize);
     let life = life::publisher(deps.bus.clone());
     let part = deps.announce.part(crate::NAME, "lane");
     let mut lane = Lane {
@@ -138,7 +134,7 @@ impl Lane {
         self.mail.clear();
         // Positions may count anew: in a stream that was made anew, none of it was purged.
         self.purged.clear();
-        self.owned = Owned::claim(&self.deps, share).await?;
+        self.owned = ownership::claim(&self.deps, share).await?;
         let partitions: Vec<u16> = self.owned.epochs.keys().copied().collect();
         self.memory = self.deps.bus.memory(stream::TASKS).await?;
         unsaid::ask(&self.deps, &self.owned.epochs).await?;
@@ -193,7 +189,7 @@ impl Lane {
         let (mut inputs, mut positions) = (Vec::new(), BTreeMap::new());
         for delivery in batch {
             let seq = i64::try_from(delivery.seq).unwrap_or(i64::MAX);
-            if self.owned.positions.get(&delivery.partition).is_none_or(|done| seq <= *done) {
+            if !self.owned.is_new(delivery.partition, seq) {
                 continue;
             }
             positions.insert(delivery.partition, seq);
@@ -216,7 +212,8 @@ impl Lane {
         let rules = Rules { partitions: self.deps.partitions, depth_max, children_max };
         let told = Arrived { inputs, events };
         let how = (rules, self.config.lifecycle == Lifecycle::Full);
-        let mut decided = decide(&mut self.runs, &mut self.programs, told, how, time).await?;
+        let known = (&mut self.runs, &mut self.programs);
+        let mut decided = decide(&self.deps.store, known, told, how, time).await?;
         for (input, reason) in std::mem::take(&mut decided.rejected) {
             error!(workflow.id = %input.run, reason, "an input cannot be handled; put aside");
             let raw = serde_json::to_vec(&input).unwrap_or_default();
@@ -233,13 +230,8 @@ impl Lane {
             Box::pin(self.follow(decided, time, shutdown)).await;
             return Ok(None);
         }
-        let epochs = &self.owned.epochs;
-        let mut all = self.owned.positions.clone();
-        all.extend(positions);
-        decided.batch.positions = all
-            .iter()
-            .filter_map(|(partition, at)| Some((*partition, *epochs.get(partition)?, *at)))
-            .collect();
+        let all = self.owned.after(&positions);
+        decided.batch.positions = self.owned.fenced(&all);
         match self.deps.store.commit_batch(&decided.batch).await? {
             Committed::Done => {}
             Committed::Fenced => {
@@ -286,10 +278,10 @@ impl Lane {
                 origin = Some((id.clone(), of));
             }
             if let Some((_, of)) = &origin {
-                outbox.add(&self.deps, &id, of, effect, time);
+                outbox.add(self.deps.partitions, (&id, of), effect, time);
             }
         }
-        outbox.send(&self.deps, time, &mut self.memory, stop).await;
+        publish::send(outbox, &self.deps, time, &mut self.memory, stop).await;
         let mut events = Vec::new();
         for changed in decided.changes {
             let Some(run) = self.runs.get(&changed.run) else { continue };
@@ -339,7 +331,7 @@ impl Lane {
             self.deps.bus.reject("events", reason, &raw).await?;
         }
         // One that is at an earlier event asks when it is done with it.
-        runs.retain(|run| self.runs.get(run).is_none_or(|run| !mail::must_wait(&run.state)));
+        runs.retain(|run| self.runs.get(run).is_none_or(|run| !must_wait(&run.state)));
         let mut runs: Vec<RunId> = runs.into_iter().collect();
         self.mail.extend(runs.split_off(runs.len().min(MAIL_RUNS_MAX)));
         if runs.is_empty() {

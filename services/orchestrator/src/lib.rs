@@ -5,25 +5,16 @@
 //! load, decide, one transaction, publish. Killed before the commit, the batch is read again;
 //! killed after it, the next owner asks after what the last moments gave out ([`unsaid`]).
 
-mod children;
 mod config;
-mod decide;
-mod holds;
 mod lane;
-mod letters;
 mod life;
-mod mail;
-mod membership;
 mod moments;
 mod occasions;
 mod ownership;
 mod people;
 mod permits;
-mod programs;
 mod publish;
-mod recoveries;
 mod router;
-mod runs;
 mod schedules;
 mod spans;
 mod steer;

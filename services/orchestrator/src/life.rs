@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tracing::debug;
 
-use crate::{decide::Changed, runs::Run};
+use kintsugi_deciding::{Changed, Run};
 
 /// How many batches of events may wait to be published.
 const BATCHES_MAX: usize = 1_024;

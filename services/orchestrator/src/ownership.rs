@@ -1,17 +1,15 @@
 //! Which partitions this orchestrator should have, and has.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use futures::StreamExt;
+use kintsugi_deciding::{Incarnation, Members, Owned};
 use kintsugi_nats::stream;
 use kintsugi_runtime::{Deps, Shutdown};
 use tokio::{sync::watch, time::Instant};
 use tracing::{info, warn};
 
-use crate::{Error, membership::Members};
+use crate::Error;
 
 /// How long a new orchestrator listens before it takes a share: two beats and a margin. One that
 /// is alone in its process with the only engine takes all at once.
@@ -62,7 +60,7 @@ async fn follow(deps: Deps, shares: watch::Sender<BTreeSet<u16>>, shutdown: Shut
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 beat = beats.next() => match beat {
-                    Some(beat) => members.heard(&beat, Instant::now()),
+                    Some(beat) => members.heard(&beat, Instant::now().into_std()),
                     None => break,
                 },
                 _ = looks.tick() => {
@@ -73,7 +71,7 @@ async fn follow(deps: Deps, shares: watch::Sender<BTreeSet<u16>>, shutdown: Shut
                     if heard_since.elapsed() < LISTEN_FIRST {
                         continue;
                     }
-                    let share = members.share(deps.partitions, Instant::now());
+                    let share = members.share(deps.partitions, Instant::now().into_std());
                     shares.send_if_modified(|known| {
                         let changed = *known != share;
                         if changed {
@@ -88,50 +86,25 @@ async fn follow(deps: Deps, shares: watch::Sender<BTreeSet<u16>>, shutdown: Shut
     }
 }
 
-/// The partitions that this process owns, with what fences it and how far each is.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Owned {
-    pub(crate) epochs: BTreeMap<u16, i64>,
-    pub(crate) positions: BTreeMap<u16, i64>,
-}
-
-impl Owned {
-    /// Claims `share`. What it owns already and nobody took keeps its epoch.
-    ///
-    /// # Errors
-    ///
-    /// When the store or the bus fails.
-    pub(crate) async fn claim(deps: &Deps, share: &BTreeSet<u16>) -> Result<Self, Error> {
-        let ids: Vec<u16> = share.iter().copied().collect();
-        let rows = deps.store.partitions_claim(&ids, &deps.instance).await?;
-        let states = deps.bus.ensure_streams(&deps.stream_limits).await?;
-        let events = states.into_iter().find(|state| state.name == stream::EVENTS);
-        let (created, last_seq) = events.map_or((String::new(), 0), |state| {
-            (state.created.unwrap_or_default(), state.last_seq)
-        });
-        let mut stale = Vec::new();
-        let mut owned = Self::default();
-        for row in rows {
-            // A stream that was made anew, or set back behind what was dealt with, counts anew.
-            // Reading an input twice is harmless; missing one is not.
-            let known = row.stream == created;
-            let ahead = row.position > i64::try_from(last_seq).unwrap_or(i64::MAX);
-            if !known || ahead {
-                stale.push((row.id, row.owner_epoch));
-            }
-            owned.epochs.insert(row.id, row.owner_epoch);
-            owned.positions.insert(row.id, if known && !ahead { row.position } else { 0 });
-        }
-        if !stale.is_empty() {
-            warn!(partitions = stale.len(), stream = created, "reading events from the start");
-            deps.store.partitions_rewind(&stale, &created, 0).await?;
-        }
-        Ok(owned)
+/// Claims `share`. What it owns already and nobody took keeps its epoch.
+///
+/// # Errors
+///
+/// When the store or the bus fails.
+pub(crate) async fn claim(deps: &Deps, share: &BTreeSet<u16>) -> Result<Owned, Error> {
+    let ids: Vec<u16> = share.iter().copied().collect();
+    let rows = deps.store.partitions_claim(&ids, &deps.instance).await?;
+    let states = deps.bus.ensure_streams(&deps.stream_limits).await?;
+    let events = states.into_iter().find(|state| state.name == stream::EVENTS);
+    let events = events.map_or_else(Incarnation::default, |state| Incarnation {
+        created: state.created.unwrap_or_default(),
+        last_seq: state.last_seq,
+    });
+    let (owned, stale) = Owned::of(&rows, &events);
+    if !stale.is_empty() {
+        let stream = events.created;
+        warn!(partitions = stale.len(), stream, "reading events from the start");
+        deps.store.partitions_rewind(&stale, &stream, 0).await?;
     }
-
-    /// Where to begin to read: behind what every partition is done with.
-    pub(crate) fn read_from(&self) -> u64 {
-        let first = self.positions.values().min().copied().unwrap_or(0);
-        u64::try_from(first).unwrap_or(0) + 1
-    }
+    Ok(owned)
 }

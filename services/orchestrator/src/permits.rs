@@ -6,8 +6,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use kintsugi_core::{Effect, Input, RunId, TaskKey, Timestamp};
-use kintsugi_entities::{Batch, PermitRow, PermitWrite};
+use kintsugi_core::Input;
 use kintsugi_nats::{RunHints, RunInput};
 use kintsugi_runtime::{Deps, Part, Shutdown, now};
 use tokio::{sync::watch, time::Instant, time::sleep_until};
@@ -32,27 +31,6 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// A run that has not taken its permit for so long is told again.
 const RETELL_MS: i64 = 4_000;
-
-/// Notes what an effect does to permits.
-pub(crate) fn note(run: &RunId, effect: &Effect, now: Timestamp, batch: &mut Batch) {
-    let (task, write) = match effect {
-        Effect::Want { task, key, limit, priority } => {
-            let row = PermitRow {
-                run: run.clone(),
-                task: *task,
-                key: key.clone(),
-                limit: *limit,
-                priority: *priority,
-                at: now.0,
-            };
-            (*task, PermitWrite::Want(row))
-        }
-        Effect::Took { task } => (*task, PermitWrite::Took),
-        Effect::Release { task } => (*task, PermitWrite::Release),
-        _ => return,
-    };
-    batch.permits.insert(TaskKey { run: run.clone(), task }.to_string(), write);
-}
 
 /// Grants until `shutdown`, while `shares` has the first partition.
 pub(crate) async fn run(

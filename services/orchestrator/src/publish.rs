@@ -2,139 +2,57 @@
 
 use std::time::Duration;
 
-use kintsugi_core::{
-    ChildEffect, ChildInput, CloudEvent, Effect, Fault, Input, RunId, Timestamp, partition_of,
-};
-use kintsugi_nats::{Cancel, RunInput, TaskMessage, Verify, WakeHint, events_subject, stream};
-use kintsugi_observability::task_traceparent;
-use kintsugi_runtime::{Deps, Shutdown};
+use kintsugi_core::Timestamp;
+use kintsugi_deciding::{Outbox, Sending, Try, question, refusal};
+use kintsugi_nats::{TaskMessage, WakeHint, stream};
+use kintsugi_runtime::{Deps, Shutdown, now};
 use tracing::warn;
-
-/// How long after the decision tasks may still be published; then they are left to the checks of
-/// their runs (promise P2): the others must not wait for ever for a broker that is gone. What is
-/// tried again within this time is a repeat that the stream still knows (120 s), unless it lost its
-/// memory ([`kintsugi_nats::Bus::memory`]).
-const PATIENCE_MS: u64 = 20_000;
 
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// What a task message says of its run.
-#[derive(Clone)]
-pub(crate) struct Origin {
-    pub(crate) definition: String,
-    pub(crate) trace_parent: Option<String>,
-}
-
-/// Everything that one batch sends.
-#[derive(Default)]
-pub(crate) struct Outbox {
-    pub(crate) tasks: Vec<(TaskMessage, u32)>,
-    pub(crate) cancels: Vec<Cancel>,
-    pub(crate) verifies: Vec<Verify>,
-    pub(crate) events: Vec<CloudEvent>,
-    pub(crate) inputs: Vec<RunInput>,
-    pub(crate) wake_at: Option<i64>,
-    pub(crate) has_letters: bool,
-    pub(crate) permits: Vec<RunId>,
-}
-
-impl Outbox {
-    /// Takes an effect in.
-    pub(crate) fn add(
-        &mut self,
-        deps: &Deps,
-        run: &RunId,
-        origin: &Origin,
-        effect: Effect,
-        now: Timestamp,
-    ) {
-        match effect {
-            Effect::Dispatch { .. } => {
-                self.tasks.extend(message(deps, run, origin, effect, now).map(|task| (task, 1)));
-            }
-            Effect::Cancel { task, epoch } => {
-                self.cancels.push(Cancel { task: format!("{run}:{task}"), epoch });
-            }
-            Effect::Verify { task, epoch, task_type, queue, dispatched_at } => {
-                let run = run.clone();
-                self.verifies.push(Verify { run, task, epoch, task_type, queue, dispatched_at });
-            }
-            Effect::DeadLetter { .. } => self.has_letters = true,
-            Effect::Want { .. } | Effect::Release { .. } => self.permits.push(run.clone()),
-            Effect::Emit { event } => self.events.push(event),
-            Effect::Redriven { .. }
-            | Effect::Listen { .. }
-            | Effect::Unlisten { .. }
-            | Effect::Offer
-            | Effect::Took { .. }
-            | Effect::Ask { .. }
-            | Effect::Answered { .. }
-            | Effect::Withdrawn { .. } => {}
-            Effect::Child(effect) => self.inputs.extend(told(run, effect)),
+/// Sends everything. Tasks are tried until they are stored, the rest once: cancels save work,
+/// checks are asked again, hints only make the retry engine prompt, and what runs tell each
+/// other is made up for by whoever waits for it.
+pub(crate) async fn send(
+    mut outbox: Outbox,
+    deps: &Deps,
+    decided_at: Timestamp,
+    memory: &mut String,
+    shutdown: &Shutdown,
+) {
+    let bus = &deps.bus;
+    let told = std::mem::take(&mut outbox.inputs);
+    let tell = async {
+        if let Err(error) = bus.publish_inputs(told, deps.partitions).await {
+            warn!(error = &error as &dyn std::error::Error, "runs not told of each other");
         }
-    }
-
-    /// Sends everything. Tasks are tried until they are stored, the rest once: cancels save work,
-    /// checks are asked again, hints only make the retry engine prompt, and what runs tell each
-    /// other is made up for by whoever waits for it.
-    pub(crate) async fn send(
-        mut self,
-        deps: &Deps,
-        now: Timestamp,
-        memory: &mut String,
-        shutdown: &Shutdown,
-    ) {
-        let bus = &deps.bus;
-        let told = std::mem::take(&mut self.inputs);
-        let tell = async {
-            if let Err(error) = bus.publish_inputs(told, deps.partitions).await {
-                warn!(error = &error as &dyn std::error::Error, "runs not told of each other");
-            }
-        };
-        let tasks = send_tasks(deps, &self.tasks, (now, memory), shutdown);
-        if !tokio::join!(tasks, tell).0 {
-            self.verifies.extend(self.tasks.iter().map(|(task, _)| question(task)));
-        }
-        if let Err(error) = bus.publish_events(&self.events).await {
-            // They stay in the outbox, where the reconciler finds them.
-            warn!(error = &error as &dyn std::error::Error, "events not published yet");
-        }
-        let hint = if self.has_letters { Some(now.0) } else { self.wake_at };
-        let once = async {
-            if !self.cancels.is_empty() {
-                bus.cancel(&self.cancels).await?;
-            }
-            if !self.verifies.is_empty() {
-                bus.verify(&self.verifies).await?;
-            }
-            bus.permits(&self.permits).await?;
-            if let Some(at) = hint {
-                bus.wake_hint(WakeHint { at }).await?;
-            }
-            Ok::<_, kintsugi_nats::Error>(())
-        };
-        if let Err(error) = once.await {
-            warn!(error = &error as &dyn std::error::Error, "hints not sent");
-        }
-    }
-}
-
-/// What a run is told by another one.
-fn told(from: &RunId, effect: ChildEffect) -> Option<RunInput> {
-    let (run, input) = match effect {
-        // Answered before the commit.
-        ChildEffect::Start { .. } | ChildEffect::Look { .. } => return None,
-        ChildEffect::Cancel { run } => {
-            let reason = Some(format!("the run {from} does not wait for it any longer"));
-            (run, Input::Cancel { reason })
-        }
-        ChildEffect::TellParent { run, task, life } => {
-            (run, Input::Child(ChildInput::Changed { task, run: from.clone(), life }))
-        }
-        ChildEffect::TellChild { run, life } => (run, Input::Child(ChildInput::Heard { life })),
     };
-    Some(RunInput { run, input })
+    let tasks = send_tasks(deps, &outbox.tasks, (decided_at, memory), shutdown);
+    if !tokio::join!(tasks, tell).0 {
+        outbox.verifies.extend(outbox.tasks.iter().map(|(task, _)| question(task)));
+    }
+    if let Err(error) = bus.publish_events(&outbox.events).await {
+        // They stay in the outbox, where the reconciler finds them.
+        warn!(error = &error as &dyn std::error::Error, "events not published yet");
+    }
+    let hint = if outbox.has_letters { Some(decided_at.0) } else { outbox.wake_at };
+    let once = async {
+        if !outbox.cancels.is_empty() {
+            bus.cancel(&outbox.cancels).await?;
+        }
+        if !outbox.verifies.is_empty() {
+            bus.verify(&outbox.verifies).await?;
+        }
+        bus.permits(&outbox.permits).await?;
+        if let Some(at) = hint {
+            bus.wake_hint(WakeHint { at }).await?;
+        }
+        Ok::<_, kintsugi_nats::Error>(())
+    };
+    if let Err(error) = once.await {
+        warn!(error = &error as &dyn std::error::Error, "hints not sent");
+    }
 }
 
 /// Tries until every task is stored or refused; `false`: it gave up, and nobody knows which are.
@@ -145,28 +63,28 @@ async fn send_tasks(
     shutdown: &Shutdown,
 ) -> bool {
     let count = tasks.len();
-    // Whether some may be stored, and executed, already.
-    let mut tried = false;
+    let mut sending = Sending::new(decided_at);
     loop {
         if count == 0 {
             return true;
         }
-        if kintsugi_runtime::now().since(decided_at) > PATIENCE_MS || shutdown.is_cancelled() {
-            warn!(tasks = count, "tasks not published in time; left to their checks");
-            return false;
-        }
-        let known = deps.bus.memory(stream::TASKS);
-        match if tried { known.await.map(Some) } else { Ok(None) } {
-            Ok(Some(now)) if now != *memory => {
-                warn!(tasks = count, "the broker forgot what it had; asking after tasks");
-                *memory = now;
+        let known =
+            if sending.must_know() { deps.bus.memory(stream::TASKS).await.ok() } else { None };
+        let next = sending.next(now(), deps.bus.is_connected(), known, memory);
+        match if shutdown.is_cancelled() { Try::Late } else { next } {
+            Try::Late => {
+                warn!(tasks = count, "tasks not published in time; left to their checks");
                 return false;
             }
-            Ok(_) if deps.bus.is_connected() => {}
-            _ => {
+            Try::Forgotten => {
+                warn!(tasks = count, "the broker forgot what it had; asking after tasks");
+                return false;
+            }
+            Try::Wait => {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
+            Try::Publish => {}
         }
         let Err(error) = deps.bus.publish_tasks(tasks).await else { return true };
         if !error.is_transient() {
@@ -174,19 +92,8 @@ async fn send_tasks(
             return true;
         }
         warn!(error = &error as &dyn std::error::Error, tasks = count, "tasks not published yet");
-        tried = true;
+        sending.failed();
         tokio::time::sleep(PAUSE).await;
-    }
-}
-
-fn question(task: &TaskMessage) -> Verify {
-    Verify {
-        run: task.run.clone(),
-        task: task.number,
-        epoch: task.epoch,
-        task_type: task.task_type.clone(),
-        queue: task.queue.clone(),
-        dispatched_at: task.dispatched_at,
     }
 }
 
@@ -199,64 +106,10 @@ async fn refused(deps: &Deps, tasks: &[(TaskMessage, u32)]) {
         if error.is_transient() {
             continue;
         }
-        let fault = Fault {
-            message: format!("the task cannot be given out: {error}"),
-            fatal: true,
-            ..Fault::default()
-        };
-        let (number, epoch) = (task.0.number, task.0.epoch);
-        let worker = crate::NAME.to_owned();
-        let input = Input::Failed { task: number, epoch, fault, worker, started_at: None };
-        failed.push(RunInput { run: task.0.run.clone(), input });
+        failed.push(refusal(&task.0, &error.to_string()));
     }
     if let Err(error) = deps.bus.publish_inputs(failed, deps.partitions).await {
         // The checks of these tasks bring them here again.
         warn!(error = &error as &dyn std::error::Error, "refused tasks not reported");
     }
-}
-
-fn message(
-    deps: &Deps,
-    run: &RunId,
-    origin: &Origin,
-    effect: Effect,
-    now: Timestamp,
-) -> Option<TaskMessage> {
-    let Effect::Dispatch {
-        task,
-        epoch,
-        failures,
-        crashes,
-        pointer,
-        task_type,
-        queue,
-        input,
-        start_to_close_ms,
-        lease_ms,
-    } = effect
-    else {
-        return None;
-    };
-    let id = format!("{run}:{task}");
-    Some(TaskMessage {
-        idempotency_key: id.clone(),
-        task: id,
-        run: run.clone(),
-        number: task,
-        epoch,
-        attempt: epoch,
-        failures,
-        crashes,
-        traceparent: Some(task_traceparent(run, origin.trace_parent.as_deref(), task, epoch)),
-        task_type,
-        queue,
-        input,
-        definition: origin.definition.clone(),
-        pointer,
-        start_to_close_ms,
-        lease_ms,
-        heartbeat_ms: 300,
-        reply: events_subject(partition_of(run, deps.partitions)),
-        dispatched_at: now,
-    })
 }

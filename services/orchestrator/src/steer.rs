@@ -1,22 +1,7 @@
-//! Steering by hand: requests that are done with, and what is heard of them.
+//! What is heard of steering by hand.
 
-use kintsugi_core::{Done, Event, Input, RunId, Steer, SteerEvent, Step};
+use kintsugi_core::{Done, Event, SteerEvent, Step};
 use serde_json::{Value, json};
-
-/// The requests among what a run is told, as the store knows them.
-pub(crate) fn asked(run: &RunId, inputs: &[Input]) -> Vec<String> {
-    let asked = inputs.iter().filter_map(|input| match input {
-        Input::Steer(steer) => Some(steer.key(run)),
-        _ => None,
-    });
-    asked.collect()
-}
-
-/// Nothing of a run is written after all: what was asked of it stays.
-pub(crate) fn untouched(run: &RunId, taken: &mut Vec<String>) {
-    let own = Steer::keys(run);
-    taken.retain(|id| !id.starts_with(&own));
-}
 
 /// Whether a person ended a task in a step. That its attempt is no longer wanted is no end of it.
 pub(crate) fn ends(step: &Step, number: u64) -> bool {

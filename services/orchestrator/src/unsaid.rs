@@ -7,12 +7,12 @@
 
 use std::collections::BTreeMap;
 
-use kintsugi_core::{Phase, RunId};
-use kintsugi_nats::Verify;
+use kintsugi_core::RunId;
+use kintsugi_deciding::{Unsaid, decode};
 use kintsugi_runtime::Deps;
 use tracing::info;
 
-use crate::{Error, runs::decode};
+use crate::Error;
 
 /// How many runs one statement reads.
 const PAGE: u32 = 500;
@@ -24,32 +24,20 @@ const PAGE: u32 = 500;
 ///
 /// When the store cannot be read or there is no connection.
 pub(crate) async fn ask(deps: &Deps, partitions: &BTreeMap<u16, i64>) -> Result<(), Error> {
-    let (mut questions, mut queued, mut after) = (Vec::new(), Vec::new(), None::<RunId>);
+    let (mut unsaid, mut after) = (Unsaid::default(), None::<RunId>);
     loop {
         let page = deps.store.runs_open_page(after.as_ref(), PAGE).await?;
         let full = page.len() >= PAGE as usize;
         after = page.last().map(|row| row.id.clone());
         let own = page.into_iter().filter(|row| partitions.contains_key(&row.partition));
         for (id, run) in own.filter_map(decode) {
-            if run.state.tasks().any(|open| matches!(open.state.phase, Phase::Queued { .. })) {
-                queued.push(id.clone());
-            }
-            for open in run.state.tasks() {
-                let Phase::Dispatched { at, checks: 0, .. } = open.state.phase else { continue };
-                questions.push(Verify {
-                    run: id.clone(),
-                    task: open.task,
-                    epoch: open.state.epoch,
-                    task_type: open.state.task_type.clone(),
-                    queue: open.state.queue.clone(),
-                    dispatched_at: at,
-                });
-            }
+            unsaid.look(&id, &run.state);
         }
         if !full {
             break;
         }
     }
+    let Unsaid { questions, queued } = unsaid;
     // Whoever grants permits may not have heard that they wait.
     deps.bus.permits(&queued).await?;
     if !questions.is_empty() {

@@ -1,9 +1,10 @@
 //! Runs whose time has come.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use futures::StreamExt;
-use kintsugi_core::{Input, RunId, Timestamp};
+use kintsugi_core::{Input, Timestamp};
+use kintsugi_mending::Deadlines;
 use kintsugi_nats::RunInput;
 use kintsugi_runtime::{Deps, Part, Shutdown, Waker, now};
 use tokio::time::{Instant, sleep_until};
@@ -11,9 +12,8 @@ use tracing::{debug, warn};
 
 use crate::{Config, Error, mail::OVERDUE_MS};
 
-/// How long a run that was told of a deadline is not told of it again: its orchestrator may be busy, and
-/// telling it again would only add to that. Another deadline is another matter.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The pause after a failure, and the shortest between two calls for the others.
+const PATIENCE: Duration = Deadlines::PATIENCE;
 
 /// Whom a scan or a hint wakes.
 #[derive(Clone, Default)]
@@ -34,7 +34,7 @@ pub(crate) async fn run(
 ) {
     let letters = wakers.letters.clone();
     let batch_max = config.batch_max;
-    let mut due = Due { deps, batch_max, told: Told::default(), wakers, woken: None };
+    let mut due = Due { deps, batch_max, told: Deadlines::default(), wakers, woken: None };
     let mut hints = due.hints().await;
     let mut next = Instant::now();
     loop {
@@ -70,29 +70,10 @@ pub(crate) async fn run(
     }
 }
 
-/// Runs that were told the time lately: when, and of which deadline.
-#[derive(Default)]
-struct Told(HashMap<RunId, (Instant, i64)>);
-
-impl Told {
-    /// Forgets what is long ago.
-    fn forget(&mut self, now: Instant) {
-        self.0.retain(|_, (at, _)| now.duration_since(*at) < PATIENCE);
-    }
-
-    /// Those of `runs` that were not told of their deadlines, and now are.
-    fn fresh(&mut self, runs: Vec<(RunId, i64)>, now: Instant) -> Vec<RunId> {
-        let told = |(run, due): &(RunId, i64)| self.0.get(run).is_some_and(|(_, of)| of == due);
-        let fresh: Vec<_> = runs.into_iter().filter(|run| !told(run)).collect();
-        self.0.extend(fresh.iter().map(|(run, due)| (run.clone(), (now, *due))));
-        fresh.into_iter().map(|(run, _)| run).collect()
-    }
-}
-
 struct Due {
     deps: Deps,
     batch_max: u32,
-    told: Told,
+    told: Deadlines,
     wakers: Wakers,
     woken: Option<Instant>,
 }
@@ -111,9 +92,9 @@ impl Due {
     /// Tells every due run the time, and gives how long nothing else is due.
     async fn round(&mut self) -> Result<Duration, Error> {
         let (time, instant) = (now(), Instant::now());
-        self.told.forget(instant);
+        self.told.forget(instant.into_std());
         // What was told lately may still be in the answer; ask for that many more.
-        let limit = self.batch_max + u32::try_from(self.told.0.len()).unwrap_or(u32::MAX / 2);
+        let limit = self.batch_max + u32::try_from(self.told.len()).unwrap_or(u32::MAX / 2);
         let found = self.deps.store.due(time.0, time.0 - OVERDUE_MS, limit).await?;
         let full = found.runs.len() >= limit as usize;
         let is_over = |at: Instant| instant.duration_since(at) >= PATIENCE;
@@ -122,7 +103,7 @@ impl Due {
             self.wakers.letters.wake();
             self.wakers.mail.wake();
         }
-        let fresh = self.told.fresh(found.runs, instant).into_iter();
+        let fresh = self.told.fresh(found.runs, instant.into_std()).into_iter();
         let fresh: Vec<RunInput> = fresh.map(|run| RunInput { run, input: Input::Tick }).collect();
         if !fresh.is_empty() {
             self.deps.bus.publish_inputs(fresh, self.deps.partitions).await?;
@@ -132,23 +113,5 @@ impl Due {
         }
         let pause = found.next.map_or(i64::MAX, |at| at - now().0);
         Ok(Duration::from_millis(u64::try_from(pause).unwrap_or(1).max(1)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_deadline_is_told_once_and_the_next_one_at_once() {
-        let (run, other) = (RunId::parse("a").unwrap(), RunId::parse("b").unwrap());
-        let (mut told, now) = (Told::default(), Instant::now());
-        assert_eq!(told.fresh(vec![(run.clone(), 10)], now), std::slice::from_ref(&run));
-        assert_eq!(told.fresh(vec![(run.clone(), 10), (other.clone(), 11)], now), [other]);
-        // It took that up, and waits for another time, which has come as well.
-        assert_eq!(told.fresh(vec![(run.clone(), 60)], now), std::slice::from_ref(&run));
-        assert!(told.fresh(vec![(run.clone(), 60)], now).is_empty());
-        told.forget(now + PATIENCE);
-        assert_eq!(told.fresh(vec![(run.clone(), 60)], now + PATIENCE), [run], "nobody took it up");
     }
 }

@@ -1,13 +1,13 @@
 //! What lies where it should not: events in an inbox that nobody was told of or in an outbox from
 //! which nobody published, and requests that did not reach their runs.
 
-use std::{collections::HashMap, hash::Hash, time::Duration};
+use std::time::{Duration, Instant};
 
 use kintsugi_core::{CloudEvent, Input, RunId};
 use kintsugi_entities::{Overdue, RequestRow};
+use kintsugi_mending::Again;
 use kintsugi_nats::RunInput;
 use kintsugi_runtime::{Deps, Reconciler, now};
-use tokio::time::Instant;
 use tracing::{error, info};
 
 use crate::Error;
@@ -17,12 +17,6 @@ pub(crate) const OVERDUE_MS: i64 = 5_000;
 
 /// How often it is looked for when the scan found nothing: the scan looks for the same.
 pub(crate) const PERIOD: Duration = Duration::from_secs(60);
-
-/// Until the same is done for the second time.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The longest until the same is done again: whoever should take it may be away for long.
-const PATIENCE_MAX: Duration = Duration::from_secs(60);
 
 /// How long a redrive is asked for again. What its run did not take by then it never will: the task is
 /// no longer there.
@@ -36,14 +30,14 @@ const BATCH_MAX: u32 = 1_000;
 /// takes it further, and a run that is cancelled or redriven is so once.
 pub(crate) struct Mail {
     deps: Deps,
-    told: Told<RunId>,
-    sent: Told<String>,
-    asked: Told<String>,
+    told: Again<RunId>,
+    sent: Again<String>,
+    asked: Again<String>,
 }
 
 impl Mail {
     pub(crate) fn new(deps: Deps) -> Self {
-        Self { deps, told: Told::default(), sent: Told::default(), asked: Told::default() }
+        Self { deps, told: Again::default(), sent: Again::default(), asked: Again::default() }
     }
 }
 
@@ -52,15 +46,15 @@ impl Reconciler for Mail {
 
     async fn activate(&mut self) -> Result<(), Error> {
         let Deps { store, bus, partitions, .. } = &self.deps;
-        let before = now().0 - OVERDUE_MS;
+        let (at, before) = (Instant::now(), now().0 - OVERDUE_MS);
         let Overdue { runs, sent, requests } = store.mail_overdue(before, BATCH_MAX).await?;
-        let due = self.told.due(runs, RunId::clone);
+        let due = self.told.due(runs, RunId::clone, at);
         if !due.is_empty() {
             info!(runs = due.len(), "telling runs of events that wait");
             let hints = due.into_iter().map(|run| RunInput { run, input: Input::Mail });
             bus.publish_inputs(hints.collect(), *partitions).await?;
         }
-        let due = self.sent.due(sent, String::clone);
+        let due = self.sent.due(sent, String::clone, at);
         if !due.is_empty() {
             let due = store.outbox_get(&due).await?;
             info!(events = due.len(), "publishing events again");
@@ -77,7 +71,7 @@ impl Reconciler for Mail {
                 .collect();
             bus.publish_events(&events).await?;
         }
-        let due = self.asked.due(requests, String::clone);
+        let due = self.asked.due(requests, String::clone, at);
         if !due.is_empty() {
             let open = store.requests_settle(&due, now().0 - ASKED_MAX_MS).await?;
             let inputs: Vec<RunInput> = open.into_iter().filter_map(input).collect();
@@ -98,51 +92,5 @@ fn input(row: RequestRow) -> Option<RunInput> {
             error!(error = problem, request = row.id, "a stored request cannot be read");
             None
         }
-    }
-}
-
-/// What was done lately, so that it is not done again in each round.
-struct Told<K>(HashMap<K, (Instant, Duration)>);
-
-impl<K> Default for Told<K> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<K: Hash + Eq> Told<K> {
-    /// Those of `found` whose time it is. What is no longer found is forgotten.
-    fn due<T>(&mut self, found: Vec<T>, key: impl Fn(&T) -> K) -> Vec<T> {
-        let (now, mut before) = (Instant::now(), std::mem::take(&mut self.0));
-        let mut due = Vec::new();
-        for one in found {
-            let key = key(&one);
-            let (at, pause) = before.remove(&key).unwrap_or((now, PATIENCE));
-            if at > now {
-                self.0.insert(key, (at, pause));
-                continue;
-            }
-            self.0.insert(key, (now + pause, (pause * 2).min(PATIENCE_MAX)));
-            due.push(one);
-        }
-        due
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn what_stays_is_done_again_ever_less_often() {
-        let mut told = Told::default();
-        let mut rounds = 0;
-        for _ in 0..60 {
-            rounds += told.due(vec!["a"], |one| *one).len();
-            tokio::time::advance(PATIENCE).await;
-        }
-        assert!((6..12).contains(&rounds), "{rounds} times in five minutes");
-        assert!(told.due(Vec::<&str>::new(), |one| *one).is_empty());
-        assert_eq!(told.due(vec!["a"], |one| *one).len(), 1, "forgotten, so new");
     }
 }

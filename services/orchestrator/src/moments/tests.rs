@@ -1,9 +1,10 @@
 use kintsugi_core::{Fault, Input, Machine, RunId, RunState, Steer, Steering, Step, Timestamp};
+use kintsugi_deciding::{Changed, Run};
 use kintsugi_definition::{Expressions, Limits, Resources, program_from_document};
 use kintsugi_nats::LifeEvent;
 use serde_json::{Value, json};
 
-use crate::{decide::Changed, life, runs::Run};
+use crate::life;
 
 /// Tells a run of `tasks` inputs, watched or not, and gives what is published.
 fn told(tasks: &Value, watched: bool, inputs: &[fn(u64) -> Input]) -> Vec<LifeEvent> {

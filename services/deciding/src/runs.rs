@@ -6,37 +6,42 @@
 use std::collections::{HashMap, HashSet};
 
 use kintsugi_core::{RunId, RunState, Timestamp};
-use kintsugi_entities::{RunRow, Store};
+use kintsugi_entities::{Error, RunRow};
 use tracing::error;
 
-use crate::Error;
+use crate::Source;
 
 /// A run as it is stored.
-pub(crate) struct Run {
-    pub(crate) definition: String,
-    pub(crate) version: i64,
-    pub(crate) wake_at: Option<i64>,
-    pub(crate) updated_at: Timestamp,
-    pub(crate) ended_at: Option<i64>,
-    pub(crate) trace_parent: Option<String>,
-    pub(crate) state: RunState,
+#[derive(Debug)]
+pub struct Run {
+    /// `namespace/name:version`.
+    pub definition: String,
+    /// How many batches changed it.
+    pub version: i64,
+    /// When it must be told the time, in milliseconds of the epoch.
+    pub wake_at: Option<i64>,
+    /// When it was written last.
+    pub updated_at: Timestamp,
+    /// When it ended, in milliseconds of the epoch.
+    pub ended_at: Option<i64>,
+    /// The trace that it is part of.
+    pub trace_parent: Option<String>,
+    /// Its state.
+    pub state: RunState,
 }
 
 /// Runs that were needed lately.
-pub(crate) struct Runs {
-    store: Store,
+#[derive(Debug)]
+pub struct Runs {
     max: usize,
     known: HashMap<RunId, Run>,
 }
 
 impl Runs {
-    pub(crate) fn new(store: Store, max: usize) -> Self {
-        Self { store, max, known: HashMap::new() }
-    }
-
-    /// Where they come from.
-    pub(crate) fn store(&self) -> Store {
-        self.store.clone()
+    /// Knows none yet, and keeps about `max`.
+    #[must_use]
+    pub fn new(max: usize) -> Self {
+        Self { max, known: HashMap::new() }
     }
 
     /// Has each of `ids` ready, where the store has it: one statement for all.
@@ -44,7 +49,11 @@ impl Runs {
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub(crate) async fn load(&mut self, ids: &HashSet<&RunId>) -> Result<(), Error> {
+    pub async fn load<S: Source>(
+        &mut self,
+        source: &S,
+        ids: &HashSet<&RunId>,
+    ) -> Result<(), Error> {
         if self.known.len() > self.max {
             self.known.retain(|id, _| ids.contains(id));
         }
@@ -56,7 +65,7 @@ impl Runs {
         if missing.is_empty() {
             return Ok(());
         }
-        for row in self.store.runs_load(&missing).await? {
+        for row in source.runs(&missing).await? {
             if let Some((id, run)) = decode(row) {
                 self.known.insert(id, run);
             }
@@ -64,27 +73,31 @@ impl Runs {
         Ok(())
     }
 
-    pub(crate) fn get(&self, id: &RunId) -> Option<&Run> {
+    /// One that is ready.
+    #[must_use]
+    pub fn get(&self, id: &RunId) -> Option<&Run> {
         self.known.get(id)
     }
 
-    pub(crate) fn get_mut(&mut self, id: &RunId) -> Option<&mut Run> {
+    /// The same, to be changed.
+    pub fn get_mut(&mut self, id: &RunId) -> Option<&mut Run> {
         self.known.get_mut(id)
     }
 
     /// Forgets a run, so that it is read again.
-    pub(crate) fn forget(&mut self, id: &RunId) {
+    pub fn forget(&mut self, id: &RunId) {
         self.known.remove(id);
     }
 
     /// Forgets every run.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.known.clear();
     }
 }
 
 /// Reads a row. One that cannot be read is left alone and reported: the others go on.
-pub(crate) fn decode(row: RunRow) -> Option<(RunId, Run)> {
+#[must_use]
+pub fn decode(row: RunRow) -> Option<(RunId, Run)> {
     match serde_json::from_slice(&row.state) {
         Ok(state) => Some((
             row.id,

@@ -1,13 +1,12 @@
 //! Who is there and holds what, from heartbeats. No IO.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
+    collections::{BTreeMap, HashMap, HashSet},
+    time::{Duration, Instant},
 };
 
-use kintsugi_core::{RunId, TaskKey, Timestamp};
-use kintsugi_nats::{Heartbeat, Lease};
-use tokio::time::Instant;
+use kintsugi_core::{Input, LossCause, RunId, TaskKey, Timestamp};
+use kintsugi_nats::{Heartbeat, Lease, RunInput};
 
 /// After this long of listening, what no worker claims is claimed by none: three heartbeats and
 /// a good margin.
@@ -19,19 +18,41 @@ const MOURNED: Duration = Duration::from_secs(60);
 
 /// An attempt that a worker holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Held {
-    pub(crate) run: RunId,
-    pub(crate) task: u64,
-    pub(crate) epoch: u64,
+pub struct Held {
+    /// Its run.
+    pub run: RunId,
+    /// Number of the task.
+    pub task: u64,
+    /// Its epoch.
+    pub epoch: u64,
     /// Of all that went with the worker, it alone had seen the most workers die before.
-    pub(crate) blamed: bool,
+    pub blamed: bool,
 }
 
 /// A worker and its leases that will give no result any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Gone {
-    pub(crate) worker: String,
-    pub(crate) held: Vec<Held>,
+pub struct Gone {
+    /// Its name.
+    pub worker: String,
+    /// What it held.
+    pub held: Vec<Held>,
+}
+
+impl Gone {
+    /// What the runs are told.
+    #[must_use]
+    pub fn inputs(&self, cause: LossCause, seen_at: Timestamp) -> Vec<RunInput> {
+        let mut seen = HashSet::new();
+        let held = self.held.iter().filter(|held| seen.insert((&held.run, held.task)));
+        let inputs = held.map(|held| {
+            let worker = Some(self.worker.clone());
+            let (task, epoch) = (held.task, held.epoch);
+            let blamed = Some(held.blamed);
+            let input = Input::Lost { task, epoch, cause, worker, seen_at, blamed };
+            RunInput { run: held.run.clone(), input }
+        });
+        inputs.collect()
+    }
 }
 
 /// A worker that died lately. It may have taken attempts that no heartbeat told of.
@@ -54,33 +75,29 @@ struct Member {
 
 /// Every worker that was heard of lately.
 #[derive(Debug)]
-pub(crate) struct Fleet {
+pub struct Fleet {
     since: Instant,
     members: BTreeMap<String, Member>,
     leases: HashMap<(String, u64), (String, Timestamp)>,
     ghosts: Vec<Ghost>,
 }
 
-impl Default for Fleet {
-    fn default() -> Self {
-        Self {
-            since: Instant::now(),
-            members: BTreeMap::new(),
-            leases: HashMap::new(),
-            ghosts: Vec::new(),
-        }
-    }
-}
-
 impl Fleet {
+    /// Knows nobody, and listens since `now`.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        Self { since: now, members: BTreeMap::new(), leases: HashMap::new(), ghosts: Vec::new() }
+    }
+
     /// Whether it has listened for long enough to say that nobody holds something.
-    pub(crate) fn knows_enough(&self, now: Instant) -> bool {
+    #[must_use]
+    pub fn knows_enough(&self, now: Instant) -> bool {
         now.duration_since(self.since) >= HEARD_ENOUGH
     }
 
     /// Silence says nothing about workers while the connection to the broker was gone: everyone
     /// gets the benefit of the doubt again.
-    pub(crate) fn listen_anew(&mut self, now: Instant) {
+    pub fn listen_anew(&mut self, now: Instant) {
         self.since = now;
         for member in self.members.values_mut() {
             member.heard = now;
@@ -89,7 +106,7 @@ impl Fleet {
 
     /// Notes a heartbeat. Gives what an earlier process of the same name held, and what a worker
     /// that stops in good order left behind.
-    pub(crate) fn heard(&mut self, beat: Heartbeat, now: Instant) -> Option<Gone> {
+    pub fn heard(&mut self, beat: Heartbeat, now: Instant) -> Option<Gone> {
         let known = self.members.get(&beat.worker);
         let restarted = known.is_some_and(|known| known.incarnation != beat.incarnation);
         let gone = if restarted { self.bury(&beat.worker, now) } else { None };
@@ -119,20 +136,22 @@ impl Fleet {
     }
 
     /// Workers that were not heard of for `silence`.
-    pub(crate) fn suspects(&self, silence: Duration, now: Instant) -> Vec<String> {
+    #[must_use]
+    pub fn suspects(&self, silence: Duration, now: Instant) -> Vec<String> {
         let silent = |member: &Member| now.duration_since(member.heard) >= silence;
         let members = self.members.iter().filter(|(_, member)| silent(member));
         members.map(|(name, _)| name.clone()).collect()
     }
 
     /// Whether a worker was heard of within `silence`.
-    pub(crate) fn is_heard(&self, worker: &str, silence: Duration, now: Instant) -> bool {
+    #[must_use]
+    pub fn is_heard(&self, worker: &str, silence: Duration, now: Instant) -> bool {
         let member = self.members.get(worker);
         member.is_some_and(|member| now.duration_since(member.heard) < silence)
     }
 
     /// Takes a worker out, and gives what it held.
-    pub(crate) fn remove(&mut self, worker: &str) -> Option<Gone> {
+    pub fn remove(&mut self, worker: &str) -> Option<Gone> {
         let member = self.members.remove(worker)?;
         for lease in &member.leases {
             self.leases.remove(&(lease.task.clone(), lease.epoch));
@@ -148,7 +167,7 @@ impl Fleet {
     }
 
     /// Takes a worker out that died, and remembers it for a while.
-    pub(crate) fn bury(&mut self, worker: &str, now: Instant) -> Option<Gone> {
+    pub fn bury(&mut self, worker: &str, now: Instant) -> Option<Gone> {
         let member = self.members.get(worker)?;
         let (concurrency, queues) = (member.concurrency, member.queues.clone());
         self.ghosts.retain(|ghost| now.duration_since(ghost.died) < MOURNED);
@@ -158,12 +177,8 @@ impl Fleet {
 
     /// How many attempts of a queue and type may have gone with workers that died lately, and the
     /// last of those workers.
-    pub(crate) fn ghosts(
-        &self,
-        queue: &str,
-        task_type: &str,
-        now: Instant,
-    ) -> (u64, Option<String>) {
+    #[must_use]
+    pub fn ghosts(&self, queue: &str, task_type: &str, now: Instant) -> (u64, Option<String>) {
         let died = self.ghosts.iter().filter(|ghost| {
             now.duration_since(ghost.died) < MOURNED
                 && ghost.queues.iter().any(|(q, t)| q == queue && t == task_type)
@@ -174,18 +189,15 @@ impl Fleet {
     }
 
     /// Who holds an attempt, and since when.
-    pub(crate) fn holder(
-        &self,
-        run: &RunId,
-        task: u64,
-        epoch: u64,
-    ) -> Option<&(String, Timestamp)> {
+    #[must_use]
+    pub fn holder(&self, run: &RunId, task: u64, epoch: u64) -> Option<&(String, Timestamp)> {
         self.leases.get(&(format!("{run}:{task}"), epoch))
     }
 
     /// How many attempts are held by workers of a queue and type. Workers that serve several count
     /// with all that they hold: too many only means that a lost message is found later.
-    pub(crate) fn held_for(&self, queue: &str, task_type: &str) -> usize {
+    #[must_use]
+    pub fn held_for(&self, queue: &str, task_type: &str) -> usize {
         let serves =
             |member: &&Member| member.queues.iter().any(|(q, t)| q == queue && t == task_type);
         self.members.values().filter(serves).map(|member| member.leases.len()).sum()
@@ -222,9 +234,14 @@ pub(crate) mod tests {
         }
     }
 
+    fn anew() -> (Fleet, Instant) {
+        let now = Instant::now();
+        (Fleet::new(now), now)
+    }
+
     #[test]
     fn a_silent_worker_is_suspected_and_its_leases_are_known() {
-        let (mut fleet, now) = (Fleet::default(), Instant::now());
+        let (mut fleet, now) = anew();
         fleet.heard(beat("w", "a", &["r:1"]), now);
         assert!(fleet.suspects(Duration::from_secs(1), now).is_empty());
         let later = now + Duration::from_secs(2);
@@ -235,7 +252,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_death_is_laid_at_the_door_of_the_one_that_saw_the_most() {
-        let (mut fleet, now) = (Fleet::default(), Instant::now());
+        let (mut fleet, now) = anew();
         let mut blamed = |crashes: &[u32]| {
             let names: Vec<String> = (0..crashes.len()).map(|n| format!("r:{n}")).collect();
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -255,7 +272,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_restarted_worker_gives_up_what_it_held() {
-        let (mut fleet, now) = (Fleet::default(), Instant::now());
+        let (mut fleet, now) = anew();
         fleet.heard(beat("w", "a", &["r:1"]), now);
         let gone = fleet.heard(beat("w", "b", &[]), now).unwrap();
         assert_eq!(gone.held[0].task, 1);

@@ -1,13 +1,12 @@
 //! Attempts that were asked after, and what follows from a look at their queue. No IO.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
-    time::Duration,
+    collections::{BTreeMap, btree_map::Entry},
+    time::{Duration, Instant},
 };
 
-use kintsugi_core::{LossCause, RunId, Timestamp};
-use kintsugi_nats::{QueueState, Verify};
-use tokio::time::Instant;
+use kintsugi_core::{Input, LossCause, RunId, Timestamp};
+use kintsugi_nats::{QueueState, RunInput, Verify};
 
 use crate::fleet::Fleet;
 
@@ -26,11 +25,11 @@ const SLACK_MS: u64 = 1_000;
 const DOUBTS_MAX: usize = 50_000;
 
 /// A queue and a task type.
-pub(crate) type Served = (String, String);
+pub type Served = (String, String);
 
 /// What a look says of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Finding {
+pub enum Finding {
     /// It waits for a worker, or nobody can say yet.
     InOrder,
     /// A worker holds it, since then. Its own word that it started has not arrived.
@@ -39,6 +38,7 @@ pub(crate) enum Finding {
     Lost(LossCause, Option<String>),
 }
 
+#[derive(Debug)]
 struct Doubt {
     question: Verify,
     /// The first look that found it missing.
@@ -46,15 +46,16 @@ struct Doubt {
 }
 
 /// The attempts in doubt, by queue: run, task, epoch.
-#[derive(Default)]
-pub(crate) struct Doubts {
-    queues: HashMap<Served, HashMap<(RunId, u64, u64), Doubt>>,
+#[derive(Debug, Default)]
+pub struct Doubts {
+    queues: BTreeMap<Served, BTreeMap<(RunId, u64, u64), Doubt>>,
     count: usize,
 }
 
 impl Doubts {
     /// Takes a question in; one that is there already changes nothing. `false`: there are too many.
-    pub(crate) fn ask(&mut self, question: Verify) -> bool {
+    #[must_use]
+    pub fn ask(&mut self, question: Verify) -> bool {
         if self.count >= DOUBTS_MAX {
             return false;
         }
@@ -67,18 +68,21 @@ impl Doubts {
         true
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether none is in doubt.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
     /// The queues that have to be looked at.
-    pub(crate) fn queues(&self) -> Vec<Served> {
+    #[must_use]
+    pub fn queues(&self) -> Vec<Served> {
         self.queues.keys().cloned().collect()
     }
 
     /// Judges every attempt of the queue, of which nobody knows anything where `state` is none.
     /// Gives what is settled, which is in doubt no more.
-    pub(crate) fn judge(
+    pub fn judge(
         &mut self,
         served: &Served,
         state: Option<&QueueState>,
@@ -103,6 +107,23 @@ impl Doubts {
         }
         self.count -= settled.len();
         settled
+    }
+}
+
+impl Finding {
+    /// What the run is told of it; none: there is nothing to tell.
+    #[must_use]
+    pub fn tell(self, question: Verify, seen_at: Timestamp) -> Option<RunInput> {
+        let (run, task, epoch) = (question.run, question.task, question.epoch);
+        let input = match self {
+            Self::InOrder => return None,
+            // Without its word that it started there is no time limit.
+            Self::Held(worker, at) => Input::Started { task, epoch, worker, at },
+            Self::Lost(cause, worker) => {
+                Input::Lost { task, epoch, cause, worker, seen_at, blamed: None }
+            }
+        };
+        Some(RunInput { run, input })
     }
 }
 
@@ -186,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_nobody_has_is_lost_and_what_waits_is_not() {
-        let fleet = Fleet::default();
+        let fleet = Fleet::new(Instant::now());
         let late = Instant::now() + Duration::from_secs(3);
         let lost = Finding::Lost(LossCause::MessageLost, None);
         assert_eq!(settle(None, &fleet, late), (lost.clone(), 500));
@@ -198,7 +219,8 @@ mod tests {
 
     #[test]
     fn what_was_delivered_and_is_claimed_by_nobody_is_lost_with_whoever_had_it() {
-        let (mut fleet, began) = (Fleet::default(), Instant::now());
+        let began = Instant::now();
+        let mut fleet = Fleet::new(began);
         let late = began + Duration::from_secs(3);
         // Its worker was never heard of.
         let delivered = queue(0, 1, None);
@@ -215,7 +237,8 @@ mod tests {
 
     #[test]
     fn what_a_worker_holds_is_told_to_its_run() {
-        let (mut fleet, began) = (Fleet::default(), Instant::now());
+        let began = Instant::now();
+        let mut fleet = Fleet::new(began);
         fleet.heard(beat("w", "i", &["r:1"]), began);
         let (finding, after) = settle(Some(&queue(0, 1, None)), &fleet, began);
         assert!(matches!(finding, Finding::Held(worker, _) if worker == "w"));

@@ -20,7 +20,7 @@ pub(crate) fn of(run: &RunId, step: &Step) -> Vec<RecoveryRow> {
             decided,
             outcome,
             duration_ms: i64::try_from(step.at.since(seen)).unwrap_or(i64::MAX),
-            by: crate::NAME.to_owned(),
+            by: "orchestrator".to_owned(),
         }
     };
     let entries = step.events.iter().filter_map(|event| match event {

@@ -5,35 +5,42 @@
 //! may differ for a moment; correctness never rests on them, since every transaction is fenced by
 //! the epochs in the table of partitions.
 
-use std::{collections::BTreeMap, collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
 
 use kintsugi_nats::ServiceBeat;
-use tokio::time::Instant;
+
+/// The name under which orchestrators are heard.
+const NAME: &str = "orchestrator";
 
 /// Silence after which an orchestrator is taken for dead: four of its beats.
-pub(crate) const SILENCE: Duration = Duration::from_secs(2);
+pub const SILENCE: Duration = Duration::from_secs(2);
 
 /// The orchestrators that were heard of.
 #[derive(Debug)]
-pub(crate) struct Members {
+pub struct Members {
     me: String,
     seen: BTreeMap<String, Instant>,
 }
 
 impl Members {
-    pub(crate) fn new(me: String) -> Self {
+    /// Knows only this one, `me`.
+    #[must_use]
+    pub fn new(me: String) -> Self {
         Self { me, seen: BTreeMap::new() }
     }
 
     /// Notes a beat of an orchestrator.
-    pub(crate) fn heard(&mut self, beat: &ServiceBeat, now: Instant) {
-        if beat.service == crate::NAME && beat.ready {
+    pub fn heard(&mut self, beat: &ServiceBeat, now: Instant) {
+        if beat.service == NAME && beat.ready {
             self.seen.insert(beat.instance.clone(), now);
         }
     }
 
     /// The partitions of `count` that fall to this orchestrator.
-    pub(crate) fn share(&mut self, count: u16, now: Instant) -> BTreeSet<u16> {
+    pub fn share(&mut self, count: u16, now: Instant) -> BTreeSet<u16> {
         self.seen.retain(|_, at| now.duration_since(*at) < SILENCE);
         let mine = |partition: &u16| {
             let own = weight(&self.me, *partition);
@@ -60,12 +67,7 @@ mod tests {
     use super::*;
 
     fn beat(instance: &str) -> ServiceBeat {
-        ServiceBeat {
-            service: crate::NAME.to_owned(),
-            instance: instance.to_owned(),
-            pid: 1,
-            ready: true,
-        }
+        ServiceBeat { service: NAME.to_owned(), instance: instance.to_owned(), pid: 1, ready: true }
     }
 
     #[test]

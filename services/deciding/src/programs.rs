@@ -4,30 +4,33 @@ use std::{collections::HashMap, sync::Arc};
 
 use kintsugi_core::Program;
 use kintsugi_definition::{Expressions, Limits, program_from_document};
-use kintsugi_entities::Store;
-use tracing::error;
+use kintsugi_entities::Error;
 
-use crate::{Error, holds::Holds};
+use crate::{Source, holds::Holds};
 
 /// A definition that can be run.
-pub(crate) struct Compiled {
-    pub(crate) program: Program,
-    pub(crate) expressions: Expressions,
+#[derive(Debug)]
+pub struct Compiled {
+    /// What it does.
+    pub program: Program,
+    /// Its expressions.
+    pub expressions: Expressions,
 }
 
 /// Every definition that was needed lately; a definition never changes, so nothing goes stale.
-pub(crate) struct Programs {
-    store: Store,
+#[derive(Debug)]
+pub struct Programs {
     max: usize,
     known: HashMap<String, Arc<Compiled>>,
     /// Definitions of which nothing begins.
-    pub(crate) holds: Holds,
+    pub holds: Holds,
 }
 
 impl Programs {
-    pub(crate) fn new(store: Store, max: usize) -> Self {
-        let holds = Holds::new(store.clone());
-        Self { store, max, known: HashMap::new(), holds }
+    /// Knows none yet, and keeps at most `max`.
+    #[must_use]
+    pub fn new(max: usize) -> Self {
+        Self { max, known: HashMap::new(), holds: Holds::default() }
     }
 
     /// Has each of `ids` ready, where the store has it and it compiles: one statement for all.
@@ -35,7 +38,11 @@ impl Programs {
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub(crate) async fn load(&mut self, ids: impl Iterator<Item = &str>) -> Result<(), Error> {
+    pub async fn load<S: Source>(
+        &mut self,
+        source: &S,
+        ids: impl Iterator<Item = &str>,
+    ) -> Result<(), Error> {
         let mut missing: Vec<String> =
             ids.filter(|id| !self.known.contains_key(*id)).map(str::to_owned).collect();
         if missing.is_empty() {
@@ -46,25 +53,19 @@ impl Programs {
         if self.known.len() + missing.len() > self.max {
             self.known.clear();
         }
-        for found in self.store.definitions_by_id(&missing).await? {
-            match compile(&found.document, found.resources.as_deref()) {
-                Ok(compiled) => {
-                    self.known.insert(found.id, Arc::new(compiled));
-                }
-                Err(problem) => {
-                    error!(definition = found.id, problem, "a stored definition does not compile");
-                }
-            }
-        }
+        self.known.extend(source.programs(&missing).await?);
         Ok(())
     }
 
-    pub(crate) fn get(&self, id: &str) -> Option<Arc<Compiled>> {
+    /// One that is ready.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Arc<Compiled>> {
         self.known.get(id).cloned()
     }
 }
 
-fn compile(document: &[u8], resources: Option<&[u8]>) -> Result<Compiled, String> {
+/// Compiles what is stored of a definition, or says why it does not.
+pub(crate) fn compile(document: &[u8], resources: Option<&[u8]>) -> Result<Compiled, String> {
     let document = serde_json::from_slice(document).map_err(|error| error.to_string())?;
     let resources = resources.map(serde_json::from_slice).transpose();
     let resources = resources.map_err(|error| error.to_string())?.unwrap_or_default();

@@ -24,7 +24,8 @@ pub(crate) fn read(row: &MailRow) -> Result<Letter, String> {
 
 /// Whether no event can be taken now, since each open listen is at an earlier one. What waits stays
 /// as it is, in order; the run asks for it.
-pub(crate) fn must_wait(state: &RunState) -> bool {
+#[must_use]
+pub fn must_wait(state: &RunState) -> bool {
     let mut open = state.listens().filter(|(_, hearing)| hearing.is_open()).peekable();
     open.peek().is_some() && open.all(|(_, hearing)| !hearing.is_free())
 }

@@ -9,12 +9,12 @@ use kintsugi_core::{
     ChildEffect, ChildInput, DefinitionRef, Error as Fault, ErrorKind, Parent, RunId, RunState,
     Timestamp, partition_of,
 };
-use kintsugi_entities::{NewRun, Resolved, Store};
+use kintsugi_entities::{Error, NewRun, Resolved};
 use kintsugi_observability::task_traceparent;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::Error;
+use crate::Source;
 
 /// Children that one transaction starts at most; their parents go on with the next.
 const STARTS_MAX: usize = 500;
@@ -38,13 +38,13 @@ pub(crate) struct Answer {
 
 /// How children are started.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rules {
+pub struct Rules {
     /// How many partitions runs are shared out to.
-    pub(crate) partitions: u16,
+    pub partitions: u16,
     /// How deep runs may nest.
-    pub(crate) depth_max: u32,
+    pub depth_max: u32,
     /// How many runs one run may start.
-    pub(crate) children_max: u32,
+    pub children_max: u32,
 }
 
 /// A child that is asked for.
@@ -59,7 +59,6 @@ struct Wanted {
 
 /// Answers questions as long as there is room in the transaction.
 pub(crate) struct Answers {
-    store: Store,
     rules: Rules,
     now: Timestamp,
     started: usize,
@@ -67,8 +66,8 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    pub(crate) fn new(store: Store, rules: Rules, now: Timestamp) -> Self {
-        Self { store, rules, now, started: 0, bytes: 0 }
+    pub(crate) fn new(rules: Rules, now: Timestamp) -> Self {
+        Self { rules, now, started: 0, bytes: 0 }
     }
 
     /// The answers, and the runs that found no room and are to ask again with the next transaction.
@@ -76,8 +75,9 @@ impl Answers {
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub(crate) async fn of(
+    pub(crate) async fn of<S: Source>(
         &mut self,
+        source: &S,
         questions: Vec<Question>,
     ) -> Result<(Vec<Answer>, Vec<RunId>), Error> {
         let (mut wanted, mut looked) = (HashSet::new(), HashSet::new());
@@ -94,9 +94,9 @@ impl Answers {
             }
         }
         let wanted: Vec<DefinitionRef> = wanted.into_iter().collect();
-        let resolved = self.store.definitions_resolve(&wanted).await?;
+        let resolved = source.resolve(&wanted).await?;
         let found: HashMap<_, _> = wanted.into_iter().zip(resolved).collect();
-        let rows = self.looked_at(looked).await?;
+        let rows = looked_at(source, looked).await?;
         let (mut answers, mut left) = (Vec::with_capacity(questions.len()), Vec::new());
         for Question { run, trace_parent, effect } in questions {
             match effect {
@@ -126,16 +126,6 @@ impl Answers {
             }
         }
         Ok((answers, left))
-    }
-
-    async fn looked_at(&self, runs: HashSet<RunId>) -> Result<HashMap<RunId, RunState>, Error> {
-        if runs.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let runs: Vec<RunId> = runs.into_iter().collect();
-        let rows = self.store.runs_load(&runs).await?;
-        let decoded = rows.into_iter().filter_map(crate::runs::decode);
-        Ok(decoded.map(|(id, run)| (id, run.state)).collect())
     }
 
     /// The definition of a child, or why it cannot be started.
@@ -197,6 +187,19 @@ impl Answers {
         };
         Answer { run, input: ChildInput::Accepted { task, run: id, definition }, row: Some(row) }
     }
+}
+
+async fn looked_at<S: Source>(
+    source: &S,
+    runs: HashSet<RunId>,
+) -> Result<HashMap<RunId, RunState>, Error> {
+    if runs.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let runs: Vec<RunId> = runs.into_iter().collect();
+    let rows = source.runs(&runs).await?;
+    let decoded = rows.into_iter().filter_map(crate::runs::decode);
+    Ok(decoded.map(|(id, run)| (id, run.state)).collect())
 }
 
 /// The id of a child follows from its parent and its task, so that a repeat names the same run:

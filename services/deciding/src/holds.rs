@@ -3,49 +3,45 @@
 //! A run that would begin is suspended instead, with who and why in its history, and goes on when the
 //! failure detector finds that nothing holds its definition any more.
 
-use std::time::Duration;
+use kintsugi_core::{Input, Status, Steer, Steering, Timestamp};
+use kintsugi_entities::{Error, HoldRow};
 
-use kintsugi_core::{Input, Status, Steer, Steering};
-use kintsugi_entities::{HoldRow, Store};
-use tokio::time::Instant;
+use crate::{Source, runs::Run};
 
-use crate::{Error, runs::Run};
-
-/// How old what is known of holds may be when a run begins.
-const FRESH: Duration = Duration::from_millis(500);
+/// How old what is known of holds may be when a run begins, in milliseconds.
+const FRESH_MS: i64 = 500;
 
 /// What is held, as of lately.
-pub(crate) struct Holds {
-    store: Store,
+#[derive(Debug, Default)]
+pub struct Holds {
     active: Vec<HoldRow>,
-    read_at: Option<Instant>,
+    read_at: Option<Timestamp>,
 }
 
 impl Holds {
-    pub(crate) fn new(store: Store) -> Self {
-        Self { store, active: Vec::new(), read_at: None }
-    }
-
     /// Knows what is held, if any of these runs may begin: asked at most twice a second.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub(crate) async fn refresh(
+    pub async fn refresh<S: Source>(
         &mut self,
+        source: &S,
+        now: Timestamp,
         mut runs: impl Iterator<Item = &Run>,
     ) -> Result<(), Error> {
-        let is_fresh = self.read_at.is_some_and(|at| at.elapsed() < FRESH);
+        // A clock that was set back makes it no fresher.
+        let is_fresh = self.read_at.is_some_and(|at| (0..FRESH_MS).contains(&(now.0 - at.0)));
         if is_fresh || !runs.any(|run| run.state.status == Status::Pending) {
             return Ok(());
         }
-        self.active = self.store.holds_active().await?;
-        self.read_at = Some(Instant::now());
+        self.active = source.holds().await?;
+        self.read_at = Some(now);
         Ok(())
     }
 
     /// What a run is told: where its definition is held, not to begin.
-    pub(crate) fn instead(&self, run: &Run, inputs: &mut [Input]) {
+    pub fn instead(&self, run: &Run, inputs: &mut [Input]) {
         if run.state.status != Status::Pending {
             return;
         }

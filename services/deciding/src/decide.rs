@@ -9,12 +9,12 @@ use std::{
 use kintsugi_core::{
     ChildEffect, ChildInput, Effect, Input, Machine, Moment, NodeId, RunId, Step, Taking, Timestamp,
 };
-use kintsugi_entities::{Batch, HistoryRow, MailRow, NewRun, RunWrite};
+use kintsugi_entities::{Batch, Error, HistoryRow, MailRow, NewRun, RunWrite};
 use kintsugi_nats::RunInput;
 use tracing::debug;
 
 use crate::{
-    Error,
+    Source,
     children::{Answers, Question, Rules},
     letters,
     mail::{self, Letter},
@@ -29,38 +29,44 @@ use crate::{
 const ROUNDS_MAX: usize = 32;
 
 /// What follows a batch once it is committed.
-#[derive(Default)]
-pub(crate) struct Decided {
+#[derive(Debug, Default)]
+pub struct Decided {
     /// What is written, in one transaction.
-    pub(crate) batch: Batch,
+    pub batch: Batch,
     /// What each run asks for, in order.
-    pub(crate) effects: Vec<(RunId, Effect)>,
+    pub effects: Vec<(RunId, Effect)>,
     /// What happened to each run that changed.
-    pub(crate) changes: Vec<Changed>,
+    pub changes: Vec<Changed>,
     /// Runs whose work was cut off by the limit on steps and goes on at once.
-    pub(crate) unfinished: Vec<RunId>,
+    pub unfinished: Vec<RunId>,
     /// Inputs that could not be handled, with the reason.
-    pub(crate) rejected: Vec<(RunInput, String)>,
+    pub rejected: Vec<(RunInput, String)>,
     /// Inputs for runs that are not there, which their sender wants answered.
-    pub(crate) answers: Vec<RunInput>,
+    pub answers: Vec<RunInput>,
     /// The earliest deadline that is earlier than what was stored before.
-    pub(crate) wake_at: Option<i64>,
+    pub wake_at: Option<i64>,
 }
 
 /// What happened to a run.
-pub(crate) struct Changed {
-    pub(crate) run: RunId,
-    pub(crate) steps: Vec<Step>,
+#[derive(Debug)]
+pub struct Changed {
+    /// The run.
+    pub run: RunId,
+    /// In order.
+    pub steps: Vec<Step>,
     /// What closed in them, by number.
-    pub(crate) closed: Vec<(u64, NodeId)>,
+    pub closed: Vec<(u64, NodeId)>,
     /// How it and its tasks stood in turn, step by step; empty where nobody asked.
-    pub(crate) moments: Vec<Vec<Moment>>,
+    pub moments: Vec<Vec<Moment>>,
 }
 
 /// What came: inputs from the stream, events from the store.
-pub(crate) struct Arrived {
-    pub(crate) inputs: Vec<RunInput>,
-    pub(crate) events: Vec<MailRow>,
+#[derive(Debug, Default)]
+pub struct Arrived {
+    /// In order.
+    pub inputs: Vec<RunInput>,
+    /// In order, too.
+    pub events: Vec<MailRow>,
 }
 
 /// What one run is told: inputs, then the events that wait for it.
@@ -78,19 +84,19 @@ struct Told {
 /// # Errors
 ///
 /// When runs or definitions cannot be loaded.
-pub(crate) async fn decide(
-    runs: &mut Runs,
-    programs: &mut Programs,
+pub async fn decide<S: Source>(
+    source: &S,
+    (runs, programs): (&mut Runs, &mut Programs),
     arrived: Arrived,
     (rules, watched): (Rules, bool),
     now: Timestamp,
 ) -> Result<Decided, Error> {
     let told = arrived.inputs.iter().map(|input| &input.run);
     let ids: HashSet<&RunId> = told.chain(arrived.events.iter().map(|row| &row.run)).collect();
-    runs.load(&ids).await?;
+    runs.load(source, &ids).await?;
     let wanted = ids.iter().filter_map(|id| runs.get(id)).map(|run| run.definition.as_str());
-    programs.load(wanted).await?;
-    programs.holds.refresh(ids.iter().filter_map(|id| runs.get(id))).await?;
+    programs.load(source, wanted).await?;
+    programs.holds.refresh(source, now, ids.iter().filter_map(|id| runs.get(id))).await?;
 
     let mut decided = Decided::default();
     let mut work = Work { now, watched, done: HashMap::new(), questions: Vec::new() };
@@ -99,13 +105,13 @@ pub(crate) async fn decide(
         let told = by_run.remove(id).unwrap_or_default();
         work.take(runs, programs, id, told, &mut decided);
     }
-    let mut answers = Answers::new(runs.store(), rules, now);
+    let mut answers = Answers::new(rules, now);
     for _ in 0..ROUNDS_MAX {
         let questions = std::mem::take(&mut work.questions);
         if questions.is_empty() {
             break;
         }
-        let (answered, left) = Box::pin(answers.of(questions)).await?;
+        let (answered, left) = Box::pin(answers.of(source, questions)).await?;
         decided.unfinished.extend(left);
         for answer in answered {
             let told = Told { inputs: vec![Input::Child(answer.input)], events: Vec::new() };

@@ -1,0 +1,15 @@
+//! What broke, and what runs are told of it. No IO, no clock.
+//!
+//! The failure detector and the retry engine look at the broker, the store and the clock, and judge
+//! here what they see; the simulation (`tests/sim`) judges the same way what it made up. Order never
+//! depends on chance: the same looks at the same times give the same inputs.
+
+mod doubts;
+mod fleet;
+mod orphans;
+mod told;
+
+pub use doubts::{Doubts, Finding, Served};
+pub use fleet::{Fleet, Gone, Held};
+pub use orphans::{Look, Orphan, Orphans};
+pub use told::{Again, Deadlines};
