@@ -10,6 +10,7 @@ mod certificates;
 mod engine;
 mod http;
 mod load;
+mod owners;
 mod promises;
 mod raw;
 mod seed;
@@ -21,11 +22,13 @@ pub use between::{Between, Trouble, Which};
 pub use certificates::{Authority, Identity};
 pub use engine::{Engine, Role, Shape};
 pub use http::Client;
-pub use load::{DEFINITIONS, Load};
-pub use promises::{
-    Answers, Book, Breach, Breaches, Checked, Execution, Holdings, Ledger, Owners, Record, Told,
-    Unowned, check, check_promises, expected, unowned,
+pub use kintsugi_promises::{
+    Answers, Book, Breach, Breaches, Checked, Execution, Holdings, Ledger, Record, Told, Unowned,
+    check, expected, unowned,
 };
+pub use load::{DEFINITIONS, Load};
+pub use owners::Owners;
+pub use promises::check_promises;
 pub use raw::Raw;
 pub use seed::Chance;
 pub use server::{Answer, Peer, Request};

@@ -14,7 +14,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::promises::Told;
+use kintsugi_promises::Told;
 
 /// What came.
 #[derive(Clone, Debug)]

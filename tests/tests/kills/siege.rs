@@ -197,7 +197,7 @@ impl Siege {
         let mut answers = self.load.stop().await;
         answers.accepted.extend(self.own.iter().cloned());
         let (store, hooks) = (&self.store, &self.hooks);
-        let book = Book::read(store, &self.bus).await;
+        let book = Book::read(store, &self.bus).await.unwrap();
         let deadline = Instant::now() + PATIENCE;
         loop {
             let mut missing = Breaches::default();
@@ -209,7 +209,7 @@ impl Siege {
             assert!(Instant::now() < deadline, "not told; {pending} pending: {missing:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let ledger = Ledger::read(&self.ledger);
+        let ledger = Ledger::read(&self.ledger).unwrap();
         let (checked, mut breaches) = check(&book);
         answers.check(&book, &mut breaches);
         ledger.check(&book, &mut breaches);

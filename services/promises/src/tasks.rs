@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kintsugi_core::{Done, Event, Input, Kind, LossCause, Program, Step, TaskPolicy, Timestamp};
 
-use super::{Breaches, Checked, Record};
+use crate::{Breaches, Checked, Record};
 
 /// A task, as its history tells of it.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use kintsugi_core::Status;
 use kintsugi_entities::DeadLetterStatus;
 use serde_json::Value;
 
-use super::{Book, Breaches, Record, letters};
+use crate::{Book, Breaches, Record, letters};
 
 /// Everything that was answered.
 #[derive(Clone, Debug, Default)]

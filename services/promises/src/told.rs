@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kintsugi_core::Event;
 
-use super::{Book, Breaches};
+use crate::{Book, Breaches};
 
 /// A notification that came.
 #[derive(Clone, Debug, PartialEq, Eq)]

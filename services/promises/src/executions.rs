@@ -10,7 +10,7 @@ use std::{
 use kintsugi_core::{Event, Input, TaskKey};
 use serde::{Deserialize, Serialize};
 
-use super::{Book, Breaches};
+use crate::{Book, Breaches, Error};
 
 /// The task type of the workers that keep a ledger.
 const TASK_TYPE: &str = "ledger";
@@ -32,6 +32,10 @@ pub struct Execution {
 
 impl Execution {
     /// Appends it to a file, in one write: a worker that is killed leaves whole lines.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
     pub fn append(&self, file: &Path) -> std::io::Result<()> {
         let mut line = serde_json::to_vec(self)?;
         line.push(b'\n');
@@ -44,11 +48,18 @@ impl Execution {
 pub struct Ledger(pub Vec<Execution>);
 
 impl Ledger {
-    /// Reads a file.
-    #[must_use]
-    pub fn read(file: &Path) -> Self {
-        let text = std::fs::read_to_string(file).unwrap_or_default();
-        Self(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    /// Reads a file; one that is not there is empty.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or a line of it is none.
+    pub fn read(file: &Path) -> Result<Self, Error> {
+        let text = match std::fs::read_to_string(file) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            read => read.map_err(|source| Error::Ledger { file: file.to_owned(), source })?,
+        };
+        let line = |line| serde_json::from_str(line).map_err(Error::unreadable("the ledger"));
+        Ok(Self(text.lines().map(line).collect::<Result<_, _>>()?))
     }
 
     /// Executions that began.

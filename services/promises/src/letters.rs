@@ -6,7 +6,7 @@ use kintsugi_core::Event;
 use kintsugi_entities::{DeadLetterRow, DeadLetterStatus};
 use kintsugi_nats::DeadLetterMessage;
 
-use super::{Book, Breaches, Record};
+use crate::{Book, Breaches, Record};
 
 pub(super) fn check(book: &Book, breaches: &mut Breaches) {
     // Whether somebody redrove it, by id.

@@ -1,16 +1,19 @@
-//! The check of the promises over everything that is stored. It reads tables, streams and what
-//! stands outside the engine (answers, a ledger that workers kept, webhooks that came); of the
-//! engine's code it uses only the replay.
+//! The promises (P1 to P10 in ARCHITECTURE.md), checked over everything that is stored. The check reads
+//! tables, streams and what stands outside the engine (answers, a ledger that workers kept, webhooks that
+//! came); of the engine's code it uses only the replay.
 //!
-//! Every check works on values ([`Book`] and what is held against it), so that `tests/checker` can doctor
-//! a good book and show that each check sees what it is there for.
+//! Every check works on values ([`Book`] and what is held against it) and does no IO, so that
+//! `tests/tests/checker` can doctor a good book and show that each check sees what it is there for.
+//! Only [`Book::read`], [`Ledger::read`] and [`streams`] read anything.
 
 mod answers;
 mod book;
+mod error;
 mod executions;
 mod history;
 mod letters;
 mod owners;
+pub mod streams;
 mod tasks;
 mod told;
 
@@ -18,12 +21,10 @@ use std::{collections::BTreeMap, fmt};
 
 pub use answers::Answers;
 pub use book::{Book, Record};
+pub use error::Error;
 pub use executions::{Execution, Ledger};
-use kintsugi_entities::{Options, Store};
-pub use owners::{Holdings, Owners, Unowned, unowned};
+pub use owners::{Holdings, Unowned, unowned};
 pub use told::{Told, expected};
-
-use crate::{Engine, streams};
 
 /// A promise that was not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,10 @@ impl Breaches {
     }
 
     /// Panics with all of them, if there are any.
+    ///
+    /// # Panics
+    ///
+    /// When there are any: this is for tests.
     pub fn none(&self) {
         let shown: Vec<String> = self.0.iter().take(40).map(Breach::to_string).collect();
         assert!(self.0.is_empty(), "{} breaches:\n{}", self.0.len(), shown.join("\n"));
@@ -94,17 +99,4 @@ pub fn check(book: &Book) -> (Checked, Breaches) {
     }
     letters::check(book, &mut breaches);
     (checked, breaches)
-}
-
-/// Reads everything that an engine stored, checks it against what was accepted, and panics with every
-/// breach; says what was checked.
-pub async fn check_promises(engine: &Engine, accepted: &[String]) {
-    let store = Store::connect(&engine.database_url(), &Options::default()).await.unwrap();
-    let book = Book::read(&store, &streams::bus(&engine.nats_url()).await).await;
-    let (checked, mut breaches) = check(&book);
-    let mut answers = Answers::default();
-    answers.accepted.extend(accepted.iter().cloned());
-    answers.check(&book, &mut breaches);
-    breaches.none();
-    println!("{:?}: {checked:?}", engine.shape);
 }

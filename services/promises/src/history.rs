@@ -3,7 +3,7 @@
 use kintsugi_core::{ChildEvent, Done, Event, Program, Step, replay};
 use kintsugi_definition::Expressions;
 
-use super::{Breaches, Record};
+use crate::{Breaches, Record};
 
 pub(super) fn check(
     record: &Record,
@@ -12,8 +12,7 @@ pub(super) fn check(
     breaches: &mut Breaches,
 ) {
     let id = &record.id;
-    for (index, (seq, steps)) in record.rows.iter().enumerate() {
-        let expected = i64::try_from(index).unwrap() + 1;
+    for (expected, (seq, steps)) in (1..).zip(&record.rows) {
         breaches.unless(*seq == expected, 7, || {
             format!("the history of {id} has a gap: {seq} stands where {expected} should")
         });
