@@ -138,6 +138,18 @@ run_fuzz() {
     "$folder/corpus" "$seeds" -- -artifact_prefix="$folder/found/" -max_total_time="$seconds" -max_len=16384 -timeout=60 -rss_limit_mb=3000 "${options[@]}"
 }
 
+run_sim() {
+  need_rust
+  die_if_missing
+  build_release kintsugi-sim kintsugi-sim
+  local options=()
+  if [[ ${1:-} =~ ^[1-9][0-9]*$ ]]; then
+    options=(--seeds "$1")
+    shift
+  fi
+  "$REPLY" "${options[@]}" "$@"
+}
+
 run_bench() {
   need_rust
   case ${1:-} in

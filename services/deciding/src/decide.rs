@@ -346,7 +346,8 @@ fn advance(
         // A hint that leads to a look at another run changes nothing by itself.
         let follows = |effect: &Effect| outcome.changed || matches!(effect, Effect::Child(_));
         all.effects.extend(outcome.effects.into_iter().filter(follows));
-        if outcome.changed {
+        let is_idle = all.steps.is_empty() && is_idle(&input, run, now);
+        if outcome.changed || is_idle {
             all.steps.push(Step { at: now, input, events: outcome.events });
             if watched {
                 all.moments.push(outcome.moments);
@@ -354,6 +355,13 @@ fn advance(
         }
     }
     Ok(all)
+}
+
+/// Whether a run was told the time for nothing, since its stored time was too early: then that is
+/// stored anew, or it would be due, and told again, for as long as nothing else changes it.
+fn is_idle(input: &Input, run: &Run, now: Timestamp) -> bool {
+    let is_past = run.wake_at.is_some_and(|stored| stored <= now.0);
+    *input == Input::Tick && is_past && run.state.wake_at().is_none_or(|due| due > now)
 }
 
 /// When the run must be told the time. A stored time that is too early costs one idle tick; leaving

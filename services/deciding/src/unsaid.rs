@@ -10,6 +10,8 @@ pub struct Unsaid {
     pub questions: Vec<Verify>,
     /// Runs with tasks that wait for a permit.
     pub queued: Vec<RunId>,
+    /// The earliest deadline, in milliseconds of the epoch: the retry engine may not have heard of it.
+    pub wake_at: Option<i64>,
 }
 
 impl Unsaid {
@@ -18,6 +20,8 @@ impl Unsaid {
         if state.tasks().any(|open| matches!(open.state.phase, Phase::Queued { .. })) {
             self.queued.push(id.clone());
         }
+        let due = state.wake_at().map(|at| at.0);
+        self.wake_at = self.wake_at.into_iter().chain(due).min();
         for open in state.tasks() {
             let Phase::Dispatched { at, checks: 0, .. } = open.state.phase else { continue };
             self.questions.push(Verify {

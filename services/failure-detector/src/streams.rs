@@ -20,11 +20,13 @@ pub(crate) struct Streams {
     deps: Deps,
     audit: Waker,
     known: Option<BTreeMap<String, String>>,
+    /// A stream was lost: what was too young to be judged then is looked at once more.
+    again: bool,
 }
 
 impl Streams {
     pub(crate) fn new(deps: Deps, audit: Waker) -> Self {
-        Self { deps, audit, known: None }
+        Self { deps, audit, known: None, again: false }
     }
 }
 
@@ -54,6 +56,9 @@ impl Reconciler for Streams {
         if !self.deps.bus.is_connected() {
             return Ok(());
         }
+        if std::mem::take(&mut self.again) {
+            self.audit.wake();
+        }
         let mut known = match self.known.take() {
             Some(known) => known,
             None => self.deps.store.streams_known().await?.into_iter().collect(),
@@ -80,6 +85,7 @@ impl Reconciler for Streams {
             warn!(stream = state.name, "stream was lost and made anew; looking at every open run");
             self.deps.store.recovery_note(&[row(&state.name, seen_at)]).await?;
             self.audit.wake();
+            self.again = true;
         }
         self.known = Some(known);
         Ok(())

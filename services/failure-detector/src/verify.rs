@@ -9,7 +9,7 @@ use kintsugi_runtime::{Deps, Shutdown, now};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
-use crate::{Error, Fleet};
+use crate::{Error, Fleet, watch::tell};
 
 /// Between two looks while something is in doubt. One look at a queue answers for all its attempts.
 const ROUND: Duration = Duration::from_millis(100);
@@ -70,8 +70,8 @@ fn take(doubts: &mut Doubts, question: Verify) {
     }
 }
 
-/// Looks at every queue of an attempt in doubt, and tells the runs what is settled. A failure before
-/// they are told leaves questions unanswered; their runs ask again.
+/// Looks at every queue of an attempt in doubt, and tells the runs what is settled. Killed before they
+/// are told, questions are unanswered; their runs ask again.
 async fn round(deps: &Deps, fleet: &Fleet, doubts: &mut Doubts) -> Result<(), Error> {
     let looks = futures::stream::iter(doubts.queues()).map(async |served| {
         let state = deps.bus.queue_state(&served.0, &served.1).await?;
@@ -92,8 +92,5 @@ async fn round(deps: &Deps, fleet: &Fleet, doubts: &mut Doubts) -> Result<(), Er
             }
         }
     }
-    if !inputs.is_empty() {
-        deps.bus.publish_inputs(inputs, deps.partitions).await?;
-    }
-    Ok(())
+    tell(deps, fleet, inputs).await
 }

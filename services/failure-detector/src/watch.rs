@@ -7,8 +7,8 @@ use std::{
 
 use futures::{StreamExt, future::join_all};
 use kintsugi_core::LossCause;
-use kintsugi_mending::Gone;
-use kintsugi_nats::Liveness;
+use kintsugi_mending::{Gone, Orphans};
+use kintsugi_nats::{Liveness, RunInput};
 use kintsugi_runtime::{Deps, Reconciler, Shutdown, Waker, now};
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -44,8 +44,8 @@ pub(crate) async fn listen(
             if let Some(gone) = gone {
                 info!(worker = gone.worker, leases = gone.held.len(), "worker was restarted");
                 audit.wake();
-                if let Err(error) = report(&deps, &gone, LossCause::WorkerDead).await {
-                    // The audit finds these attempts without a holder.
+                if let Err(error) = report(&deps, &fleet, &gone, LossCause::WorkerDead).await {
+                    // It is kept, and published in the next round.
                     warn!(error = &error as &dyn std::error::Error, "takeover not published");
                 }
             }
@@ -63,11 +63,13 @@ pub(crate) struct Watch {
     fleet: Fleet,
     audit: Waker,
     connected: bool,
+    /// When what a broken connection took is looked for once more: then all of it can be judged.
+    look_again: Option<Instant>,
 }
 
 impl Watch {
     pub(crate) fn new(deps: Deps, config: Config, fleet: Fleet, audit: Waker) -> Self {
-        Self { deps, config, fleet, audit, connected: true }
+        Self { deps, config, fleet, audit, connected: true, look_again: None }
     }
 
     fn suspects(&mut self) -> Vec<String> {
@@ -77,10 +79,15 @@ impl Watch {
             if connected {
                 // What was on its way to a worker went with the connections.
                 self.audit.wake();
+                self.look_again = Some(now + Orphans::GROWN);
             }
             self.connected = connected;
             fleet.listen_anew(now);
             return Vec::new();
+        }
+        if self.look_again.is_some_and(|at| at <= now) {
+            self.look_again = None;
+            self.audit.wake();
         }
         fleet.suspects(self.config.suspect_after, now)
     }
@@ -90,6 +97,8 @@ impl Reconciler for Watch {
     type Error = Error;
 
     async fn activate(&mut self) -> Result<(), Error> {
+        let untold = self.fleet.lock().unwrap_or_else(PoisonError::into_inner).untold();
+        tell(&self.deps, &self.fleet, untold).await?;
         let suspects = self.suspects();
         if suspects.is_empty() {
             return Ok(());
@@ -120,18 +129,26 @@ impl Reconciler for Watch {
                 warn!(worker = gone.worker, ?cause, leases = gone.held.len(), "worker is lost");
                 // What it took without having told of it is found by looking at every open run.
                 self.audit.wake();
-                report(&self.deps, &gone, cause).await?;
+                report(&self.deps, &self.fleet, &gone, cause).await?;
             }
         }
         failed.map_or(Ok(()), |error| Err(error.into()))
     }
 }
 
-/// Tells the runs. Killed before, or failing: the audit finds the attempts without a holder.
-async fn report(deps: &Deps, gone: &Gone, cause: LossCause) -> Result<(), Error> {
-    let inputs = gone.inputs(cause, now());
-    if !inputs.is_empty() {
-        deps.bus.publish_inputs(inputs, deps.partitions).await?;
+/// Tells the runs. Killed before: the audit finds the attempts without a holder. Failing: it is kept.
+async fn report(deps: &Deps, fleet: &Fleet, gone: &Gone, cause: LossCause) -> Result<(), Error> {
+    tell(deps, fleet, gone.inputs(cause, now())).await
+}
+
+/// Tells runs of something, and keeps for the next round what could not be told.
+pub(crate) async fn tell(deps: &Deps, fleet: &Fleet, inputs: Vec<RunInput>) -> Result<(), Error> {
+    if inputs.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let told = deps.bus.publish_inputs(inputs.clone(), deps.partitions).await;
+    if told.is_err() {
+        fleet.lock().unwrap_or_else(PoisonError::into_inner).keep(inputs);
+    }
+    Ok(told?)
 }

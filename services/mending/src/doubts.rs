@@ -30,7 +30,7 @@ pub type Served = (String, String);
 /// What a look says of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// It waits for a worker, or nobody can say yet.
+    /// It waits for a worker.
     InOrder,
     /// A worker holds it, since then. Its own word that it started has not arrived.
     Held(String, Timestamp),
@@ -92,7 +92,9 @@ impl Doubts {
         let Some(doubts) = self.queues.get_mut(served) else { return Vec::new() };
         let mut settled = Vec::new();
         doubts.retain(|_, doubt| {
-            let (finding, patience) = look(&doubt.question, state, fleet, now);
+            let Some((finding, patience)) = look(&doubt.question, state, fleet, now) else {
+                return true;
+            };
             if matches!(finding, Finding::Lost(..)) {
                 let since = *doubt.missing_since.get_or_insert(now);
                 if now.duration_since(since) < patience {
@@ -127,38 +129,37 @@ impl Finding {
     }
 }
 
-/// What is so now, and for how long it has to be so before it counts.
+/// What is so now, and for how long it has to be so before it counts; none: nobody can say yet.
 fn look(
     question: &Verify,
     state: Option<&QueueState>,
     fleet: &Fleet,
     now: Instant,
-) -> (Finding, Duration) {
+) -> Option<(Finding, Duration)> {
     if let Some((worker, at)) = fleet.holder(&question.run, question.task, question.epoch) {
-        return (Finding::Held(worker.clone(), *at), Duration::ZERO);
+        return Some((Finding::Held(worker.clone(), *at), Duration::ZERO));
     }
     if !fleet.knows_enough(now) {
-        // Whoever asks, asks again.
-        return (Finding::InOrder, Duration::ZERO);
+        return None;
     }
     let Some(queue) = state else {
-        return (Finding::Lost(LossCause::MessageLost, None), SECOND_LOOK);
+        return Some((Finding::Lost(LossCause::MessageLost, None), SECOND_LOOK));
     };
     let still_queued = queue.pending > 0
         && queue
             .oldest_pending_at
             .is_none_or(|oldest| oldest <= question.dispatched_at.plus(SLACK_MS));
     if still_queued {
-        return (Finding::InOrder, Duration::ZERO);
+        return Some((Finding::InOrder, Duration::ZERO));
     }
     let held = fleet.held_for(&question.queue, &question.task_type) as u64;
     if queue.ack_pending <= held {
-        return (Finding::Lost(LossCause::MessageLost, None), SECOND_LOOK);
+        return Some((Finding::Lost(LossCause::MessageLost, None), SECOND_LOOK));
     }
     let (ghosts, ghost) = fleet.ghosts(&question.queue, &question.task_type, now);
     let is_known = queue.ack_pending <= held + ghosts;
     let patience = if is_known { SECOND_LOOK } else { UNCLAIMED };
-    (Finding::Lost(LossCause::WorkerDead, ghost), patience)
+    Some((Finding::Lost(LossCause::WorkerDead, ghost), patience))
 }
 
 #[cfg(test)]
@@ -214,7 +215,10 @@ mod tests {
         assert_eq!(settle(Some(&queue(0, 0, None)), &fleet, late), (lost, 500));
         let waits = queue(5, 0, Some(9_000));
         assert_eq!(settle(Some(&waits), &fleet, late), (Finding::InOrder, 0));
-        assert_eq!(settle(None, &fleet, Instant::now()), (Finding::InOrder, 0));
+        // Just started, it cannot say, and does not forget that it was asked.
+        let lost = Finding::Lost(LossCause::MessageLost, None);
+        let fleet = Fleet::new(late);
+        assert_eq!(settle(None, &fleet, late), (lost, 2_500));
     }
 
     #[test]

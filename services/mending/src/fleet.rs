@@ -16,6 +16,9 @@ const HEARD_ENOUGH: Duration = Duration::from_secs(2);
 /// again by itself.
 const MOURNED: Duration = Duration::from_secs(60);
 
+/// How much is kept that runs could not be told.
+const UNTOLD_MAX: usize = 10_000;
+
 /// An attempt that a worker holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
@@ -80,13 +83,32 @@ pub struct Fleet {
     members: BTreeMap<String, Member>,
     leases: HashMap<(String, u64), (String, Timestamp)>,
     ghosts: Vec<Ghost>,
+    untold: Vec<RunInput>,
 }
 
 impl Fleet {
     /// Knows nobody, and listens since `now`.
     #[must_use]
     pub fn new(now: Instant) -> Self {
-        Self { since: now, members: BTreeMap::new(), leases: HashMap::new(), ghosts: Vec::new() }
+        Self {
+            since: now,
+            members: BTreeMap::new(),
+            leases: HashMap::new(),
+            ghosts: Vec::new(),
+            untold: Vec::new(),
+        }
+    }
+
+    /// Keeps what runs could not be told now. Of a broker that is away for long, what is more is found
+    /// by looking at every open run.
+    pub fn keep(&mut self, inputs: Vec<RunInput>) {
+        let room = UNTOLD_MAX.saturating_sub(self.untold.len());
+        self.untold.extend(inputs.into_iter().take(room));
+    }
+
+    /// What was kept, to be told now.
+    pub fn untold(&mut self) -> Vec<RunInput> {
+        std::mem::take(&mut self.untold)
     }
 
     /// Whether it has listened for long enough to say that nobody holds something.

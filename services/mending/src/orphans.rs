@@ -40,6 +40,9 @@ pub struct Look {
 }
 
 impl Orphans {
+    /// What is too young to be judged now can be after this.
+    pub const GROWN: Duration = Duration::from_millis(YOUNG_MS + 100);
+
     /// A round over all runs begins.
     pub fn begin(&mut self) {
         self.now.clear();

@@ -29,6 +29,13 @@ impl Deadlines {
         self.0.is_empty()
     }
 
+    /// When to look again: after `pause`, or as soon as what was told lately may be told again. A run
+    /// that was told too early, by a clock that is ahead of its orchestrator's, is still due then.
+    #[must_use]
+    pub fn look_again(&self, pause: Duration) -> Duration {
+        if self.0.is_empty() { pause } else { pause.min(Self::PATIENCE) }
+    }
+
     /// Forgets what is long ago.
     pub fn forget(&mut self, now: Instant) {
         self.0.retain(|_, (at, _)| now.duration_since(*at) < Self::PATIENCE);
@@ -92,7 +99,9 @@ mod tests {
         assert_eq!(told.fresh(vec![(run.clone(), 60)], now), std::slice::from_ref(&run));
         assert!(told.fresh(vec![(run.clone(), 60)], now).is_empty());
         let later = now + Deadlines::PATIENCE;
+        assert_eq!(told.look_again(Duration::from_secs(5)), Deadlines::PATIENCE);
         told.forget(later);
+        assert_eq!(told.look_again(Duration::from_secs(5)), Duration::from_secs(5));
         assert_eq!(told.fresh(vec![(run.clone(), 60)], later), [run], "nobody took it up");
     }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use kintsugi_core::RunId;
 use kintsugi_deciding::{Unsaid, decode};
+use kintsugi_nats::WakeHint;
 use kintsugi_runtime::Deps;
 use tracing::info;
 
@@ -18,7 +19,7 @@ use crate::Error;
 const PAGE: u32 = 500;
 
 /// Asks after every attempt of these partitions that nothing was heard of and that nobody asked
-/// after yet, and tells of tasks that wait for a permit. A question that is lost is asked again by its run.
+/// after yet, tells of tasks that wait for a permit, and of the earliest deadline. A question that is lost is asked again by its run.
 ///
 /// # Errors
 ///
@@ -37,9 +38,12 @@ pub(crate) async fn ask(deps: &Deps, partitions: &BTreeMap<u16, i64>) -> Result<
             break;
         }
     }
-    let Unsaid { questions, queued } = unsaid;
+    let Unsaid { questions, queued, wake_at } = unsaid;
     // Whoever grants permits may not have heard that they wait.
     deps.bus.permits(&queued).await?;
+    if let Some(at) = wake_at {
+        deps.bus.wake_hint(WakeHint { at }).await?;
+    }
     if !questions.is_empty() {
         info!(attempts = questions.len(), "asking after what was given out lately");
         deps.bus.verify(&questions).await?;

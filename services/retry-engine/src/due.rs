@@ -112,6 +112,7 @@ impl Due {
             return Ok(Duration::from_millis(1));
         }
         let pause = found.next.map_or(i64::MAX, |at| at - now().0);
-        Ok(Duration::from_millis(u64::try_from(pause).unwrap_or(1).max(1)))
+        let pause = Duration::from_millis(u64::try_from(pause).unwrap_or(1).max(1));
+        Ok(self.told.look_again(pause))
     }
 }

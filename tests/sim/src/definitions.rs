@@ -1,0 +1,257 @@
+//! The definitions that are simulated, and how their runs end when nothing breaks.
+//!
+//! What workers answer follows from a task's input and from how often it failed before, so that the
+//! end of a run does not depend on what broke meanwhile.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use kintsugi_core::{
+    ChildEffect, ChildInput, ChildOutcome, CloudEvent, Effect, Fault, Input, Machine, RunId,
+    RunState, Status, Timestamp,
+};
+use kintsugi_deciding::Compiled;
+use kintsugi_definition::{Expressions, Limits, Resources, program_from_document};
+use serde_json::{Value, json};
+
+/// The type of every simulated task: that of the workers whose ledger the promises are checked with.
+pub(crate) const TASK_TYPE: &str = "ledger";
+
+/// The type of the event that runs may wait for.
+pub(crate) const EVENT_TYPE: &str = "go";
+
+/// A task fails so often before it completes; this many: always, this many and more: for good.
+const ALWAYS: u64 = 8;
+const FATAL: u64 = 9;
+
+/// How a run ends.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum End {
+    /// With an output.
+    Completed(Value),
+    /// With an error of this type.
+    Faulted(String),
+    /// It does not: a dead letter waits for a redrive that does not help.
+    Parked,
+}
+
+/// A definition.
+#[derive(Debug)]
+pub(crate) struct Definition {
+    /// `namespace/name:version`.
+    pub(crate) id: String,
+    /// As runs are decided with.
+    pub(crate) compiled: Arc<Compiled>,
+    /// It waits for an event.
+    pub(crate) listens: bool,
+    /// Its runs are started by others only.
+    pub(crate) child_only: bool,
+}
+
+/// All definitions.
+#[derive(Debug)]
+pub(crate) struct Definitions {
+    all: Vec<Definition>,
+    ends: std::sync::Mutex<BTreeMap<(usize, u64), End>>,
+}
+
+fn work(n: &Value, plan: u64, more: Value) -> Value {
+    let retry =
+        json!({"maximum_attempts": 40, "initial_interval": "20ms", "maximum_interval": "200ms"});
+    let mut own = json!({"retry": retry, "crashes_max": 1000, "quarantine": false});
+    if let (Some(own), Value::Object(more)) = (own.as_object_mut(), more) {
+        own.extend(more);
+    }
+    json!({
+        "call": TASK_TYPE, "with": {"n": n, "plan": plan},
+        "output": {"as": "{n: .n}"}, "metadata": {"kintsugi": own},
+    })
+}
+
+fn easy(n: &str) -> Value {
+    work(&json!(n), 0, json!({}))
+}
+
+/// Every document: its name and its tasks.
+#[rustfmt::skip]
+fn documents() -> Vec<(&'static str, Value)> {
+    let twice = json!({"retry": {"maximum_attempts": 2, "initial_interval": "20ms"}});
+    let parked = json!({"retry": {"maximum_attempts": 2, "initial_interval": "20ms"}, "when_exhausted": "park"});
+    let fragile = json!({"crashes_max": 2, "quarantine": 2, "when_exhausted": "park"});
+    let child = |wait: bool| json!({"run": {"workflow": {"namespace": "sim", "name": "child", "version": "1.0.0", "input": {"n": "${ .n }"}}, "await": wait}});
+    vec![
+        ("chain", json!([{"a": easy("${ .n }")}, {"b": work(&json!("${ .n + 1 }"), 1, json!({}))}, {"c": easy("${ .n + 1 }")}])),
+        ("fork", json!([{"all": {"fork": {"branches": [{"a": easy("${ .n }")}, {"b": work(&json!("${ .n }"), 2, json!({}))}, {"c": easy("${ .n * 2 }")}]}}}])),
+        ("each", json!([{"each": {"for": {"in": "[1, 2, 3]"}, "do": [{"a": work(&json!("${ $item }"), 0, json!({}))}]}}, {"end": easy("${ .n }")}])),
+        ("caught", json!([{"try": {"try": [{"a": work(&json!("${ .n }"), ALWAYS, twice.clone())}], "catch": {"do": [{"b": easy("7")}]}}}])),
+        ("doomed", json!([{"a": easy("${ .n }")}, {"b": work(&json!("${ .n }"), ALWAYS, twice)}])),
+        ("parked", json!([{"a": work(&json!("${ .n }"), ALWAYS, parked)}])),
+        ("fatal", json!([{"a": work(&json!("${ .n }"), FATAL, json!({}))}])),
+        ("sleepy", json!([{"a": {"wait": {"milliseconds": 700}}}, {"b": easy("${ .n }")}, {"c": {"wait": {"seconds": 2}}}])),
+        ("listen", json!([{"a": easy("${ .n }")}, {"go": {"listen": {"to": {"one": {"with": {"type": EVENT_TYPE}}}}}}, {"b": easy("${ .[0].n }")}])),
+        ("parent", json!([{"a": child(true)}, {"b": easy("${ .n }")}])),
+        ("careless", json!([{"a": child(false)}, {"b": easy("3")}])),
+        ("fragile", json!([{"a": work(&json!("${ .n }"), 1, fragile.clone())}, {"b": work(&json!("${ .n }"), 0, fragile)}])),
+        ("long", json!([{"slow": work(&json!("slow"), 0, json!({}))}, {"b": easy("5")}])),
+        ("child", json!([{"a": easy("${ .n }")}, {"b": work(&json!("${ .n + 1 }"), 1, json!({}))}])),
+    ]
+}
+
+/// Compiles the tasks of a definition.
+fn compile(name: &str, tasks: &Value) -> Compiled {
+    let document = json!({
+        "document": {"dsl": "1.0.3", "namespace": "sim", "name": name, "version": "1.0.0"},
+        "do": tasks,
+    });
+    let program = program_from_document(&document, &Resources::default())
+        .unwrap_or_else(|problems| panic!("{name}: {problems}"));
+    let expressions = Expressions::new(&program, Limits::default())
+        .unwrap_or_else(|problems| panic!("{name}: {problems}"));
+    Compiled { program, expressions }
+}
+
+impl Default for Definitions {
+    fn default() -> Self {
+        let definition = |(name, tasks): (&str, Value)| Definition {
+            id: format!("sim/{name}:1.0.0"),
+            compiled: Arc::new(compile(name, &tasks)),
+            listens: name == "listen",
+            child_only: name == "child",
+        };
+        let all = documents().into_iter().map(definition).collect();
+        Self { all, ends: std::sync::Mutex::default() }
+    }
+}
+
+impl Definitions {
+    /// All of them.
+    #[must_use]
+    pub(crate) fn all(&self) -> &[Definition] {
+        &self.all
+    }
+
+    /// The same once more, for the check of histories.
+    #[must_use]
+    pub(crate) fn programs(&self) -> BTreeMap<String, (kintsugi_core::Program, Expressions)> {
+        let compiled = documents().into_iter().map(|(name, tasks)| {
+            let Compiled { program, expressions } = compile(name, &tasks);
+            (format!("sim/{name}:1.0.0"), (program, expressions))
+        });
+        compiled.collect()
+    }
+
+    /// One, by its id.
+    #[must_use]
+    pub(crate) fn get(&self, id: &str) -> Option<&Definition> {
+        self.all.iter().find(|definition| definition.id == id)
+    }
+
+    /// How a run of the definition at this place with the input `n` ends.
+    pub(crate) fn end(&self, at: usize, n: u64) -> End {
+        let mut ends = self.ends.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        ends.entry((at, n)).or_insert_with(|| self.calm(&self.all[at], json!({ "n": n }))).clone()
+    }
+
+    /// Runs it by itself, where nothing breaks.
+    fn calm(&self, definition: &Definition, input: Value) -> End {
+        let id = RunId::parse("calm").expect("letters");
+        let mut state = RunState::new(input, Timestamp(0));
+        let mut now = Timestamp(0);
+        let mut inputs = VecDeque::from([Input::Start]);
+        let mut has_event = definition.listens;
+        for _ in 0..10_000 {
+            let Some(input) = inputs.pop_front() else {
+                if has_event {
+                    has_event = false;
+                    inputs.push_back(Input::Event { event: event("calm"), directed: true });
+                } else if let Some(at) = state.wake_at() {
+                    now = now.max(at);
+                    inputs.push_back(Input::Tick);
+                } else {
+                    return End::Parked;
+                }
+                continue;
+            };
+            let Compiled { program, expressions } = &*definition.compiled;
+            let out = Machine::advance(&id, program, expressions, &mut state, &input, now);
+            for effect in out.effects {
+                inputs.extend(self.answer(effect));
+            }
+            if state.status.is_terminal() {
+                return end(&state);
+            }
+        }
+        panic!("{} does not end", definition.id);
+    }
+
+    fn answer(&self, effect: Effect) -> Vec<Input> {
+        match effect {
+            Effect::Dispatch { task, epoch, failures, input, .. } => {
+                let worker = "calm".to_owned();
+                vec![match outcome(&input, failures) {
+                    Ok(output) => {
+                        Input::Completed { task, epoch, output, worker, started_at: None }
+                    }
+                    Err(fault) => Input::Failed { task, epoch, fault, worker, started_at: None },
+                }]
+            }
+            Effect::Child(ChildEffect::Start { task, definition, input, parent, .. }) => {
+                let run = RunId::parse("calm__1").expect("letters");
+                let child = self.get(&definition.to_string()).expect("it is one of ours");
+                let definition = child.id.clone();
+                let accepted = ChildInput::Accepted { task, run, definition };
+                let End::Completed(output) = self.calm(child, input) else {
+                    panic!("{} does not complete", child.id)
+                };
+                let outcome = ChildOutcome::Completed { output };
+                let ended = ChildInput::Ended { task, life: 0, outcome };
+                let told = if parent.awaited { vec![accepted, ended] } else { vec![accepted] };
+                told.into_iter().map(Input::Child).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// How a run has ended.
+#[must_use]
+pub(crate) fn end(state: &RunState) -> End {
+    match state.status {
+        Status::Completed => End::Completed(state.output.clone().unwrap_or_default()),
+        Status::Faulted => {
+            let kind = state.error.as_ref().map(|error| error.kind.clone());
+            End::Faulted(kind.unwrap_or_default())
+        }
+        _ => End::Parked,
+    }
+}
+
+/// The event that a run may wait for.
+#[must_use]
+pub(crate) fn event(id: &str) -> CloudEvent {
+    let fields = json!({
+        "specversion": "1.0", "id": id, "source": "/sim", "type": EVENT_TYPE, "data": {"n": 11},
+    });
+    let Value::Object(fields) = fields else { unreachable!("it is written as an object") };
+    CloudEvent::new(fields).expect("it has all that an event needs")
+}
+
+/// What comes of a task, by the plan in its input and how often it failed before.
+///
+/// # Errors
+///
+/// When it is to fail.
+pub(crate) fn outcome(input: &Value, failures: u32) -> Result<Value, Fault> {
+    let plan = input["plan"].as_u64().unwrap_or(0);
+    let message = "as it was planned".to_owned();
+    if plan == FATAL {
+        return Err(Fault { message, fatal: true, ..Fault::default() });
+    }
+    if plan == ALWAYS || u64::from(failures) < plan {
+        return Err(Fault { message, ..Fault::default() });
+    }
+    let n = input["n"].as_u64().unwrap_or(3);
+    Ok(json!({ "n": n }))
+}

@@ -1,0 +1,72 @@
+//! Runs seeds and says what came of them: `kintsugi-sim --seeds 100000`.
+#![allow(clippy::print_stdout, reason = "it is what this program is for")]
+
+use std::{process::ExitCode, time::Instant};
+
+use clap::Parser;
+use kintsugi_sim::{Figures, Off, Protection, Simulation};
+
+/// Runs the engine on simulated time, broker and store.
+#[derive(Parser)]
+struct Arguments {
+    /// How many seeds.
+    #[arg(long, default_value_t = 10_000)]
+    seeds: u64,
+    /// The first of them.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Switches a protection off: fencing, version, epoch, msg-id, audit, scan. May be repeated.
+    #[arg(long)]
+    protection_off: Vec<Protection>,
+    /// Ends after so many seeds that failed.
+    #[arg(long, default_value_t = 5)]
+    failures_max: usize,
+    /// Tells what happened in this one seed.
+    #[arg(long)]
+    trace: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut simulation = Simulation::new(Off::these(&arguments.protection_off));
+    if let Some(seed) = arguments.trace {
+        return if tell(&mut simulation, seed) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let (began, mut all, mut failed) = (Instant::now(), Figures::default(), Vec::new());
+    for seed in arguments.from..arguments.from + arguments.seeds {
+        let verdict = simulation.run(seed, false);
+        all.add(&verdict.figures);
+        if verdict.breaches.is_empty() {
+            continue;
+        }
+        println!("seed {seed}:");
+        verdict.breaches.iter().take(5).for_each(|breach| println!("  {breach}"));
+        failed.push(seed);
+        if failed.len() >= arguments.failures_max {
+            break;
+        }
+    }
+    let took = began.elapsed();
+    println!("{all}");
+    let rate = all.seeds as f64 / took.as_secs_f64();
+    println!("{rate:.0} seeds/s, {} s", took.as_secs());
+    match failed.first() {
+        None => ExitCode::SUCCESS,
+        Some(seed) => {
+            println!(
+                "{} seeds failed; `kintsugi-sim --trace {seed}` tells of the first",
+                failed.len()
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Tells of one seed; whether it kept all promises.
+fn tell(simulation: &mut Simulation, seed: u64) -> bool {
+    let verdict = simulation.run(seed, true);
+    verdict.trace.iter().for_each(|line| println!("{line}"));
+    verdict.breaches.iter().for_each(|breach| println!("{breach}"));
+    println!("{}", verdict.figures);
+    verdict.breaches.is_empty()
+}

@@ -1,0 +1,469 @@
+//! An orchestrator: the loop of `services/orchestrator`, step by step, around the decisions of the
+//! engine itself (`services/deciding`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::FutureExt;
+use kintsugi_core::{Input, RunId, Timestamp};
+use kintsugi_deciding::{
+    Arrived, Decided, Incarnation, Members, Origin, Outbox, Owned, Programs, Rules, Runs, Sending,
+    Try, Unsaid, decide, must_wait, question,
+};
+use kintsugi_entities::{Committed, MailWaiting, PartitionRow};
+use kintsugi_nats::{RunInput, ServiceBeat, TaskMessage};
+
+use crate::{
+    broker::EVENTS,
+    detector::Watching,
+    retry::Retrying,
+    store::away,
+    worker::Working,
+    world::{Actor, Do, ORCHESTRATORS, PARTITIONS, WORKERS, World},
+};
+
+/// The pause after a failure of the store or the bus.
+const PAUSE: u64 = 250;
+
+/// How long a new orchestrator listens before it takes a share.
+const LISTEN_FIRST: u64 = 1_200;
+
+/// Between two beats, two looks at the share, two tries to publish.
+const BEAT: u64 = 500;
+const LOOK: u64 = 250;
+const TRY: u64 = 200;
+
+/// What an orchestrator does.
+#[derive(Clone, Debug)]
+pub(crate) enum Orchestrating {
+    /// Says that it is there.
+    Beat,
+    /// Hears that another is there.
+    Heard(String),
+    /// Looks at what falls to it.
+    Look,
+    /// The next step of its loop.
+    Step,
+}
+
+/// Where its loop stands.
+#[derive(Debug, Default)]
+enum Phase {
+    #[default]
+    Claim,
+    Stream(Vec<PartitionRow>),
+    Rewind(Owned, Vec<(u16, i64)>, Incarnation),
+    Ask(Owned),
+    Read,
+    /// Decided, not committed.
+    Commit(Box<(Decided, Timestamp, BTreeMap<u16, i64>)>),
+    /// Committed, not told.
+    Tell(Box<(Outbox, Timestamp)>),
+    Give(Box<(Outbox, Timestamp, Sending)>),
+    Hint(Box<(Outbox, Timestamp)>),
+}
+
+/// Its memory, which dies with its process.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    name: String,
+    starts: u32,
+    members: Option<Members>,
+    heard_since: u64,
+    share: BTreeSet<u16>,
+    claimed: BTreeSet<u16>,
+    phase: Phase,
+    /// It has nothing to do until something comes.
+    waits: bool,
+    /// What it reads: which broker, which stream, from where.
+    reader: (u64, Option<u64>, u64),
+    runs: Runs,
+    programs: Programs,
+    owned: Owned,
+    memory: String,
+    unfinished: Vec<RunId>,
+    mail: BTreeSet<RunId>,
+}
+
+impl Default for Lane {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            starts: 0,
+            members: None,
+            heard_since: 0,
+            share: BTreeSet::new(),
+            claimed: BTreeSet::new(),
+            phase: Phase::Claim,
+            waits: false,
+            reader: (0, None, 0),
+            runs: Runs::new(100),
+            programs: Programs::new(100),
+            owned: Owned::default(),
+            memory: String::new(),
+            unfinished: Vec::new(),
+            mail: BTreeSet::new(),
+        }
+    }
+}
+
+fn step() -> Do {
+    Do::Orchestrate(Orchestrating::Step)
+}
+
+impl World {
+    pub(crate) fn start_orchestrator(&mut self, who: usize) {
+        let starts = self.lanes[who].starts + 1;
+        let name = format!("o{who}-{starts}");
+        let members = Some(Members::new(name.clone()));
+        let heard_since = self.now;
+        self.lanes[who] = Lane { name, starts, members, heard_since, ..Lane::default() };
+        let me = Actor::Orchestrator(who);
+        self.to(me, 0, Do::Orchestrate(Orchestrating::Beat));
+        let delay = self.chance.below(LOOK);
+        self.to(me, delay, Do::Orchestrate(Orchestrating::Look));
+        self.lanes[who].waits = true;
+    }
+
+    pub(crate) fn orchestrate(&mut self, who: usize, what: Orchestrating) {
+        let me = Actor::Orchestrator(who);
+        match what {
+            Orchestrating::Beat => {
+                let name = self.lanes[who].name.clone();
+                for other in 0..ORCHESTRATORS {
+                    let heard = Orchestrating::Heard(name.clone());
+                    self.send(Actor::Orchestrator(other), Do::Orchestrate(heard));
+                }
+                self.to(me, BEAT, Do::Orchestrate(Orchestrating::Beat));
+            }
+            Orchestrating::Heard(instance) => {
+                let now = self.instant();
+                let service = "orchestrator".to_owned();
+                let beat = ServiceBeat { service, instance, pid: 1, ready: true };
+                if let Some(members) = &mut self.lanes[who].members {
+                    members.heard(&beat, now);
+                }
+            }
+            Orchestrating::Look => {
+                self.look(who);
+                self.to(me, LOOK, Do::Orchestrate(Orchestrating::Look));
+            }
+            Orchestrating::Step => self.lane_step(who),
+        }
+    }
+
+    fn look(&mut self, who: usize) {
+        let (now, instant) = (self.now, self.instant());
+        let lane = &mut self.lanes[who];
+        if !self.broker.up {
+            lane.heard_since = now;
+        }
+        if now - lane.heard_since < LISTEN_FIRST {
+            return;
+        }
+        let share = lane.members.as_mut().map(|members| members.share(PARTITIONS, instant));
+        lane.share = share.unwrap_or_default();
+        if lane.share != lane.claimed {
+            self.wake_lane(who);
+        }
+    }
+
+    fn wake_lane(&mut self, who: usize) {
+        if std::mem::take(&mut self.lanes[who].waits) {
+            self.next(Actor::Orchestrator(who), step());
+        }
+    }
+
+    pub(crate) fn wake_lanes(&mut self) {
+        for who in 0..ORCHESTRATORS {
+            self.wake_lane(who);
+        }
+    }
+
+    /// Something failed, or partitions are another's: claim anew.
+    fn pause(&mut self, who: usize, why: &str) {
+        let name = self.lanes[who].name.clone();
+        self.say(|| format!("{name} pauses: {why}"));
+        self.lanes[who].phase = Phase::Claim;
+        self.to(Actor::Orchestrator(who), PAUSE, step());
+    }
+
+    fn lane_step(&mut self, who: usize) {
+        let phase = std::mem::take(&mut self.lanes[who].phase);
+        let next = match phase {
+            Phase::Claim => self.claim(who),
+            Phase::Stream(rows) => self.streams_for(who, &rows),
+            Phase::Rewind(owned, stale, stream) => {
+                let (happens, answered) = self.transaction();
+                let done = !happens || self.store.rewind(&stale, &stream.created).is_ok();
+                (done && answered).then_some(Phase::Ask(owned)).ok_or("cannot rewind")
+            }
+            Phase::Ask(owned) => self.ask_unsaid(who, owned),
+            Phase::Read => match self.read(who) {
+                Ok(Some(phase)) => Ok(phase),
+                Ok(None) => {
+                    self.lanes[who].phase = Phase::Read;
+                    self.lanes[who].waits = true;
+                    return;
+                }
+                Err(why) => Err(why),
+            },
+            Phase::Commit(decided) => self.commit(who, *decided),
+            Phase::Tell(told) => {
+                let (mut outbox, time) = *told;
+                let inputs = std::mem::take(&mut outbox.inputs);
+                self.publish_inputs(inputs);
+                Ok(Phase::Give(Box::new((outbox, time, Sending::new(time)))))
+            }
+            Phase::Give(given) => {
+                let (outbox, time, sending) = *given;
+                let (phase, delay) = self.give(who, (outbox, time, sending));
+                self.lanes[who].phase = phase;
+                return self.to(Actor::Orchestrator(who), delay, step());
+            }
+            Phase::Hint(told) => {
+                self.hint(*told);
+                Ok(Phase::Read)
+            }
+        };
+        match next {
+            Ok(phase) => {
+                self.lanes[who].phase = phase;
+                self.next(Actor::Orchestrator(who), step());
+            }
+            Err(why) => self.pause(who, why),
+        }
+    }
+
+    fn claim(&mut self, who: usize) -> Result<Phase, &'static str> {
+        let lane = &mut self.lanes[who];
+        lane.claimed.clone_from(&lane.share);
+        lane.runs.clear();
+        lane.unfinished.clear();
+        lane.mail.clear();
+        if lane.share.is_empty() {
+            // Nothing is its own: it waits for a share.
+            (lane.owned, lane.reader) = (Owned::default(), (self.broker.began, None, 0));
+            return Ok(Phase::Read);
+        }
+        let ids: Vec<u16> = lane.share.iter().copied().collect();
+        let name = lane.name.clone();
+        let (happens, answered) = self.transaction();
+        let rows = if happens { self.store.claim(&ids, &name) } else { Vec::new() };
+        self.say(|| format!("{name} claims {ids:?}"));
+        answered.then_some(Phase::Stream(rows)).ok_or("cannot claim")
+    }
+
+    fn streams_for(&mut self, who: usize, rows: &[PartitionRow]) -> Result<Phase, &'static str> {
+        if !self.broker.up {
+            return Err("no broker");
+        }
+        self.broker.ensure();
+        let created = self.broker.created(EVENTS);
+        let stream = Incarnation {
+            created: created.map(|created| created.to_string()).unwrap_or_default(),
+            last_seq: self.broker.last_seq,
+        };
+        let (owned, stale) = Owned::of(rows, &stream);
+        self.lanes[who].reader = (self.broker.began, created, owned.read_from());
+        if stale.is_empty() {
+            return Ok(Phase::Ask(owned));
+        }
+        Ok(Phase::Rewind(owned, stale, stream))
+    }
+
+    /// What an owner that was killed left unsaid.
+    fn ask_unsaid(&mut self, who: usize, owned: Owned) -> Result<Phase, &'static str> {
+        let Some(memory) = self.broker.memory().filter(|_| self.reads()) else {
+            return Err("no broker or no store");
+        };
+        let mut unsaid = Unsaid::default();
+        for (id, partition, state) in self.store.open() {
+            if owned.epochs.contains_key(&partition) {
+                unsaid.look(&id, &state);
+            }
+        }
+        if let Some(at) = unsaid.wake_at {
+            self.send(Actor::Retry, Do::Retry(Retrying::Hint(at)));
+        }
+        for question in unsaid.questions {
+            self.send(Actor::Detector, Do::Watch(Watching::Verify(Box::new(question))));
+        }
+        (self.lanes[who].owned, self.lanes[who].memory) = (owned, memory);
+        Ok(Phase::Read)
+    }
+
+    /// Takes what waits, and decides; none: nothing does.
+    fn read(&mut self, who: usize) -> Result<Option<Phase>, &'static str> {
+        let most = usize::try_from(self.chance.between(1, 16)).unwrap_or(1);
+        let lane = &mut self.lanes[who];
+        if lane.share != lane.claimed {
+            return Ok(Some(Phase::Claim));
+        }
+        if lane.claimed.is_empty() {
+            return Ok(None);
+        }
+        let (began, created, from) = lane.reader;
+        if !self.broker.up {
+            return Ok(None);
+        }
+        if began != self.broker.began || created != self.broker.created(EVENTS) {
+            return Err("reading events anew");
+        }
+        let (mut inputs, mut positions) = (Vec::new(), BTreeMap::new());
+        let mut taken = 0;
+        for message in self.broker.events.iter().filter(|message| message.seq >= from).take(most) {
+            lane.reader.2 = message.seq + 1;
+            taken += 1;
+            let seq = i64::try_from(message.seq).unwrap_or(i64::MAX);
+            if lane.owned.is_new(message.partition, seq) {
+                positions.insert(message.partition, seq);
+                inputs.extend(message.inputs.clone());
+            }
+        }
+        if taken == 0 && lane.unfinished.is_empty() && lane.mail.is_empty() {
+            return Ok(None);
+        }
+        for run in std::mem::take(&mut lane.unfinished) {
+            inputs.push(RunInput { run, input: Input::Tick });
+        }
+        let time = self.clock(Actor::Orchestrator(who));
+        self.store.fails = !self.reads();
+        let decided = self.decided(who, inputs, time)?;
+        Ok(Some(Phase::Commit(Box::new((decided, time, positions)))))
+    }
+
+    fn decided(
+        &mut self,
+        who: usize,
+        mut inputs: Vec<RunInput>,
+        time: Timestamp,
+    ) -> Result<Decided, &'static str> {
+        let lane = &mut self.lanes[who];
+        let mut mail = std::mem::take(&mut lane.mail);
+        inputs.retain(|RunInput { run, input }| {
+            let is_mail = matches!(input, Input::Mail);
+            if is_mail {
+                mail.insert(run.clone());
+            }
+            !is_mail
+        });
+        mail.retain(|run| lane.runs.get(run).is_none_or(|run| !must_wait(&run.state)));
+        let mail: Vec<RunId> = mail.into_iter().collect();
+        let MailWaiting { rows: events, .. } = self.store.mail_waiting(&mail);
+        let rules = Rules { partitions: PARTITIONS, depth_max: 32, children_max: 1_000 };
+        let (known, told) = ((&mut lane.runs, &mut lane.programs), Arrived { inputs, events });
+        let decided = decide(&self.store, known, told, (rules, false), time).now_or_never();
+        decided.unwrap_or_else(|| Err(away())).map_err(|_| "cannot load runs")
+    }
+
+    fn commit(
+        &mut self,
+        who: usize,
+        (mut decided, time, positions): (Decided, Timestamp, BTreeMap<u16, i64>),
+    ) -> Result<Phase, &'static str> {
+        self.figures.rejected += decided.rejected.len() as u64;
+        let all = self.lanes[who].owned.after(&positions);
+        let batch = &mut decided.batch;
+        if !(batch.runs.is_empty() && batch.mail.is_empty() && batch.requests_taken.is_empty()) {
+            batch.positions = self.lanes[who].owned.fenced(&all);
+            let (happens, answered) = self.transaction();
+            let done = if happens { self.store.commit(batch) } else { Committed::Done };
+            match done {
+                Committed::Fenced => {
+                    self.figures.fenced += 1;
+                    return Err("another owns its partitions");
+                }
+                Committed::Conflict(_) => {
+                    self.figures.conflicts += 1;
+                    return Err("runs were written by another");
+                }
+                Committed::Done if !answered => return Err("the commit was not answered"),
+                Committed::Done => self.say_changes(who, &decided),
+            }
+        }
+        self.lanes[who].owned.positions = all;
+        Ok(Phase::Tell(Box::new((self.follow(who, decided, time), time))))
+    }
+
+    fn say_changes(&mut self, who: usize, decided: &Decided) {
+        for change in &decided.changes {
+            let name = self.lanes[who].name.clone();
+            self.say(|| {
+                let steps = change.steps.iter().map(|step| (&step.input, &step.events));
+                format!("{name} commits {}: {:?}", change.run, steps.collect::<Vec<_>>())
+            });
+        }
+    }
+
+    /// What follows a commit.
+    fn follow(&mut self, who: usize, decided: Decided, time: Timestamp) -> Outbox {
+        let lane = &mut self.lanes[who];
+        let mut outbox = Outbox { wake_at: decided.wake_at, ..Outbox::default() };
+        outbox.inputs = decided.answers;
+        let started = decided.batch.children.into_iter().map(|child| child.id);
+        outbox.inputs.extend(started.map(|run| RunInput { run, input: Input::Start }));
+        for (id, effect) in decided.effects {
+            let Some(run) = lane.runs.get(&id) else { continue };
+            let origin = Origin { definition: run.definition.clone(), trace_parent: None };
+            outbox.add(PARTITIONS, (&id, &origin), effect, time);
+        }
+        for changed in decided.changes {
+            let ended = lane.runs.get(&changed.run).map(|run| run.state.status.is_terminal());
+            if ended == Some(true) {
+                lane.runs.forget(&changed.run);
+            }
+        }
+        lane.unfinished = decided.unfinished;
+        lane.mail.extend(decided.batch.mail.offered);
+        outbox
+    }
+
+    /// One try to publish tasks, and when the next step is.
+    fn give(
+        &mut self,
+        who: usize,
+        (mut outbox, time, mut sending): (Outbox, Timestamp, Sending),
+    ) -> (Phase, u64) {
+        let now = self.clock(Actor::Orchestrator(who));
+        let known = if sending.must_know() { self.broker.memory() } else { None };
+        let up = self.broker.up;
+        let next = sending.next(now, up, known, &mut self.lanes[who].memory);
+        match next {
+            _ if outbox.tasks.is_empty() => {}
+            Try::Publish => {
+                let tasks: Vec<TaskMessage> =
+                    outbox.tasks.iter().map(|(task, _)| task.clone()).collect();
+                let mut answered = true;
+                for task in &tasks {
+                    answered &= self.publish_task(task);
+                }
+                if !answered {
+                    sending.failed();
+                    return (Phase::Give(Box::new((outbox, time, sending))), TRY);
+                }
+            }
+            Try::Wait => return (Phase::Give(Box::new((outbox, time, sending))), TRY),
+            Try::Late | Try::Forgotten => {
+                let questions = outbox.tasks.iter().map(|(task, _)| question(task));
+                outbox.verifies.extend(questions);
+            }
+        }
+        (Phase::Hint(Box::new((outbox, time))), self.chance.between(0, 3))
+    }
+
+    fn hint(&mut self, (outbox, time): (Outbox, Timestamp)) {
+        for cancel in outbox.cancels {
+            for worker in 0..WORKERS {
+                let what = Working::Cancel(cancel.task.clone(), cancel.epoch);
+                self.send(Actor::Worker(worker), Do::Work(what));
+            }
+        }
+        for question in outbox.verifies {
+            self.send(Actor::Detector, Do::Watch(Watching::Verify(Box::new(question))));
+        }
+        let hint = if outbox.has_letters { Some(time.0) } else { outbox.wake_at };
+        if let Some(at) = hint {
+            self.send(Actor::Retry, Do::Retry(Retrying::Hint(at)));
+        }
+    }
+}

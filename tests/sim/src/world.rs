@@ -1,0 +1,479 @@
+//! The world: a clock, a queue of what is to happen, and those to whom it happens.
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BinaryHeap, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use kintsugi_core::{RunId, Timestamp, partition_of};
+use kintsugi_nats::{RunInput, TaskMessage};
+use kintsugi_promises::Execution;
+
+use crate::{
+    broker::Broker,
+    chance::Chance,
+    definitions::Definitions,
+    detector::{Detector, Watching},
+    faults::{Blow, Faults},
+    figures::Figures,
+    gateway::{Asking, Gateway},
+    off::{Off, Protection},
+    orchestrator::{Lane, Orchestrating},
+    retry::{Retry, Retrying},
+    store::Store,
+    worker::{Worker, Working},
+};
+
+/// When simulated time begins, in milliseconds of the epoch.
+const BASE: i64 = 1_800_000_000_000;
+
+/// Partitions of the events.
+pub(crate) const PARTITIONS: u16 = 4;
+
+/// Orchestrators, and workers.
+pub(crate) const ORCHESTRATORS: usize = 2;
+pub(crate) const WORKERS: usize = 3;
+
+/// How long the broker waits for the answer to a delivery, in milliseconds.
+pub(crate) const ACK_WAIT: u64 = 30_000;
+
+/// Somebody who does something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Actor {
+    Orchestrator(usize),
+    Worker(usize),
+    Detector,
+    Retry,
+    Gateway,
+}
+
+/// What somebody is to do.
+#[derive(Clone, Debug)]
+pub(crate) enum Do {
+    Orchestrate(Orchestrating),
+    Work(Working),
+    Watch(Watching),
+    Retry(Retrying),
+    Ask(Asking),
+}
+
+/// What happens.
+#[derive(Debug)]
+enum Event {
+    /// An actor, in one of its lives, does something.
+    To(Actor, u32, Do),
+    Restart(Actor),
+    Thaw(Actor, u32),
+    /// The broker's patience with a delivery is over.
+    Expire(u64),
+    Blow(Blow),
+    BrokerUp(u64),
+    /// Nothing breaks any more.
+    Calm,
+}
+
+#[derive(Debug)]
+struct Entry {
+    at: u64,
+    number: u64,
+    event: Event,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    /// The earliest is the greatest, as the heap wants it.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.number).cmp(&(self.at, self.number))
+    }
+}
+
+/// What is known of an actor's process.
+#[derive(Debug, Default)]
+pub(crate) struct Life {
+    pub(crate) number: u32,
+    pub(crate) up: bool,
+    pub(crate) frozen: bool,
+    parked: Vec<Do>,
+    skew: i64,
+}
+
+/// Everything.
+pub(crate) struct World {
+    pub(crate) chance: Chance,
+    pub(crate) now: u64,
+    began: Instant,
+    queue: BinaryHeap<Entry>,
+    number: u64,
+    pub(crate) faults: Faults,
+    pub(crate) is_calm: bool,
+    pub(crate) off: Off,
+    pub(crate) definitions: Arc<Definitions>,
+    pub(crate) store: Store,
+    pub(crate) broker: Broker,
+    pub(crate) lives: BTreeMap<Actor, Life>,
+    pub(crate) lanes: [Lane; ORCHESTRATORS],
+    pub(crate) workers: [Worker; WORKERS],
+    /// Workers that asked for a task, with their lives.
+    pub(crate) pulls: VecDeque<(usize, u32)>,
+    pub(crate) detector: Detector,
+    pub(crate) retry: Retry,
+    pub(crate) gateway: Gateway,
+    pub(crate) ledger: Vec<Execution>,
+    pub(crate) figures: Figures,
+    /// What happened, in words; none: nobody reads it.
+    pub(crate) trace: Option<Vec<String>>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, definitions: &Arc<Definitions>, off: &Off, traced: bool) -> Self {
+        let mut chance = Chance::new(seed);
+        let faults = Faults::new(&mut chance);
+        let began = Instant::now();
+        let store = Store::new(Arc::clone(definitions), off.clone(), PARTITIONS);
+        let mut world = Self {
+            gateway: Gateway::new(&mut chance, definitions),
+            chance,
+            now: 1,
+            began,
+            queue: BinaryHeap::new(),
+            number: 0,
+            faults,
+            is_calm: false,
+            off: off.clone(),
+            definitions: Arc::clone(definitions),
+            store,
+            broker: Broker::new(),
+            lives: BTreeMap::new(),
+            lanes: Default::default(),
+            workers: Default::default(),
+            pulls: VecDeque::new(),
+            detector: Detector::new(began),
+            retry: Retry::default(),
+            ledger: Vec::new(),
+            figures: Figures::default(),
+            trace: traced.then(Vec::new),
+        };
+        world.broker.repeats = off.has(Protection::MsgId);
+        world.begin();
+        world
+    }
+
+    fn begin(&mut self) {
+        let mut actors = vec![Actor::Detector, Actor::Retry, Actor::Gateway];
+        actors.extend((0..ORCHESTRATORS).map(Actor::Orchestrator));
+        actors.extend((0..WORKERS).map(Actor::Worker));
+        for actor in actors {
+            let off = i64::try_from(self.chance.below(2 * self.faults.skew + 1)).unwrap_or(0);
+            let skew = off - i64::try_from(self.faults.skew).unwrap_or(0);
+            self.lives.insert(actor, Life { skew, ..Life::default() });
+            self.restart(actor);
+        }
+        for (at, blow) in self.faults.blows.clone() {
+            self.later(at, Event::Blow(blow));
+        }
+        self.later(self.faults.until, Event::Calm);
+    }
+
+    /// Does what comes next; `false`: nothing ever happens again.
+    pub(crate) fn step(&mut self) -> bool {
+        let Some(Entry { at, event, .. }) = self.queue.pop() else { return false };
+        self.now = self.now.max(at);
+        self.figures.events += 1;
+        match event {
+            Event::To(actor, life, what) => self.dispatch(actor, life, what),
+            Event::Restart(actor) => self.restart(actor),
+            Event::Thaw(actor, life) => self.thaw(actor, life),
+            Event::Expire(seq) => {
+                self.broker.expire(seq, self.now);
+                self.hand_out();
+            }
+            Event::Blow(blow) => self.blow(blow),
+            Event::BrokerUp(power) => {
+                self.broker.restart(self.now, power);
+                self.say(|| "broker is back".to_owned());
+                self.wake_lanes();
+                self.hand_out();
+            }
+            Event::Calm => self.calm(),
+        }
+        true
+    }
+
+    fn dispatch(&mut self, actor: Actor, life: u32, what: Do) {
+        let Some(known) = self.lives.get_mut(&actor) else { return };
+        if known.number != life || !known.up {
+            return;
+        }
+        if known.frozen {
+            return known.parked.push(what);
+        }
+        if !self.is_calm && what.is_step() {
+            if self.chance.permille(self.faults.kill) {
+                self.say(|| format!("{actor:?} is killed before {what:?}"));
+                return self.kill(actor);
+            }
+            if self.chance.permille(self.faults.freeze) {
+                self.say(|| format!("{actor:?} is frozen before {what:?}"));
+                self.freeze(actor);
+                if let Some(known) = self.lives.get_mut(&actor) {
+                    known.parked.push(what);
+                }
+                return;
+            }
+        }
+        match (actor, what) {
+            (Actor::Orchestrator(who), Do::Orchestrate(what)) => self.orchestrate(who, what),
+            (Actor::Worker(who), Do::Work(what)) => self.work(who, what),
+            (Actor::Detector, Do::Watch(what)) => self.watch(what),
+            (Actor::Retry, Do::Retry(what)) => self.retry(what),
+            (Actor::Gateway, Do::Ask(what)) => self.ask(what),
+            (actor, what) => unreachable!("{actor:?} cannot {what:?}"),
+        }
+    }
+
+    fn kill(&mut self, actor: Actor) {
+        let Some(life) = self.lives.get_mut(&actor) else { return };
+        life.number += 1;
+        (life.up, life.frozen) = (false, false);
+        life.parked.clear();
+        self.figures.fault("killed");
+        if let Actor::Worker(who) = actor {
+            self.pulls.retain(|(of, _)| *of != who);
+        }
+        let away = if self.chance.below(10) == 0 { 8_000 } else { 1_500 };
+        let away = self.chance.between(50, away);
+        self.later(away, Event::Restart(actor));
+    }
+
+    fn freeze(&mut self, actor: Actor) {
+        let away = self.chance.between(100, 9_000);
+        let Some(life) = self.lives.get_mut(&actor) else { return };
+        life.frozen = true;
+        let number = life.number;
+        self.figures.fault("frozen");
+        self.later(away, Event::Thaw(actor, number));
+    }
+
+    fn thaw(&mut self, actor: Actor, number: u32) {
+        let Some(life) = self.lives.get_mut(&actor) else { return };
+        if life.number != number || !life.frozen {
+            return;
+        }
+        life.frozen = false;
+        let parked = std::mem::take(&mut life.parked);
+        self.say(|| format!("{actor:?} is thawed"));
+        for what in parked {
+            self.to(actor, 0, what);
+        }
+    }
+
+    fn restart(&mut self, actor: Actor) {
+        let Some(life) = self.lives.get_mut(&actor) else { return };
+        life.up = true;
+        self.say(|| format!("{actor:?} starts"));
+        match actor {
+            Actor::Orchestrator(who) => self.start_orchestrator(who),
+            Actor::Worker(who) => self.start_worker(who),
+            Actor::Detector => self.start_detector(),
+            Actor::Retry => self.start_retry(),
+            Actor::Gateway => self.start_gateway(),
+        }
+    }
+
+    fn blow(&mut self, blow: Blow) {
+        self.say(|| format!("{blow:?}"));
+        match blow {
+            Blow::Stream(name) => {
+                self.figures.fault("stream lost");
+                self.broker.lose(name);
+                if self.chance.below(2) == 0 {
+                    self.send(Actor::Detector, Do::Watch(Watching::Streams(true)));
+                }
+            }
+            Blow::Broker(away, power) => {
+                let name = if power > 0 { "broker lost power" } else { "broker killed" };
+                self.figures.fault(name);
+                self.broker.up = false;
+                self.later(away, Event::BrokerUp(power));
+            }
+            Blow::Clock(who, skew) => {
+                let at = usize::try_from(who).unwrap_or(0) % self.lives.len();
+                self.figures.fault("clock set");
+                if let Some(life) = self.lives.values_mut().nth(at) {
+                    life.skew = skew;
+                }
+            }
+        }
+    }
+
+    fn calm(&mut self) {
+        self.say(|| "calm: nothing breaks any more".to_owned());
+        self.is_calm = true;
+        self.faults.calm();
+    }
+
+    // What actors do in it.
+
+    pub(crate) fn say(&mut self, what: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{:>7} ms  {}", self.now, what()));
+        }
+    }
+
+    pub(crate) fn instant(&self) -> Instant {
+        self.began + Duration::from_millis(self.now)
+    }
+
+    /// The time by the clock of an actor.
+    pub(crate) fn clock(&self, actor: Actor) -> Timestamp {
+        let skew = self.lives.get(&actor).map_or(0, |life| life.skew);
+        Timestamp(self.time() + skew)
+    }
+
+    /// The time by no clock, in milliseconds of the epoch.
+    pub(crate) fn time(&self) -> i64 {
+        BASE + i64::try_from(self.now).unwrap_or(0)
+    }
+
+    pub(crate) fn base() -> i64 {
+        BASE
+    }
+
+    fn later(&mut self, delay: u64, event: Event) {
+        self.number += 1;
+        self.queue.push(Entry { at: self.now + delay, number: self.number, event });
+    }
+
+    /// Has an actor do something in `delay` milliseconds, unless it is killed before.
+    pub(crate) fn to(&mut self, actor: Actor, delay: u64, what: Do) {
+        let life = self.lives.get(&actor).map_or(0, |life| life.number);
+        self.later(delay, Event::To(actor, life, what));
+    }
+
+    /// The next step of an actor, in a moment.
+    pub(crate) fn next(&mut self, actor: Actor, what: Do) {
+        let delay = self.chance.between(0, 3);
+        self.to(actor, delay, what);
+    }
+
+    /// A message that nobody keeps: it may be lost, late, or come twice.
+    pub(crate) fn send(&mut self, actor: Actor, what: Do) {
+        if !self.broker.up {
+            return;
+        }
+        if self.chance.permille(self.faults.lose) {
+            return self.figures.fault("message lost");
+        }
+        if self.chance.permille(self.faults.twice) {
+            self.figures.fault("message twice");
+            let delay = self.chance.between(0, self.faults.delay_max);
+            self.to(actor, delay, what.clone());
+        }
+        let delay = self.chance.between(0, self.faults.delay_max);
+        self.to(actor, delay, what);
+    }
+
+    /// Publishes inputs; whether that was answered.
+    pub(crate) fn publish_inputs(&mut self, inputs: Vec<RunInput>) -> bool {
+        let mut by_partition: BTreeMap<u16, Vec<RunInput>> = BTreeMap::new();
+        for input in inputs {
+            let partition = partition_of(&input.run, PARTITIONS);
+            by_partition.entry(partition).or_default().push(input);
+        }
+        let mut answered = true;
+        for (partition, inputs) in by_partition {
+            let fails = self.chance.permille(self.faults.unanswered);
+            let stored = !fails || self.chance.below(2) == 0;
+            if fails {
+                self.figures.fault("publish unanswered");
+            }
+            let told = self.trace.is_some().then(|| format!("{inputs:?}"));
+            if stored && !self.broker.put_events(partition, inputs) {
+                answered = false;
+            } else if let Some(told) = told.filter(|_| stored) {
+                self.say(|| format!("event {told}"));
+            }
+            answered &= !fails;
+        }
+        self.wake_lanes();
+        answered
+    }
+
+    /// Publishes a task; whether that was answered.
+    pub(crate) fn publish_task(&mut self, task: &TaskMessage) -> bool {
+        let fails = self.chance.permille(self.faults.unanswered);
+        let stored = !fails || self.chance.below(2) == 0;
+        if fails {
+            self.figures.fault("publish unanswered");
+        }
+        let answered = stored && self.broker.put_task(task.clone(), self.now);
+        if answered {
+            self.say(|| format!("task {} under {}", task.task, task.epoch));
+        }
+        self.hand_out();
+        answered && !fails
+    }
+
+    /// Whether a transaction may happen, and whether it is answered.
+    pub(crate) fn transaction(&mut self) -> (bool, bool) {
+        if !self.chance.permille(self.faults.uncommitted) {
+            return (true, true);
+        }
+        self.figures.fault("transaction unanswered");
+        (self.chance.below(2) == 0, false)
+    }
+
+    /// Whether what is read is answered.
+    pub(crate) fn reads(&mut self) -> bool {
+        !self.chance.permille(self.faults.uncommitted / 2)
+    }
+
+    /// Gives waiting tasks to those who asked.
+    pub(crate) fn hand_out(&mut self) {
+        while let Some((who, life)) = self.pulls.front().copied() {
+            let Some(delivery) = self.broker.next_task(self.now, ACK_WAIT) else { return };
+            self.pulls.pop_front();
+            self.later(ACK_WAIT + 1, Event::Expire(delivery.seq));
+            let delay = self.chance.between(0, self.faults.delay_max);
+            let what = Do::Work(Working::Take(Box::new(delivery)));
+            self.later(delay, Event::To(Actor::Worker(who), life, what));
+        }
+    }
+
+    pub(crate) fn touched(&mut self, seq: u64) {
+        self.later(ACK_WAIT + 1, Event::Expire(seq));
+    }
+
+    /// A run's stored row, decoded.
+    pub(crate) fn state(&self, run: &RunId) -> Option<kintsugi_core::RunState> {
+        serde_json::from_slice(&self.store.runs.get(run)?.row.state).ok()
+    }
+}
+
+impl Do {
+    /// Whether it is a step of something, before which a process may die; not a mere beat.
+    fn is_step(&self) -> bool {
+        match self {
+            Self::Orchestrate(what) => matches!(what, Orchestrating::Step),
+            Self::Work(what) => what.is_step(),
+            Self::Watch(what) => what.is_step(),
+            Self::Retry(what) => what.is_step(),
+            Self::Ask(_) => true,
+        }
+    }
+}
