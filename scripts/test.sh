@@ -141,13 +141,12 @@ run_fuzz() {
 run_sim() {
   need_rust
   die_if_missing
-  build_release kintsugi-sim kintsugi-sim
   local options=()
   if [[ ${1:-} =~ ^[1-9][0-9]*$ ]]; then
     options=(--seeds "$1")
     shift
   fi
-  "$REPLY" "${options[@]}" "$@"
+  (cd "$ROOT" && cargo run --release --quiet --locked -p kintsugi-sim -- "${options[@]}" "$@")
 }
 
 run_bench() {
