@@ -21,7 +21,7 @@ use crate::{
     people, permits,
     programs::{Compiled, Programs},
     recoveries,
-    runs::{Run, Runs},
+    runs::{Run, Runs, is_idle, next_wake},
     steer,
 };
 
@@ -355,23 +355,6 @@ fn advance(
         }
     }
     Ok(all)
-}
-
-/// Whether a run was told the time for nothing, since its stored time was too early: then that is
-/// stored anew, or it would be due, and told again, for as long as nothing else changes it.
-fn is_idle(input: &Input, run: &Run, now: Timestamp) -> bool {
-    let is_past = run.wake_at.is_some_and(|stored| stored <= now.0);
-    *input == Input::Tick && is_past && run.state.wake_at().is_none_or(|due| due > now)
-}
-
-/// When the run must be told the time. A stored time that is too early costs one idle tick; leaving
-/// it saves an index write.
-fn next_wake(run: &Run, now: Timestamp) -> Option<i64> {
-    let due = run.state.wake_at().map(|at| at.0);
-    match (due, run.wake_at) {
-        (Some(due), Some(stored)) if stored <= due && stored > now.0 => Some(stored),
-        (due, _) => due,
-    }
 }
 
 /// What else is written: the recovery log and dead letters, taken from steps and effects.

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use kintsugi_core::{RunId, RunState, Timestamp};
+use kintsugi_core::{Input, RunId, RunState, Timestamp};
 use kintsugi_entities::{Error, RunRow};
 use tracing::error;
 
@@ -119,5 +119,22 @@ pub fn decode(row: RunRow) -> Option<(RunId, Run)> {
             );
             None
         }
+    }
+}
+
+/// Whether a run was told the time for nothing, since its stored time was too early: then that is
+/// stored anew, or it would be due, and told again, for as long as nothing else changes it.
+pub(crate) fn is_idle(input: &Input, run: &Run, now: Timestamp) -> bool {
+    let is_past = run.wake_at.is_some_and(|stored| stored <= now.0);
+    *input == Input::Tick && is_past && run.state.wake_at().is_none_or(|due| due > now)
+}
+
+/// When the run must be told the time. A stored time that is too early costs one idle tick; leaving
+/// it saves an index write.
+pub(crate) fn next_wake(run: &Run, now: Timestamp) -> Option<i64> {
+    let due = run.state.wake_at().map(|at| at.0);
+    match (due, run.wake_at) {
+        (Some(due), Some(stored)) if stored <= due && stored > now.0 => Some(stored),
+        (due, _) => due,
     }
 }
