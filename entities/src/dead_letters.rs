@@ -8,7 +8,7 @@ use sea_orm::{Condition, QueryOrder, QuerySelect};
 use crate::entity::dead_letter::{Column, Entity};
 use crate::row::cursor;
 use crate::runs_list::{before, begins};
-use crate::{DeadLetterFilter, DeadLetterRow, Error, Page, Paged, Store};
+use crate::{DeadLetterFilter, DeadLetterRow, DeadLetterStatus, Error, Page, Paged, Store};
 
 impl Store {
     /// Lists dead letters, the newest first.
@@ -100,12 +100,21 @@ impl Store {
     }
 }
 
-fn condition(filter: &DeadLetterFilter) -> Condition {
+pub(crate) fn condition(filter: &DeadLetterFilter) -> Condition {
     Condition::all()
-        .add_option(filter.status.map(|status| Column::Status.eq(status.as_str())))
+        .add_option(filter.status.map(is))
         .add_option(filter.run.as_ref().map(|run| Column::RunId.eq(run.as_str())))
         .add_option(filter.definition.as_deref().map(|text| begins(Column::Definition, text)))
         .add_option(filter.queue.as_deref().map(|queue| Column::Queue.eq(queue)))
         .add_option(filter.task_type.as_deref().map(|kind| Column::TaskType.eq(kind)))
         .add_option(filter.created_from.map(|at| Column::CreatedAt.gte(at)))
+        .add_option(filter.created_to.map(|at| Column::CreatedAt.lt(at)))
+        .add_option(filter.fingerprint.as_deref().map(|mark| Column::Fingerprint.eq(mark)))
+        .add_option(filter.error_type.as_deref().map(|kind| Column::ErrorType.eq(kind)))
+        .add_option(filter.id.as_deref().map(|id| Column::Id.eq(id)))
+}
+
+/// The status stands in the text of the statement: a plan for any parameter uses no partial index.
+fn is(status: DeadLetterStatus) -> Expr {
+    Expr::cust(format!("dead_letters.status = '{}'", status.as_str()))
 }

@@ -17,6 +17,7 @@ mod detector;
 mod due;
 mod holds;
 mod human_tasks;
+mod letters;
 mod mail;
 mod notifications;
 mod occasions;
@@ -41,13 +42,13 @@ use kintsugi_rows as row;
 use kintsugi_rows::entity;
 pub use kintsugi_rows::{
     Batch, Committed, Counts, Created, DeadLetterFilter, DeadLetterRow, DeadLetterStatus,
-    Definition, DefinitionSummary, Error, HistoryRow, HoldKind, HoldPut, HoldRow, HumanTaskEnd,
-    HumanTaskFilter, HumanTaskRow, HumanTaskStatus, ListenerRow, MailBatch, MailLimit, MailRow,
-    MailStanding, MailWaiting, NewDefinition, NewRun, NewSchedule, NotificationRow,
-    NotificationStatus, OccasionStep, OutboxRow, Overdue, Page, Paged, PartitionRow, PermitHolder,
-    PermitLine, PermitRound, PermitRow, PermitWrite, Posted, Put, RecoveryRow, RequestRow,
-    RunFilter, RunRow, RunSummary, RunWrite, ScheduleRow, ScheduleStep, TaskTypePut, TaskTypeRow,
-    TaskTypeSummary,
+    Definition, DefinitionSummary, DiscardRow, Error, HistoryRow, HoldKind, HoldPut, HoldRow,
+    HumanTaskEnd, HumanTaskFilter, HumanTaskRow, HumanTaskStatus, LetterGroup, LetterSample,
+    ListenerRow, MailBatch, MailLimit, MailRow, MailStanding, MailWaiting, NewDefinition, NewRun,
+    NewSchedule, NotificationRow, NotificationStatus, OccasionStep, OutboxRow, Overdue, Page,
+    Paged, PartitionRow, PermitHolder, PermitLine, PermitRound, PermitRow, PermitWrite, Posted,
+    Put, RecoveryRow, RequestRow, RunFilter, RunRow, RunSummary, RunWrite, ScheduleRow,
+    ScheduleStep, TaskTypePut, TaskTypeRow, TaskTypeSummary, Undo,
 };
 #[cfg(feature = "testing")]
 pub use kintsugi_testing as testing;

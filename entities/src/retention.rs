@@ -45,6 +45,7 @@ impl Store {
         for (name, count) in self
             .groups(
                 "SELECT 'open' AS name, count(*) AS count FROM dead_letters WHERE status = 'open'
+                UNION ALL SELECT 'discarded', count(*) FROM dead_letters WHERE status = 'discarded'
                 UNION ALL SELECT 'asked', count(*) FROM human_tasks WHERE status = 'open'
                 UNION ALL SELECT 'unpublished', count(*) FROM dead_letters WHERE published_at IS NULL
                 UNION ALL SELECT 'pending', count(*) FROM notifications WHERE status = 'pending'
@@ -57,6 +58,7 @@ impl Store {
         {
             match name.as_str() {
                 "open" => counts.dead_letters_open = count,
+                "discarded" => counts.dead_letters_discarded = count,
                 "asked" => counts.human_tasks_open = count,
                 "unpublished" => counts.dead_letters_unpublished = count,
                 "pending" => counts.notifications_pending = count,
@@ -88,7 +90,7 @@ impl Store {
     }
 
     /// Deletes runs that ended before `before`, `limit` at most, with all that belongs to them. Runs
-    /// with an open dead letter stay, since someone may redrive them; so do dead letters that the
+    /// with an open dead letter stay, since someone may redrive them, or that was discarded since `before`; so do dead letters that the
     /// stream does not hold yet, and notifications to be delivered.
     ///
     /// # Errors
@@ -100,10 +102,11 @@ impl Store {
             .select_only()
             .column(run::Column::Id)
             .filter(run::Column::EndedAt.lt(before))
-            .filter(Expr::cust(
+            .filter(Expr::cust(format!(
                 "NOT EXISTS (SELECT 1 FROM dead_letters WHERE dead_letters.run_id = runs.id \
-                 AND (dead_letters.status = 'open' OR dead_letters.published_at IS NULL))",
-            ))
+                 AND (dead_letters.status = 'open' OR dead_letters.published_at IS NULL \
+                 OR dead_letters.discard IN (SELECT id FROM discards WHERE at >= {before})))",
+            )))
             .filter(Expr::cust(
                 "NOT EXISTS (SELECT 1 FROM notifications WHERE notifications.run_id = runs.id \
                  AND notifications.status = 'pending')",

@@ -17,6 +17,7 @@ mod m20261203_000001_human_tasks;
 mod m20261203_000002_permits;
 mod m20261203_000003_task_types;
 mod m20261204_000001_holds;
+mod m20261205_000001_letters;
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261203_000002_permits::Permits),
             Box::new(m20261203_000003_task_types::TaskTypes),
             Box::new(m20261204_000001_holds::Holds),
+            Box::new(m20261205_000001_letters::Letters),
         ]
     }
 }

@@ -105,14 +105,13 @@ impl Owners {
     }
 
     async fn letters(&self) -> Option<BTreeSet<String>> {
-        let filter = DeadLetterFilter {
-            status: Some(DeadLetterStatus::Open),
-            ..DeadLetterFilter::default()
-        };
+        // A task whose letter was discarded is parked as before: the letter still says so.
+        let filter = DeadLetterFilter::default();
         let (mut all, mut page) = (BTreeSet::new(), Page { limit: 500, cursor: None });
         loop {
             let found = self.store.dead_letters_list(&filter, page).await.ok()?;
-            all.extend(found.items.into_iter().map(|letter| letter.id));
+            let kept = found.items.into_iter().filter(|it| it.status != DeadLetterStatus::Redriven);
+            all.extend(kept.map(|letter| letter.id));
             let Some(cursor) = found.next else { return Some(all) };
             page = Page { limit: 500, cursor: Some(cursor) };
         }

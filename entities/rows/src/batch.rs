@@ -123,6 +123,8 @@ pub struct Counts {
     pub runs: BTreeMap<Status, u64>,
     /// Dead letters that nobody redrove.
     pub dead_letters_open: u64,
+    /// Discarded dead letters.
+    pub dead_letters_discarded: u64,
     /// Dead letters that the stream does not hold yet.
     pub dead_letters_unpublished: u64,
     /// Tasks of people that wait for an answer.

@@ -47,6 +47,12 @@ pub struct DeadLetterRow {
     pub redriven_at: Option<i64>,
     /// When it went to the dead-letter stream; none: it has not yet.
     pub published_at: Option<i64>,
+    /// What it has in common with those that died of the same; empty: not known yet.
+    pub fingerprint: String,
+    /// URI of the last error's type.
+    pub error_type: String,
+    /// The discard by which it was closed.
+    pub discard: Option<String>,
 }
 
 /// Whether someone took a dead letter up.
@@ -56,6 +62,8 @@ pub enum DeadLetterStatus {
     Open,
     /// Its task was given new attempts.
     Redriven,
+    /// Somebody decided that nobody will.
+    Discarded,
 }
 
 impl DeadLetterStatus {
@@ -65,13 +73,15 @@ impl DeadLetterStatus {
         match self {
             Self::Open => "open",
             Self::Redriven => "redriven",
+            Self::Discarded => "discarded",
         }
     }
 
     /// Reads a name as [`DeadLetterStatus::as_str`] writes it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Open, Self::Redriven].into_iter().find(|status| status.as_str() == text)
+        let all = [Self::Open, Self::Redriven, Self::Discarded];
+        all.into_iter().find(|status| status.as_str() == text)
     }
 }
 
@@ -90,6 +100,14 @@ pub struct DeadLetterFilter {
     pub task_type: Option<String>,
     /// Dead-lettered at this time or later.
     pub created_from: Option<i64>,
+    /// Dead-lettered before this time.
+    pub created_to: Option<i64>,
+    /// With this fingerprint.
+    pub fingerprint: Option<String>,
+    /// Whose last error is of this type.
+    pub error_type: Option<String>,
+    /// This one.
+    pub id: Option<String>,
 }
 
 impl TryFrom<Model> for DeadLetterRow {
@@ -121,6 +139,9 @@ impl TryFrom<Model> for DeadLetterRow {
             created_at: row.created_at,
             redriven_at: row.redriven_at,
             published_at: row.published_at,
+            fingerprint: row.fingerprint,
+            error_type: row.error_type,
+            discard: row.discard,
         })
     }
 }

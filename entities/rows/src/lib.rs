@@ -9,6 +9,7 @@ pub mod entity;
 mod error;
 mod hold;
 mod human_task;
+mod letters;
 mod mail;
 mod notification;
 mod page;
@@ -23,6 +24,7 @@ pub use definition::{Definition, DefinitionSummary, NewDefinition, Put};
 pub use error::{Error, code, message};
 pub use hold::{HoldKind, HoldPut, HoldRow};
 pub use human_task::{HumanTaskEnd, HumanTaskFilter, HumanTaskRow, HumanTaskStatus};
+pub use letters::{DiscardRow, LetterGroup, LetterSample, Undo};
 pub use mail::{
     ListenerRow, MailBatch, MailLimit, MailRow, MailStanding, MailWaiting, OutboxRow, Overdue,
     Posted, RequestRow,

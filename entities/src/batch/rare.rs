@@ -137,5 +137,8 @@ fn dead_letter(row: &DeadLetterRow) -> Result<dead_letter::ActiveModel, Error> {
         created_at: Set(row.created_at),
         redriven_at: Set(row.redriven_at),
         published_at: Set(row.published_at),
+        fingerprint: Set(clean(&row.fingerprint)),
+        error_type: Set(clean(&row.error_type)),
+        discard: Set(row.discard.clone()),
     })
 }

@@ -82,5 +82,8 @@ pub(crate) fn dead_letter(name: &str, task: u64, epoch: u64) -> DeadLetterRow {
         created_at: 3000 + i64::try_from(task).unwrap(),
         redriven_at: None,
         published_at: None,
+        fingerprint: String::new(),
+        error_type: String::new(),
+        discard: None,
     }
 }

@@ -44,6 +44,16 @@ export function redrive(id: string, input?: string): Promise<unknown> {
   return send(`/v1/dead-letters/${encodeURIComponent(id)}/redrive`, input === undefined ? '{}' : `{"input":${input}}`, JSON_TYPE)
 }
 
+/** Closes the open dead letters of a group. */
+export function discard(fingerprint: string, reason: string): Promise<unknown> {
+  return send('/v1/discards', JSON.stringify({ letters: { fingerprint }, reason }), JSON_TYPE)
+}
+
+/** Takes a discard back: its letters are open again. */
+export function undoDiscard(id: string): Promise<unknown> {
+  return send(`/v1/discards/${encodeURIComponent(id)}/undo`, '{}', JSON_TYPE)
+}
+
 /** Answers what a run asks a person, with a JSON text. */
 export function answer(id: string, given: string, by: string): Promise<unknown> {
   const who = by === '' ? '' : `,"by":${JSON.stringify(by)}`

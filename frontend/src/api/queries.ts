@@ -107,20 +107,41 @@ export const runRecoveriesQuery = (run: string) =>
 
 export interface LettersFilter {
   status?: string | undefined
+  fingerprint?: string | undefined
   type?: string | undefined
   queue?: string | undefined
   run?: string | undefined
 }
 
-export const deadLettersQuery = ({ status, type, queue, run }: LettersFilter) =>
+export const deadLettersQuery = ({ status, fingerprint, type, queue, run }: LettersFilter) =>
   infiniteQueryOptions({
-    queryKey: ['dead-letters', { status, type, queue, run }],
+    queryKey: ['dead-letters', { status, fingerprint, type, queue, run }],
     queryFn: ({ pageParam, signal }) => {
-      const query = { limit: LIMIT, ...(status && { status }), ...(type && { type }), ...(queue && { queue }), ...(run && { run }), ...(pageParam && { cursor: pageParam }) }
+      const query = { limit: LIMIT, ...(status && { status }), ...(fingerprint && { fingerprint }), ...(type && { type }), ...(queue && { queue }), ...(run && { run }), ...(pageParam && { cursor: pageParam }) }
       return read(client.GET('/v1/dead-letters', { params: { query }, signal, ...EXACT }))
     },
     initialPageParam: undefined as string | undefined,
     getNextPageParam: cursor,
+    refetchInterval: SAFETY_MS,
+  })
+
+export const letterGroupsQuery = () =>
+  infiniteQueryOptions({
+    queryKey: ['dead-letters', 'groups'],
+    queryFn: ({ pageParam, signal }) => {
+      const query = { limit: LIMIT, ...(pageParam && { cursor: pageParam }) }
+      return read(client.GET('/v1/dead-letters/groups', { params: { query }, signal, ...EXACT }))
+    },
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: cursor,
+    refetchInterval: SAFETY_MS,
+  })
+
+/** The last ones. */
+export const discardsQuery = () =>
+  queryOptions({
+    queryKey: ['discards'],
+    queryFn: ({ signal }) => read(client.GET('/v1/discards', { params: { query: { limit: 20 } }, signal, ...EXACT })),
     refetchInterval: SAFETY_MS,
   })
 

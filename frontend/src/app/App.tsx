@@ -1,6 +1,7 @@
 import { Route, Routes } from 'react-router'
 import { DeadLetterPage } from '../features/dead-letters/DeadLetterPage'
 import { DeadLettersPage } from '../features/dead-letters/DeadLettersPage'
+import { GroupsPage } from '../features/dead-letters/GroupsPage'
 import { DefinitionPage } from '../features/definitions/DefinitionPage'
 import { DefinitionsPage } from '../features/definitions/DefinitionsPage'
 import { HumanTaskPage } from '../features/inbox/HumanTaskPage'
@@ -24,6 +25,7 @@ export function App() {
         <Route path="definitions" element={<DefinitionsPage />} />
         <Route path="definitions/:namespace/:name" element={<DefinitionPage />} />
         <Route path="dead-letters" element={<DeadLettersPage />} />
+        <Route path="dead-letters/groups" element={<GroupsPage />} />
         <Route path="dead-letters/:id" element={<DeadLetterPage />} />
         <Route path="inbox" element={<InboxPage />} />
         <Route path="inbox/:id" element={<HumanTaskPage />} />

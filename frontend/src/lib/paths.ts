@@ -12,6 +12,8 @@ export interface RunFilter {
 export interface LetterFilter {
   /** `open` unless said; `all` for all. */
   status?: string | undefined
+  /** What they died of. */
+  fingerprint?: string | undefined
   type?: string | undefined
   queue?: string | undefined
   run?: string | undefined
@@ -45,7 +47,9 @@ export const paths = {
   // A version has dots, and the gateway takes a last segment with a dot for a file.
   definition: (namespace: string, name: string, version: string) =>
     `/definitions/${part(namespace)}/${part(name)}${query({ version })}`,
-  deadLetters: ({ status, type, queue, run }: LetterFilter = {}) => `/dead-letters${query({ status: status === 'open' ? undefined : status, type, queue, run })}`,
+  deadLetters: ({ status, fingerprint, type, queue, run }: LetterFilter = {}) =>
+    `/dead-letters${query({ status: status === 'open' ? undefined : status, fingerprint, type, queue, run })}`,
+  letterGroups: () => '/dead-letters/groups',
   deadLetter: (id: string) => `/dead-letters/${part(id)}`,
   inbox: ({ status, assignee }: { status?: string | undefined; assignee?: string | undefined } = {}) =>
     `/inbox${query({ status: status === 'open' ? undefined : status, for: assignee })}`,

@@ -1,6 +1,6 @@
 //! Dead letters, as they are stored.
 
-use kintsugi_core::{Effect, RunId, Timestamp};
+use kintsugi_core::{Effect, RunId, Timestamp, fingerprint};
 use kintsugi_entities::{DeadLetterRow, DeadLetterStatus};
 
 /// The id of a dead letter: a task that is redriven and exhausted again gets a letter of its own.
@@ -43,5 +43,8 @@ pub(crate) fn row(
         created_at: now.0,
         redriven_at: None,
         published_at: None,
+        fingerprint: fingerprint(definition, pointer, task_type, Some(error)),
+        error_type: error.kind.clone(),
+        discard: None,
     })
 }

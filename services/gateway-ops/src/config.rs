@@ -58,6 +58,9 @@ pub struct Config {
     /// What workflows may start, as `[processes]` says.
     #[serde(skip)]
     pub abilities: BTreeSet<Ability>,
+    /// How long discarded dead letters can be taken back. Default: `10m`.
+    #[serde(with = "humantime_serde")]
+    pub undo_window: Duration,
     /// Where people look at traces, e.g. `http://127.0.0.1:16686`; the dashboard links there.
     pub traces_url: Option<String>,
 }
@@ -82,6 +85,7 @@ impl Default for Config {
             batch_max: 512,
             queue_max: 8192,
             abilities: BTreeSet::new(),
+            undo_window: Duration::from_secs(600),
             traces_url: None,
         }
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     app::App,
-    ask::time,
+    ask::{instant, time},
     definitions,
     problem::Problem,
     requests,
@@ -17,7 +17,7 @@ use crate::{
 /// What a list is restricted to.
 #[derive(Debug, Default)]
 pub struct Filter {
-    /// `open` or `redriven`.
+    /// `open`, `redriven` or `discarded`.
     pub status: Option<String>,
     /// A run.
     pub run: Option<String>,
@@ -25,6 +25,16 @@ pub struct Filter {
     pub kind: Option<String>,
     /// A queue.
     pub queue: Option<String>,
+    /// A fingerprint.
+    pub fingerprint: Option<String>,
+    /// What a definition begins with.
+    pub definition: Option<String>,
+    /// URI of the type of the last error.
+    pub error: Option<String>,
+    /// When it was dead-lettered at the earliest.
+    pub from: Option<String>,
+    /// Before when it was.
+    pub to: Option<String>,
 }
 
 /// A page of dead letters.
@@ -36,7 +46,7 @@ pub async fn list(app: &App, filter: Filter, page: Page) -> Result<DeadLetterPag
     let unknown = |text: &str| {
         let shown: String = text.chars().take(80).collect();
         let title = format!("`{shown}` is no status of a dead letter");
-        Problem::bad_request("invalid_parameter", title).detail("one of open, redriven")
+        Problem::bad_request("invalid_parameter", title).detail("one of open, redriven, discarded")
     };
     let status = filter
         .status
@@ -44,12 +54,18 @@ pub async fn list(app: &App, filter: Filter, page: Page) -> Result<DeadLetterPag
         .transpose()?;
     let run = filter.run.as_deref().map(RunId::parse).transpose();
     let run = run.map_err(|e| Problem::bad_request("invalid_parameter", e.to_string()))?;
+    let time = |name: &str, text: Option<String>| text.map(|text| instant(name, &text)).transpose();
     let filter = DeadLetterFilter {
         status,
         run,
         queue: filter.queue,
         task_type: filter.kind,
-        ..DeadLetterFilter::default()
+        fingerprint: filter.fingerprint,
+        definition: filter.definition,
+        error_type: filter.error,
+        created_from: time("from", filter.from)?,
+        created_to: time("to", filter.to)?,
+        id: None,
     };
     let found = app.store.dead_letters_list(&filter, page).await;
     let found = found.map_err(|e| app.store_problem(e))?;
@@ -80,7 +96,7 @@ pub async fn redrive(app: &App, id: &str, input: Option<Value>) -> Result<Redriv
     input.as_ref().map_or(Ok(()), crate::ask::shallow)?;
     let row = row(app, id).await?;
     if row.status != DeadLetterStatus::Open {
-        let title = format!("the dead letter {} was redriven already", row.id);
+        let title = format!("the dead letter {} was {} already", row.id, row.status.as_str());
         return Err(Problem::conflict("not_open", title));
     }
     if let Some(input) = &input {
@@ -129,6 +145,8 @@ fn shown(row: DeadLetterRow) -> Result<DeadLetter, Problem> {
         redriven_at: row.redriven_at.map(time),
         outcome: row.outcome,
         attempts: attempts.iter().map(attempt).collect(),
+        fingerprint: Some(row.fingerprint).filter(|mark| !mark.is_empty()),
+        discard: row.discard,
         trace_id: trace_id(&row.run, row.trace_parent.as_deref()).to_string(),
         id: row.id,
     })

@@ -29,7 +29,7 @@ pub struct DeadLetterAttempt {
 pub struct DeadLetter {
     /// `run:number:epoch`.
     pub id: String,
-    /// `open` or `redriven`.
+    /// `open`, `redriven` or `discarded`.
     pub status: String,
     /// The run.
     pub run: String,
@@ -62,6 +62,10 @@ pub struct DeadLetter {
     pub outcome: String,
     /// Its attempts since it was last redriven, oldest first; of many the last 20.
     pub attempts: Vec<DeadLetterAttempt>,
+    /// What it has in common with those that died of the same; none: not known yet.
+    pub fingerprint: Option<String>,
+    /// The discard by which it was closed.
+    pub discard: Option<String>,
     /// The trace that shows the run.
     pub trace_id: String,
 }

@@ -8,6 +8,7 @@ mod definitions;
 mod explain;
 mod holds;
 mod human_tasks;
+mod letters;
 mod requests;
 mod runs;
 mod schedules;
@@ -28,6 +29,10 @@ pub use explain::{
 };
 pub use holds::{Hold, HoldPage, HoldRequest};
 pub use human_tasks::{AnswerRequest, Answered, HumanTask, HumanTaskPage};
+pub use letters::{
+    DeadLetterGroup, DeadLetterGroupPage, DeadLetterQuery, Discard, DiscardPage, DiscardRequest,
+    UndoRequest,
+};
 pub use requests::{CancelRequest, RedriveRequest, StartRequest};
 pub use runs::{
     Accepted, HistoryEntry, HistoryPage, ParentRun, Run, RunError, RunPage, RunResult, RunStatus,

@@ -130,6 +130,7 @@ fn count(summary: &mut Summary, counts: Counts) {
     summary.runs = STATUSES.iter().map(|s| (s.as_str().to_owned(), of(*s))).collect();
     summary.definitions = counts.definitions;
     summary.dead_letters_open = counts.dead_letters_open;
+    summary.dead_letters_discarded = counts.dead_letters_discarded;
     summary.human_tasks_open = counts.human_tasks_open;
     summary.dead_letters_unpublished = counts.dead_letters_unpublished;
     summary.notifications_pending = counts.notifications_pending;

@@ -189,17 +189,17 @@ impl Metrics {
         self.definitions.set(number(summary.definitions));
         let letters = [
             ("open", summary.dead_letters_open),
+            ("discarded", summary.dead_letters_discarded),
             ("unpublished", summary.dead_letters_unpublished),
         ];
         self.human_tasks.with_label_values(&["open"]).set(number(summary.human_tasks_open));
         let notifications =
             [("pending", summary.notifications_pending), ("dead", summary.notifications_dead)];
-        for (gauges, states) in
-            [(&self.dead_letters, letters), (&self.notifications, notifications)]
-        {
-            for (state, count) in states {
-                gauges.with_label_values(&[state]).set(number(count));
-            }
+        for (state, count) in letters {
+            self.dead_letters.with_label_values(&[state]).set(number(count));
+        }
+        for (state, count) in notifications {
+            self.notifications.with_label_values(&[state]).set(number(count));
         }
         self.recoveries.reset();
         for recovery in &summary.recoveries {

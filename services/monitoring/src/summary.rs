@@ -23,6 +23,8 @@ pub struct Summary {
     pub definitions: u64,
     /// Dead letters that nobody redrove.
     pub dead_letters_open: u64,
+    /// Dead letters that were discarded.
+    pub dead_letters_discarded: u64,
     /// Dead letters that the stream does not hold yet.
     pub dead_letters_unpublished: u64,
     /// Tasks of people that wait for an answer.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kintsugi_core::{DeadLetterOutcome, Timestamp};
+use kintsugi_core::{DeadLetterOutcome, Timestamp, fingerprint};
 use kintsugi_entities::DeadLetterRow;
 use kintsugi_nats::{DeadLetterMessage, stream};
 use kintsugi_runtime::{Deps, Reconciler};
@@ -16,6 +16,9 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(15);
 
 /// How many letters one round publishes.
 const BATCH_MAX: u32 = 100;
+
+/// How many letters get their fingerprints at a time.
+const MARKED_MAX: u64 = 200;
 
 /// Under which name the store keeps which stream the marks are about.
 const MARKED: &str = "KINTSUGI_DEAD/letters";
@@ -31,6 +34,25 @@ pub(crate) struct Letters {
 impl Letters {
     pub(crate) fn new(deps: Deps) -> Self {
         Self { deps, marked: None }
+    }
+
+    /// Gives letters their fingerprints that were written before there were any.
+    async fn mark(&self) -> Result<(), Error> {
+        let store = &self.deps.store;
+        loop {
+            let letters = store.letters_unmarked(MARKED_MAX).await?;
+            for letter in &letters {
+                let last: Option<kintsugi_core::Error> = serde_json::from_slice(&letter.error).ok();
+                let (definition, kind) = (&letter.definition, &letter.task_type);
+                let mark = fingerprint(definition, &letter.pointer, kind, last.as_ref());
+                let of = last.as_ref().map_or("", |last| last.kind.as_str());
+                store.letter_mark(&letter.id, &mark, of).await?;
+            }
+            if letters.is_empty() {
+                return Ok(());
+            }
+            info!(letters = letters.len(), "dead letters got their fingerprints");
+        }
     }
 
     /// Whether the stream is there; takes the marks back that are about another one.
@@ -88,6 +110,7 @@ impl Reconciler for Letters {
     type Error = Error;
 
     async fn activate(&mut self) -> Result<(), Error> {
+        self.mark().await?;
         // A stream that is gone is made anew within a second, by whom that concerns.
         while self.has_stream().await? {
             let letters = self.deps.store.dead_letters_unpublished(BATCH_MAX).await?;

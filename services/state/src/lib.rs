@@ -6,6 +6,7 @@ mod asking;
 mod attempts;
 mod child;
 mod effect;
+mod fingerprint;
 mod frame;
 mod frames;
 mod hearing;
@@ -25,6 +26,7 @@ pub use child::{
     Check, ChildEffect, ChildEvent, ChildInput, ChildOutcome, ChildPhase, ChildTask, Parent,
 };
 pub use effect::{DeadLetterOutcome, Effect};
+pub use fingerprint::fingerprint;
 pub use frame::{
     Body, Branched, Compensating, Extending, Frame, Iterating, Mapping, Stage, TaskFrame, TryPhase,
     Work,

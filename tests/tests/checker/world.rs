@@ -176,6 +176,9 @@ fn letter(run: &RunId, effect: Effect) -> Option<DeadLetterRow> {
         created_at: 0,
         redriven_at: Some(1),
         published_at: Some(1),
+        fingerprint: String::new(),
+        error_type: String::new(),
+        discard: None,
     })
 }
 

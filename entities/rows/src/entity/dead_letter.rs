@@ -26,6 +26,9 @@ pub struct Model {
     pub created_at: i64,
     pub redriven_at: Option<i64>,
     pub published_at: Option<i64>,
+    pub fingerprint: String,
+    pub error_type: String,
+    pub discard: Option<String>,
 }
 
 /// No relation is ever joined: the hot statements are written by hand.

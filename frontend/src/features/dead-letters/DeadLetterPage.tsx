@@ -15,6 +15,7 @@ import { Answer } from '../../ui/States'
 import { Fact, Facts, Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
 import { TraceLink } from '../../ui/TraceLink'
+import { letterTone } from './tone'
 import { Redrive } from './Redrive'
 
 const KEYS = [['dead-letter']]
@@ -33,6 +34,7 @@ export function DeadLetterPage() {
 
 /** What became of the run, in words. */
 function outcome(letter: DeadLetter): string {
+  if (letter.status === 'discarded') return letter.outcome === 'fault' ? 'it faulted, and stays so' : 'it waits on, until somebody ends it by hand'
   if (letter.status !== 'open') return 'it went on with the redrive'
   if (letter.outcome === 'quarantine') return 'it waits: workers died with this task, and a redrive may kill more'
   if (letter.outcome === 'park') return 'it waits, with this task parked'
@@ -44,7 +46,7 @@ function Letter({ letter }: { letter: DeadLetter }) {
   return (
     <>
       <div className="columns">
-        <Card title="Why" aside={<Badge tone={letter.status === 'open' ? 'bad' : 'mend'}>{letter.status}</Badge>}>
+        <Card title="Why" aside={<Badge tone={letterTone(letter.status)}>{letter.status}</Badge>}>
           {letter.error ? <Fault fault={letter.error} /> : <p className="quote">{causeText(letter)}</p>}
           <Facts>
             <Fact name="The run">{outcome(letter)}</Fact>
@@ -52,6 +54,7 @@ function Letter({ letter }: { letter: DeadLetter }) {
             <Fact name="Definition"><Link to={definitionPath(letter.definition)}>{letter.definition}</Link></Fact>
             <Fact name="Task"><code>{letter.pointer}</code></Fact>
             <Fact name="Served by">type <code>{letter.type}</code>, queue <code>{letter.queue}</code></Fact>
+            {letter.fingerprint && <Fact name="Died of the same"><Link to={paths.deadLetters({ fingerprint: letter.fingerprint })}><code>{letter.fingerprint}</code></Link></Fact>}
             <Fact name="Failed attempts">{letter.failures}</Fact>
             <Fact name="Crashed workers">{letter.crashes}</Fact>
             <Fact name="Dead since"><Time at={letter.at} /></Fact>

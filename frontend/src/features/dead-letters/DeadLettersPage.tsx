@@ -11,19 +11,20 @@ import { Page } from '../../ui/Page'
 import { Answer, Empty } from '../../ui/States'
 import { More, Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
+import { letterTone } from './tone'
 import { RedriveMany } from './RedriveMany'
 
 const KEYS = [['dead-letters']]
-const STATES = ['open', 'redriven', 'all'] as const
+const STATES = ['open', 'redriven', 'discarded', 'all'] as const
 
 export function DeadLettersPage() {
   const [search] = useSearchParams()
   const state = search.get('status') ?? 'open'
-  const filter = { type: search.get('type') ?? undefined, queue: search.get('queue') ?? undefined, run: search.get('run') ?? undefined }
+  const filter = { fingerprint: search.get('fingerprint') ?? undefined, type: search.get('type') ?? undefined, queue: search.get('queue') ?? undefined, run: search.get('run') ?? undefined }
   const letters = useInfiniteQuery(deadLettersQuery({ ...filter, status: state === 'all' ? undefined : state }))
   useLive('/v1/events', KEYS)
   return (
-    <Page title="Dead letters" lead="Tasks that exhausted their policy. A redrive gives them new attempts, and the run goes on.">
+    <Page title="Dead letters" lead="Tasks that exhausted their policy. A redrive gives them new attempts, and the run goes on." actions={<Link className="button" to={paths.letterGroups()}>By cause</Link>}>
       <div className="filters">
         <nav aria-label="Filter by state" className="chips">
           {STATES.map((one) => (
@@ -100,7 +101,7 @@ function LetterTable({ letters }: { letters: readonly DeadLetter[] }) {
             <td><Link className="plain" to={paths.deadLetters({ type: letter.type })} title={`Only tasks of type ${letter.type}`}>{letter.type}</Link></td>
             <td className="wide">{causeText(letter)}</td>
             <td className="number">{letter.epoch}</td>
-            <td><Badge tone={letter.status === 'open' ? 'bad' : 'mend'}>{letter.status}</Badge></td>
+            <td><Badge tone={letterTone(letter.status)}>{letter.status}</Badge></td>
             <td><Time at={letter.at} /></td>
             <td><Link className="plain" to={paths.run(letter.run)}><code className="cut" title={letter.run}>{letter.run}</code></Link></td>
           </tr>

@@ -18,6 +18,9 @@ export function Redrive({ letter }: { letter: DeadLetter }) {
     onSettled: () =>
       Promise.all([['dead-letters'], ['dead-letter'], ['run', letter.run], ['runs']].map((queryKey) => queries.invalidateQueries({ queryKey }))),
   })
+  if (letter.status === 'discarded') {
+    return <p role="status">It was discarded. <Link to={paths.letterGroups()}>Take that back</Link> first, while there is time.</p>
+  }
   if (letter.status !== 'open' || sent.isSuccess) {
     return (
       <p role="status">

@@ -9,7 +9,7 @@ use kintsugi_nats::{ApiError, ApiRequest, ApiService, Endpoint, Headers, Service
 use poem_openapi::types::ToJSON;
 use serde_json::{Map, Value};
 
-use super::{payload, steering};
+use super::{letters, payload, steering};
 
 /// Starts that are handled at once: they share commits, so many together are what is fast.
 const STARTS_MAX: usize = 1_024;
@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_secs(25);
 const TIMEOUT_HEADER: &str = "Kintsugi-Timeout";
 
 /// Name, subject, concurrency, and what it is for.
-const ENDPOINTS: [(&str, &str, usize, &str); 21] = [
+const ENDPOINTS: [(&str, &str, usize, &str); 23] = [
     ("define", "kintsugi.api.define", 16, "register a definition; payload: YAML or JSON"),
     ("start", "kintsugi.api.start.*.*", STARTS_MAX, "start a run; payload: its input as JSON"),
     ("run", "kintsugi.api.run.*.*", RUNS_MAX, "start a run and wait for its result"),
@@ -41,6 +41,13 @@ const ENDPOINTS: [(&str, &str, usize, &str); 21] = [
         "list what is held; payload: nothing, or `lifted`, `limit`",
     ),
     ("hold", "kintsugi.api.hold.*", 16, "put, lift; payload: `kind`, `name`, `by`, `reason`"),
+    ("dead-letters", "kintsugi.api.dead-letters.*", 64, "list, groups; payload as for list"),
+    (
+        "discard",
+        "kintsugi.api.discard.*",
+        16,
+        "put, undo, list; payload: `letters`, `reason`, `by`",
+    ),
     ("redrive", "kintsugi.api.redrive", 64, "redrive a dead letter; payload: its id"),
     ("list", "kintsugi.api.list", 64, "list runs; payload: nothing, or JSON that restricts it"),
     ("definitions", "kintsugi.api.definitions", 64, "list definitions; payload as for list"),
@@ -106,6 +113,8 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
         "steer" => steering::answer(app, &subject, &bytes).await?,
         "holds" => steering::holds(app, &bytes).await?,
         "hold" => steering::hold(app, &subject, &bytes).await?,
+        "dead-letters" => letters::listed(app, &subject, &bytes).await?,
+        "discard" => letters::discard(app, &subject, &bytes).await?,
         "redrive" => {
             let payload::Redrive { id, input } = payload::with_id(&bytes)?;
             ops::dead_letters::redrive(app, &id, input).await?.to_json_string()

@@ -3,6 +3,7 @@
 
 mod endpoints;
 mod intake;
+mod letters;
 mod payload;
 mod steering;
 

@@ -166,6 +166,8 @@ fn dead_letter(row: &RunRow, at: Timestamp, effect: Effect) -> DeadLetterRow {
     else {
         unreachable!("only called for dead letters")
     };
+    let fingerprint =
+        kintsugi_core::fingerprint(&row.definition, &pointer, &task_type, Some(&error));
     DeadLetterRow {
         id: format!("{}:{task}:{epoch}", row.id),
         run: row.id.clone(),
@@ -186,5 +188,8 @@ fn dead_letter(row: &RunRow, at: Timestamp, effect: Effect) -> DeadLetterRow {
         created_at: at.0,
         redriven_at: None,
         published_at: None,
+        fingerprint,
+        error_type: error.kind,
+        discard: None,
     }
 }

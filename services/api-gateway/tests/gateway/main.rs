@@ -6,6 +6,7 @@
 mod door;
 mod engine;
 mod http;
+mod letters;
 mod long;
 mod rig;
 mod runs;
