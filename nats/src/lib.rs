@@ -41,7 +41,7 @@ pub use hints::{RunHint, RunHints};
 pub use intake::{IntakeConsumer, IntakeDelivery};
 pub use kintsugi_nats_server::{Server, ServerError, ServerOptions};
 pub use life::{LifeConsumer, LifeDelivery, LifeFrom, LifeReader};
-pub use live::{Liveness, PingAnswers};
+pub use live::{Liveness, Ping};
 pub use login::Options;
 pub use message::{
     Cancel, DeadLetterMessage, Heartbeat, Lease, LifeEvent, Limit, RunInput, Served, ServiceBeat,

@@ -34,13 +34,17 @@ pub enum Liveness {
     Silent,
 }
 
-/// Answers pings for a worker until dropped.
+/// The question whether somebody lives.
 #[derive(Debug)]
-pub struct PingAnswers(tokio::task::JoinHandle<()>);
+pub struct Ping(async_nats::Client, Option<async_nats::Subject>);
 
-impl Drop for PingAnswers {
-    fn drop(&mut self) {
-        self.0.abort();
+impl Ping {
+    /// Says yes.
+    pub async fn answer(self) {
+        let Some(reply) = self.1 else { return };
+        if let Err(error) = self.0.publish(reply, "pong".into()).await {
+            warn!(error = &error as &dyn std::error::Error, "ping not answered");
+        }
     }
 }
 
@@ -108,24 +112,16 @@ impl Bus {
         }
     }
 
-    /// Answers pings for `worker` until what is returned is dropped. Runs on the runtime of the
-    /// caller.
+    /// Questions whether `who` lives, each to be answered.
     ///
     /// # Errors
     ///
     /// When the name cannot stand in a subject, or there is no connection.
-    pub async fn answer_pings(&self, worker: &str) -> Result<PingAnswers, Error> {
-        let pings = self.client.subscribe(names::ping(worker)?).await;
-        let mut pings = pings.map_err(|error| Error::unavailable(LISTEN, error))?;
+    pub async fn pings(&self, who: &str) -> Result<impl Stream<Item = Ping> + use<>, Error> {
         let client = self.client.clone();
-        Ok(PingAnswers(tokio::spawn(async move {
-            while let Some(ping) = pings.next().await {
-                let Some(reply) = ping.reply else { continue };
-                if let Err(error) = client.publish(reply, "pong".into()).await {
-                    warn!(error = &error as &dyn std::error::Error, "ping not answered");
-                }
-            }
-        })))
+        let pings = client.subscribe(names::ping(who)?).await;
+        let pings = pings.map_err(|error| Error::unavailable(LISTEN, error))?;
+        Ok(pings.map(move |ping| Ping(client.clone(), ping.reply)))
     }
 
     /// Tells a worker how much it may take.

@@ -228,6 +228,9 @@ pub struct ServiceBeat {
     pub pid: u32,
     /// Whether it does its work.
     pub ready: bool,
+    /// Which part of it does not move, and for how long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalled: Option<String>,
 }
 
 /// A task that exhausted its policy, with its whole context.

@@ -15,6 +15,8 @@ use kintsugi_entities::testing::Postgres;
 use serde_json::Value;
 use tempfile::TempDir;
 
+mod ending;
+
 use crate::{Between, Client, Tool, Trouble, between, eventually, free_port, root, signal, tool};
 
 /// The two shapes that every suite runs in.
@@ -227,7 +229,12 @@ impl Engine {
 
     /// Starts a process of a role under a name of its own.
     pub fn spawn_role(&mut self, name: &str, role: Role) {
-        let (mut nats, mut database) = (self.nats_url(), self.database_url());
+        self.spawn_role_at(name, role, (self.nats_url(), self.database_url()));
+    }
+
+    /// The same, which finds broker and database elsewhere: behind what stands between.
+    pub fn spawn_role_at(&mut self, name: &str, role: Role, urls: (String, String)) {
+        let (mut nats, mut database) = urls;
         let between = self.between.as_ref().map_or(0, |between| between.port);
         match (self.trouble, role) {
             (Trouble::MessagesTwice, _) => nats = format!("nats://127.0.0.1:{between}"),
@@ -298,6 +305,19 @@ impl Engine {
         self.start_again(name);
     }
 
+    /// `kill -9` of every process, the database first, and new ones in their places.
+    pub fn kill_everything_and_restart(&mut self) {
+        let names = self.names();
+        if let Some(postgres) = &mut self.postgres {
+            postgres.kill9();
+        }
+        names.iter().for_each(|name| self.kill(name));
+        if let Some(postgres) = &mut self.postgres {
+            postgres.restart();
+        }
+        names.iter().for_each(|name| self.start_again(name));
+    }
+
     /// Names of the processes that run, the broker first.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
@@ -339,47 +359,5 @@ impl Engine {
         let workers = body["items"].as_array().cloned().unwrap_or_default();
         let alive = workers.iter().filter(|worker| worker["alive"] == true);
         alive.filter_map(|worker| u32::try_from(worker["pid"].as_u64()?).ok()).collect()
-    }
-
-    /// The end of each log, for a failing test.
-    #[must_use]
-    pub fn logs(&self) -> String {
-        let mut text = String::new();
-        for entry in std::fs::read_dir(self.dir.path()).unwrap().flatten() {
-            if entry.path().extension().is_some_and(|ending| ending == "log") {
-                let log = std::fs::read_to_string(entry.path()).unwrap_or_default();
-                let lines: Vec<&str> = log.lines().rev().take(15).collect();
-                let lines: Vec<&str> = lines.into_iter().rev().collect();
-                text.push_str(&format!("--- {:?}\n{}\n", entry.file_name(), lines.join("\n")));
-            }
-        }
-        text
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!("{}", self.logs());
-        }
-        // nats-server last: services that stop in good order still need it.
-        let (nats, others): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.processes).into_iter().partition(|(name, _)| name == "nats");
-        for group in [others, nats] {
-            for (_, child) in &group {
-                // A frozen process takes no other signal until it goes on.
-                for name in ["-CONT", "-TERM"] {
-                    let _ = Command::new("kill").args([name, &child.id().to_string()]).status();
-                }
-            }
-            for (_, mut child) in group {
-                let deadline = std::time::Instant::now() + Duration::from_secs(10);
-                while matches!(child.try_wait(), Ok(None)) && std::time::Instant::now() < deadline {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                let _ = child.kill();
-                let _ = child.wait();
-            }
-        }
     }
 }

@@ -34,12 +34,17 @@ async fn a_worker_answers_until_it_is_gone() {
     let timeout = Duration::from_millis(500);
     assert_eq!(bus.ping_worker("w", timeout).await.unwrap(), Liveness::NoResponders);
     let worker = connect(server).await;
-    let answers = worker.answer_pings("w").await.unwrap();
+    let mut pings = Box::pin(worker.pings("w").await.unwrap());
+    let answers = tokio::spawn(async move {
+        while let Some(ping) = pings.next().await {
+            ping.answer().await;
+        }
+    });
     eventually("it answers", || async {
         bus.ping_worker("w", timeout).await.unwrap() == Liveness::Answered
     })
     .await;
-    drop(answers);
+    answers.abort();
     eventually("it does not", || async {
         bus.ping_worker("w", timeout).await.unwrap() == Liveness::NoResponders
     })
@@ -77,7 +82,7 @@ async fn signs_of_life_come_through_and_odd_ones_are_dropped() {
     bus.wake_hint(WakeHint { at: 5 }).await.unwrap();
     assert_eq!(soon(hints.next()).await.unwrap().at, 5);
     let (service, instance) = ("monitoring".to_owned(), "m-1".to_owned());
-    let sign = ServiceBeat { service, instance, pid: 1, ready: true };
+    let sign = ServiceBeat { service, instance, pid: 1, ready: true, stalled: None };
     bus.service_beat(&sign).await.unwrap();
     assert_eq!(soon(services.next()).await.unwrap(), sign);
 

@@ -26,7 +26,7 @@ pub use children::Rules;
 pub use decide::{Arrived, Changed, Decided, decide};
 pub use holds::Holds;
 pub use mail::must_wait;
-pub use membership::{Members, SILENCE};
+pub use membership::{Members, SILENCE, SUSPECT};
 pub use outbox::{Origin, Outbox, refusal};
 pub use owned::{Incarnation, Owned};
 pub use programs::{Compiled, Programs};

@@ -15,14 +15,25 @@ use kintsugi_nats::ServiceBeat;
 /// The name under which orchestrators are heard.
 const NAME: &str = "orchestrator";
 
-/// Silence after which an orchestrator is taken for dead: four of its beats.
+/// Silence after which an orchestrator is taken for dead whatever else is known: four of its beats.
 pub const SILENCE: Duration = Duration::from_secs(2);
+
+/// Silence after which one is asked whether it lives: a beat is missing. Asking is cheap, and one that
+/// answers keeps what it has.
+pub const SUSPECT: Duration = Duration::from_millis(650);
 
 /// The orchestrators that were heard of.
 #[derive(Debug)]
 pub struct Members {
     me: String,
-    seen: BTreeMap<String, Instant>,
+    seen: BTreeMap<String, Seen>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    at: Instant,
+    /// It is being asked, or said that it lives, since it was heard of last.
+    asked: bool,
 }
 
 impl Members {
@@ -32,16 +43,56 @@ impl Members {
         Self { me, seen: BTreeMap::new() }
     }
 
-    /// Notes a beat of an orchestrator.
-    pub fn heard(&mut self, beat: &ServiceBeat, now: Instant) {
-        if beat.service == NAME && beat.ready {
-            self.seen.insert(beat.instance.clone(), now);
+    /// Notes a beat of an orchestrator; says whether it was not known. One that is not ready, or says that
+    /// its work stands still, has nothing.
+    pub fn heard(&mut self, beat: &ServiceBeat, now: Instant) -> bool {
+        if beat.service != NAME {
+            return false;
         }
+        if !beat.ready || beat.stalled.is_some() {
+            self.gone(&beat.instance);
+            return false;
+        }
+        let seen = Seen { at: now, asked: false };
+        self.seen.insert(beat.instance.clone(), seen).is_none() && beat.instance != self.me
+    }
+
+    /// Silence said nothing until now: there was no connection.
+    pub(crate) fn listen_anew(&mut self, now: Instant) {
+        self.seen.values_mut().for_each(|seen| *seen = Seen { at: now, asked: false });
+    }
+
+    /// Others that are silent and were not asked yet; they are taken as asked.
+    pub(crate) fn suspects(&mut self, now: Instant) -> Vec<String> {
+        let silent = |(name, seen): &(&String, &mut Seen)| {
+            **name != self.me && !seen.asked && now.duration_since(seen.at) >= SUSPECT
+        };
+        let suspects = self.seen.iter_mut().filter(silent);
+        suspects
+            .map(|(name, seen)| {
+                seen.asked = true;
+                name.clone()
+            })
+            .collect()
+    }
+
+    /// It does not live: nobody answers for it, or it is there and does not answer. What was heard since it
+    /// was asked counts more.
+    pub(crate) fn is_dead(&mut self, name: &str) -> bool {
+        let dead = self.seen.get(name).is_some_and(|seen| seen.asked);
+        if dead {
+            self.gone(name);
+        }
+        dead
+    }
+
+    fn gone(&mut self, name: &str) {
+        self.seen.remove(name);
     }
 
     /// The partitions of `count` that fall to this orchestrator.
     pub fn share(&mut self, count: u16, now: Instant) -> BTreeSet<u16> {
-        self.seen.retain(|_, at| now.duration_since(*at) < SILENCE);
+        self.seen.retain(|_, seen| now.duration_since(seen.at) < SILENCE);
         let mine = |partition: &u16| {
             let own = weight(&self.me, *partition);
             let mut others = self.seen.keys().filter(|name| **name != self.me);
@@ -67,7 +118,13 @@ mod tests {
     use super::*;
 
     fn beat(instance: &str) -> ServiceBeat {
-        ServiceBeat { service: NAME.to_owned(), instance: instance.to_owned(), pid: 1, ready: true }
+        ServiceBeat {
+            service: NAME.to_owned(),
+            instance: instance.to_owned(),
+            pid: 1,
+            ready: true,
+            stalled: None,
+        }
     }
 
     #[test]
@@ -83,5 +140,32 @@ mod tests {
         assert_eq!(of_a.len() + of_b.len(), 64);
         assert!(of_a.len() > 16 && of_b.len() > 16, "{} and {}", of_a.len(), of_b.len());
         assert_eq!(b.share(64, now + 2 * SILENCE).len(), 64);
+    }
+
+    #[test]
+    fn one_that_is_silent_is_asked_once_and_is_dead_when_it_does_not_answer() {
+        let (mut a, now) = (Members::new("a".into()), Instant::now());
+        assert!(a.heard(&beat("b"), now) && !a.heard(&beat("b"), now) && !a.heard(&beat("a"), now));
+        assert!(a.suspects(now).is_empty());
+        let later = now + SUSPECT;
+        assert_eq!(a.suspects(later), ["b"]);
+        assert!(a.suspects(later).is_empty());
+        // It speaks before the answer is there.
+        a.heard(&beat("b"), later);
+        assert!(!a.is_dead("b") && a.share(64, later).len() < 64);
+        assert_eq!(a.suspects(later + SUSPECT), ["b"]);
+        assert!(a.is_dead("b"));
+        assert_eq!(a.share(64, later + SUSPECT).len(), 64);
+    }
+
+    #[test]
+    fn one_whose_work_stands_still_has_nothing() {
+        let (mut a, now) = (Members::new("a".into()), Instant::now());
+        a.heard(&beat("b"), now);
+        a.heard(&ServiceBeat { stalled: Some("lane".into()), ..beat("b") }, now);
+        assert_eq!(a.share(64, now).len(), 64);
+        a.heard(&beat("b"), now);
+        a.heard(&ServiceBeat { ready: false, ..beat("b") }, now);
+        assert_eq!(a.share(64, now).len(), 64);
     }
 }

@@ -36,7 +36,7 @@ impl Audit {
             let page = self.deps.store.runs_open_page(after.as_ref(), PAGE).await?;
             let full = page.len() >= PAGE as usize;
             after = page.last().map(|row| row.id.clone());
-            let Look { inputs, questions } = self.look(page);
+            let Look { inputs, questions, .. } = self.look(page);
             if !inputs.is_empty() {
                 info!(attempts = inputs.len(), "attempts that nobody holds");
                 self.deps.bus.publish_inputs(inputs, self.deps.partitions).await?;
@@ -50,7 +50,7 @@ impl Audit {
 
     fn look(&mut self, page: Vec<RunRow>) -> Look {
         let (mut look, time) = (Look::default(), (now(), Instant::now()));
-        let fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
         for row in page {
             match serde_json::from_slice::<RunState>(&row.state) {
                 Ok(state) => self.orphans.look((&row.id, &state), &fleet, time, &mut look),
@@ -60,6 +60,10 @@ impl Audit {
                     "a stored state cannot be read"
                 ),
             }
+        }
+        // Told when they speak of it next.
+        for (task, epoch) in look.stale.drain(..) {
+            fleet.take(task, epoch);
         }
         look
     }

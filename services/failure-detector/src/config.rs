@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Silence after which a worker is asked whether it lives: a heartbeat is missing. Asking is
-    /// cheap, and a worker that answers is left alone. Default: `500ms`.
+    /// cheap, and a worker that answers is left alone. Default: `400ms`.
     #[serde(with = "humantime_serde")]
     pub suspect_after: Duration,
     /// How long a suspect may take to answer. Nobody there is known at once; this is for one that
@@ -33,7 +33,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            suspect_after: Duration::from_millis(500),
+            suspect_after: Duration::from_millis(400),
             ping_timeout: Duration::from_secs(1),
             audit_interval: Duration::from_secs(30),
             streams_interval: Duration::from_secs(3),

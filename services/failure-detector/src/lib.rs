@@ -13,15 +13,20 @@ mod conduct;
 mod config;
 mod drain;
 mod holds;
+mod services;
 mod streams;
 mod verify;
 mod watch;
+mod zombies;
 
 use std::sync::{Arc, Mutex};
 
 pub use config::Config;
 use kintsugi_runtime::{Deps, Service, Shutdown, Waker, reconcile};
-use tokio::task::JoinSet;
+use tokio::{sync::mpsc, task::JoinSet};
+
+/// How often suspects are looked for while one could become one.
+const LOOKS: u32 = 8;
 
 /// Why the failure detector stopped, or a round of its work failed.
 #[derive(Debug, thiserror::Error)]
@@ -67,17 +72,19 @@ impl Service for FailureDetector {
         let audit_now = Waker::default();
         let mut work = JoinSet::new();
 
-        work.spawn(watch::listen(
-            deps.clone(),
-            Arc::clone(&fleet),
-            Arc::clone(&conduct),
-            audit_now.clone(),
-            shutdown.clone(),
-        ));
+        let (zombies, refused) = mpsc::channel(zombies::WAITING_MAX);
+        work.spawn(zombies::refuse(deps.clone(), refused, shutdown.clone()));
+        let heard = watch::Heard {
+            fleet: Arc::clone(&fleet),
+            conduct: Arc::clone(&conduct),
+            audit: audit_now.clone(),
+            zombies,
+        };
+        work.spawn(watch::listen(deps.clone(), heard, shutdown.clone()));
         let watch =
             watch::Watch::new(deps.clone(), config.clone(), Arc::clone(&fleet), audit_now.clone());
         let part = |name| deps.announce.part(Self::NAME, name);
-        let (beat, wake) = (config.suspect_after / 5, Waker::default());
+        let (beat, wake) = (config.suspect_after / LOOKS, Waker::default());
         work.spawn(reconcile(watch, beat, wake, part("watch"), shutdown.clone()));
 
         if config.drain || config.circuits {
@@ -93,6 +100,15 @@ impl Service for FailureDetector {
         let (period, wake) = (config.streams_interval, Waker::default());
         work.spawn(streams::listen(deps.clone(), wake.clone(), shutdown.clone()));
         work.spawn(reconcile(streams, period, wake, part("streams"), shutdown.clone()));
+        let (known, wake) = (Arc::<Mutex<services::Known>>::default(), Waker::default());
+        work.spawn(services::listen(
+            deps.clone(),
+            Arc::clone(&known),
+            wake.clone(),
+            shutdown.clone(),
+        ));
+        let moving = services::Services::new(deps.clone(), known);
+        work.spawn(reconcile(moving, services::PERIOD, wake, part("services"), shutdown.clone()));
         let (hinted, wake) = (holds::Hinted::default(), Waker::default());
         let held = holds::Holds::new(deps.clone(), Arc::clone(&hinted));
         work.spawn(holds::listen(deps.clone(), hinted, wake.clone(), shutdown.clone()));

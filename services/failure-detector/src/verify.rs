@@ -1,6 +1,6 @@
 //! Attempts that were given out and that nothing was heard of: queued, held or lost?
 
-use std::{sync::PoisonError, time::Duration};
+use std::{collections::BTreeSet, sync::PoisonError, time::Duration};
 
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use kintsugi_mending::{Doubts, Finding};
@@ -78,19 +78,30 @@ async fn round(deps: &Deps, fleet: &Fleet, doubts: &mut Doubts) -> Result<(), Er
         Ok::<_, Error>((served, state))
     });
     let states: Vec<_> = looks.buffer_unordered(AT_ONCE).try_collect().await?;
-    let mut inputs = Vec::new();
+    let (mut inputs, mut asked) = (Vec::new(), BTreeSet::new());
     {
-        let fleet = fleet.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fleet = fleet.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = std::time::Instant::now();
         for (served, state) in states {
-            let settled = doubts.judge(&served, state.as_ref(), &fleet, std::time::Instant::now());
+            let settled = doubts.judge(&served, state.as_ref(), &fleet, at);
             for (question, finding) in settled {
                 if let Finding::Lost(cause, _) = &finding {
                     let (run, task) = (&question.run, question.task);
                     warn!(task.run = %run, task.number = task, ?cause, "attempt is lost");
+                    fleet.take(format!("{run}:{task}"), question.epoch);
                 }
                 inputs.extend(finding.tell(question, now()));
             }
+            if doubts.is_newly_missing(&served, at) {
+                asked.extend(fleet.names_for(&served.0, &served.1));
+            }
         }
     }
+    // They say at once what they hold, instead of with their next heartbeat. Who does not is waited for.
+    let ask = asked.into_iter().map(|worker| {
+        let bus = deps.bus.clone();
+        async move { bus.ping_worker(&worker, ROUND).await }
+    });
+    futures::stream::iter(ask).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;
     tell(deps, fleet, inputs).await
 }

@@ -7,22 +7,25 @@ use std::{
 
 use futures::{StreamExt, future::join_all};
 use kintsugi_core::LossCause;
-use kintsugi_mending::{Gone, Orphans};
+use kintsugi_mending::{Gone, Orphans, Zombie};
 use kintsugi_nats::{Liveness, RunInput};
 use kintsugi_runtime::{Deps, Reconciler, Shutdown, Waker, now};
-use tokio::time::sleep;
+use tokio::{sync::mpsc, time::sleep};
 use tracing::{info, warn};
 
 use crate::{Config, Error, Fleet, conduct::Conduct};
 
+/// Who is told of heartbeats.
+pub(crate) struct Heard {
+    pub(crate) fleet: Fleet,
+    pub(crate) conduct: Arc<Mutex<Conduct>>,
+    pub(crate) audit: Waker,
+    pub(crate) zombies: mpsc::Sender<Vec<Zombie>>,
+}
+
 /// Notes heartbeats until `shutdown`.
-pub(crate) async fn listen(
-    deps: Deps,
-    fleet: Fleet,
-    conduct: Arc<Mutex<Conduct>>,
-    audit: Waker,
-    shutdown: Shutdown,
-) {
+pub(crate) async fn listen(deps: Deps, to: Heard, shutdown: Shutdown) {
+    let Heard { fleet, conduct, audit, zombies } = to;
     while !shutdown.is_cancelled() {
         let Ok(beats) = deps.bus.heartbeats().await else {
             sleep(std::time::Duration::from_millis(200)).await;
@@ -34,13 +37,18 @@ pub(crate) async fn listen(
                 () = shutdown.cancelled() => return,
                 beat = beats.next() => beat,
             };
-            let Some(beat) = beat else { break };
+            let Some(mut beat) = beat else { break };
             let now = Instant::now();
             conduct.lock().unwrap_or_else(PoisonError::into_inner).heard(&beat, now.into());
-            let gone = {
+            let (gone, refused) = {
                 let mut fleet = fleet.lock().unwrap_or_else(PoisonError::into_inner);
-                fleet.heard(beat, now)
+                let refused = fleet.refuse(&mut beat);
+                (fleet.heard(beat, now), refused)
             };
+            if !refused.is_empty() {
+                // Without room now: it says the same again.
+                let _ = zombies.try_send(refused);
+            }
             if let Some(gone) = gone {
                 info!(worker = gone.worker, leases = gone.held.len(), "worker was restarted");
                 audit.wake();

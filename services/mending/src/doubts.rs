@@ -14,6 +14,13 @@ use crate::fleet::Fleet;
 /// says so in its next heartbeat, 300 ms later at most.
 const SECOND_LOOK: Duration = Duration::from_millis(500);
 
+/// The same where a worker of its queue died lately, as long as another one stays silent.
+const DIED: Duration = Duration::from_millis(499);
+
+/// The same where all others have said meanwhile what they hold, as they do when they are asked: a message
+/// may still be on its way to one of them.
+const ALL_HEARD: Duration = Duration::from_millis(200);
+
 /// The same for a message that was delivered, and that no worker says it holds. Six heartbeats: the
 /// one who has it died before its first word of it, or never got it from a connection that broke.
 const UNCLAIMED: Duration = Duration::from_secs(2);
@@ -80,6 +87,13 @@ impl Doubts {
         self.queues.keys().cloned().collect()
     }
 
+    /// Whether the look at `now` was the first that found something of a queue missing.
+    #[must_use]
+    pub fn is_newly_missing(&self, served: &Served, now: Instant) -> bool {
+        let mut doubts = self.queues.get(served).into_iter().flat_map(BTreeMap::values);
+        doubts.any(|doubt| doubt.missing_since == Some(now))
+    }
+
     /// Judges every attempt of the queue, of which nobody knows anything where `state` is none.
     /// Gives what is settled, which is in doubt no more.
     pub fn judge(
@@ -97,6 +111,9 @@ impl Doubts {
             };
             if matches!(finding, Finding::Lost(..)) {
                 let since = *doubt.missing_since.get_or_insert(now);
+                let all_heard = || fleet.all_heard_since(&served.0, &served.1, since);
+                let sooner = patience == DIED && all_heard();
+                let patience = if sooner { ALL_HEARD } else { patience };
                 if now.duration_since(since) < patience {
                     return true;
                 }
@@ -158,7 +175,7 @@ fn look(
     }
     let (ghosts, ghost) = fleet.ghosts(&question.queue, &question.task_type, now);
     let is_known = queue.ack_pending <= held + ghosts;
-    let patience = if is_known { SECOND_LOOK } else { UNCLAIMED };
+    let patience = if is_known { DIED } else { UNCLAIMED };
     Some((Finding::Lost(LossCause::WorkerDead, ghost), patience))
 }
 
@@ -236,7 +253,12 @@ mod tests {
         // A worker is known to have died lately.
         fleet.bury("w", late);
         let lost = Finding::Lost(LossCause::WorkerDead, Some("w".to_owned()));
-        assert_eq!(settle(Some(&delivered), &fleet, late), (lost, 500));
+        assert_eq!(settle(Some(&delivered), &fleet, late), (lost.clone(), 200), "nobody is left");
+        // Another one has to speak first; it does when it is asked.
+        fleet.heard(beat("other", "i", &[]), late);
+        assert_eq!(settle(Some(&delivered), &fleet, late), (lost.clone(), 500));
+        fleet.heard(beat("other", "i", &[]), late + Duration::from_millis(20));
+        assert_eq!(settle(Some(&delivered), &fleet, late), (lost, 200));
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::{
 use kintsugi_core::{Input, LossCause, RunId, TaskKey, Timestamp};
 use kintsugi_nats::{Heartbeat, Lease, RunInput};
 
+use crate::zombies::{Taken, Zombie};
+
 /// After this long of listening, what no worker claims is claimed by none: three heartbeats and
 /// a good margin.
 const HEARD_ENOUGH: Duration = Duration::from_secs(2);
@@ -84,6 +86,7 @@ pub struct Fleet {
     leases: HashMap<(String, u64), (String, Timestamp)>,
     ghosts: Vec<Ghost>,
     untold: Vec<RunInput>,
+    taken: Taken,
 }
 
 impl Fleet {
@@ -96,6 +99,7 @@ impl Fleet {
             leases: HashMap::new(),
             ghosts: Vec::new(),
             untold: Vec::new(),
+            taken: Taken::default(),
         }
     }
 
@@ -127,7 +131,8 @@ impl Fleet {
     }
 
     /// Notes a heartbeat. Gives what an earlier process of the same name held, and what a worker
-    /// that stops in good order left behind.
+    /// that stops in good order left behind. What was taken from it is first to be refused
+    /// ([`Self::refuse`]).
     pub fn heard(&mut self, beat: Heartbeat, now: Instant) -> Option<Gone> {
         let known = self.members.get(&beat.worker);
         let restarted = known.is_some_and(|known| known.incarnation != beat.incarnation);
@@ -155,6 +160,35 @@ impl Fleet {
         };
         self.members.insert(beat.worker, member);
         gone
+    }
+
+    /// Takes out of a heartbeat what was taken from its worker, and gives it.
+    pub fn refuse(&self, beat: &mut Heartbeat) -> Vec<Zombie> {
+        self.taken.refuse(beat)
+    }
+
+    /// An attempt was taken from whoever has it: what is said of it counts no more.
+    pub fn take(&mut self, task: String, epoch: u64) {
+        self.leases.remove(&(task.clone(), epoch));
+        self.taken.note(task, epoch);
+    }
+
+    /// Whether everyone who serves a queue and type was heard of since then.
+    #[must_use]
+    pub fn all_heard_since(&self, queue: &str, task_type: &str, since: Instant) -> bool {
+        self.serving(queue, task_type).all(|(_, member)| member.heard > since)
+    }
+
+    /// Who serves a queue and type.
+    #[must_use]
+    pub fn names_for(&self, queue: &str, task_type: &str) -> Vec<String> {
+        self.serving(queue, task_type).map(|(name, _)| name.clone()).collect()
+    }
+
+    fn serving(&self, queue: &str, task_type: &str) -> impl Iterator<Item = (&String, &Member)> {
+        let serves =
+            move |member: &Member| member.queues.iter().any(|(q, t)| q == queue && t == task_type);
+        self.members.iter().filter(move |(_, member)| serves(member))
     }
 
     /// Workers that were not heard of for `silence`.
@@ -194,7 +228,11 @@ impl Fleet {
         let (concurrency, queues) = (member.concurrency, member.queues.clone());
         self.ghosts.retain(|ghost| now.duration_since(ghost.died) < MOURNED);
         self.ghosts.push(Ghost { worker: worker.to_owned(), died: now, concurrency, queues });
-        self.remove(worker)
+        let gone = self.remove(worker)?;
+        for held in &gone.held {
+            self.taken.note(format!("{}:{}", held.run, held.task), held.epoch);
+        }
+        Some(gone)
     }
 
     /// How many attempts of a queue and type may have gone with workers that died lately, and the
@@ -220,9 +258,7 @@ impl Fleet {
     /// with all that they hold: too many only means that a lost message is found later.
     #[must_use]
     pub fn held_for(&self, queue: &str, task_type: &str) -> usize {
-        let serves =
-            |member: &&Member| member.queues.iter().any(|(q, t)| q == queue && t == task_type);
-        self.members.values().filter(serves).map(|member| member.leases.len()).sum()
+        self.serving(queue, task_type).map(|(_, member)| member.leases.len()).sum()
     }
 }
 
@@ -300,5 +336,18 @@ pub(crate) mod tests {
         assert_eq!(gone.held[0].task, 1);
         assert!(fleet.heard(beat("w", "b", &["r:2"]), now).is_none());
         assert!(fleet.holder(&RunId::parse("r").unwrap(), 2, 1).is_some());
+    }
+
+    #[test]
+    fn who_comes_back_gets_nothing_back() {
+        let (mut fleet, now) = anew();
+        fleet.heard(beat("w", "a", &["r:1"]), now);
+        fleet.bury("w", now);
+        let mut beat = beat("w", "a", &["r:1", "r:2"]);
+        let zombies = fleet.refuse(&mut beat);
+        assert!(fleet.heard(beat, now).is_none() && zombies.len() == 1, "{zombies:?}");
+        assert_eq!((zombies[0].task.as_str(), zombies[0].epoch), ("r:1", 1));
+        let run = RunId::parse("r").unwrap();
+        assert!(fleet.holder(&run, 1, 1).is_none() && fleet.holder(&run, 2, 1).is_some());
     }
 }

@@ -8,8 +8,10 @@ mod doubts;
 mod fleet;
 mod orphans;
 mod told;
+mod zombies;
 
 pub use doubts::{Doubts, Finding, Served};
 pub use fleet::{Fleet, Gone, Held};
 pub use orphans::{Look, Orphan, Orphans};
 pub use told::{Again, Deadlines};
+pub use zombies::Zombie;

@@ -13,8 +13,12 @@ use crate::Fleet;
 /// An attempt younger than this is not judged: its message or its worker's word is on the way.
 const YOUNG_MS: u64 = 2_000;
 
-/// The same where a worker of its queue died lately: it may have died of this.
-const YOUNG_AFTER_DEATH_MS: u64 = 300;
+/// The same where a worker of its queue died lately: it may have died of this. Only what is just being
+/// published is left out; whoever is asked looks twice.
+const YOUNG_AFTER_DEATH_MS: u64 = 100;
+
+/// So many epochs before the one that counts are looked for among what workers say that they hold.
+const EPOCHS_BEFORE: u64 = 8;
 
 /// A worker that was heard of within this is alive.
 const ALIVE: Duration = Duration::from_secs(3);
@@ -37,6 +41,8 @@ pub struct Look {
     pub inputs: Vec<RunInput>,
     /// What is asked of the queues.
     pub questions: Vec<Verify>,
+    /// Attempts that workers hold and that count no more: task, epoch.
+    pub stale: Vec<(String, u64)>,
 }
 
 impl Orphans {
@@ -68,6 +74,10 @@ impl Orphans {
         }
         for open in state.tasks() {
             let (task, epoch) = (open.task, open.state.epoch);
+            // Taken from a worker by a detector that is gone itself.
+            let old = (epoch.saturating_sub(EPOCHS_BEFORE)..epoch)
+                .filter(|old| fleet.holder(run, task, *old).is_some());
+            look.stale.extend(old.map(|old| (format!("{run}:{task}"), old)));
             if fleet.holder(run, task, epoch).is_some() {
                 continue;
             }

@@ -92,6 +92,7 @@ mod tests {
             instance: "a".to_owned(),
             pid: 7,
             ready: true,
+            stalled: None,
         };
         seen.service(&beat, Timestamp(0));
         let ready = |at| {

@@ -81,6 +81,7 @@ async fn the_figures_are_those_of_the_system() {
         instance: "a".to_owned(),
         pid: 7,
         ready: true,
+        stalled: None,
     };
     let found = eventually("both signs of life", async || {
         deps.bus.service_beat(&beat).await.unwrap();

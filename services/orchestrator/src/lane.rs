@@ -11,7 +11,7 @@ use kintsugi_deciding::{
 };
 use kintsugi_entities::{Committed, MailLimit, MailWaiting};
 use kintsugi_nats::{EventDelivery, EventReader, LifeEvent, RunInput, stream};
-use kintsugi_runtime::{Deps, Shutdown, now};
+use kintsugi_runtime::{Deps, Part, Shutdown, now};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -81,10 +81,13 @@ pub(crate) async fn run(
             }
             continue;
         }
-        let again = match lane.claim(&share).await {
+        let round = part.begin();
+        let claimed = lane.claim(&share).await;
+        drop(round);
+        let again = match claimed {
             Ok(mut reader) => {
                 part.trouble(None);
-                lane.work(&mut reader, &mut shares, &shutdown).await
+                lane.work(&mut reader, &part, &mut shares, &shutdown).await
             }
             Err(error) => {
                 part.trouble(Some("cannot take partitions".to_owned()));
@@ -144,6 +147,7 @@ impl Lane {
     async fn work(
         &mut self,
         reader: &mut EventReader,
+        part: &Part,
         shares: &mut watch::Receiver<BTreeSet<u16>>,
         shutdown: &Shutdown,
     ) -> Again {
@@ -165,7 +169,10 @@ impl Lane {
                     return Again::Pause;
                 }
             };
-            match self.take(batch, shutdown).await {
+            let round = part.begin();
+            let taken = self.take(batch, shutdown).await;
+            drop(round);
+            match taken {
                 Ok(None) => {}
                 Ok(Some(again)) => return again,
                 Err(error) => {

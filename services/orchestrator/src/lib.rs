@@ -74,7 +74,12 @@ impl Service for Orchestrator {
 
     async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
         let shares = ownership::watch(self.deps.clone(), shutdown.clone());
-        let router = router::run(self.deps.clone(), shares.clone(), shutdown.clone());
+        let router = router::run(
+            self.deps.clone(),
+            shares.clone(),
+            self.deps.announce.part(NAME, "router"),
+            shutdown.clone(),
+        );
         let router = tokio::spawn(router);
         let part = self.deps.announce.part(NAME, "schedules");
         let schedules = schedules::run(self.deps.clone(), shares.clone(), part, shutdown.clone());

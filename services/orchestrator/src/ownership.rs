@@ -3,17 +3,23 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use futures::StreamExt;
-use kintsugi_deciding::{Incarnation, Members, Owned};
-use kintsugi_nats::stream;
-use kintsugi_runtime::{Deps, Shutdown};
-use tokio::{sync::watch, time::Instant};
+use kintsugi_deciding::{Incarnation, Members, Owned, SUSPECT};
+use kintsugi_nats::{Liveness, ServiceBeat, stream};
+use kintsugi_runtime::{Deps, Shutdown, asked_as};
+use tokio::{sync::watch, task::JoinSet, time::Instant};
 use tracing::{info, warn};
 
 use crate::Error;
 
-/// How long a new orchestrator listens before it takes a share: two beats and a margin. One that
-/// is alone in its process with the only engine takes all at once.
-const LISTEN_FIRST: Duration = Duration::from_millis(1_200);
+/// How long a new orchestrator listens before it takes a share: a beat and a margin, though whoever is there
+/// answers its first beat at once. One that is alone in its process with the only engine takes all at once.
+const LISTEN_FIRST: Duration = Duration::from_millis(600);
+
+/// How often silence is looked for.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long one that is there may take to say that it lives.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
 
 /// Whose share has this partition does what one orchestrator is enough for. Two may believe so for a
 /// moment: what they do is fenced by rows, not by this.
@@ -48,28 +54,49 @@ pub(crate) async fn left_first(shares: &mut watch::Receiver<BTreeSet<u16>>) {
 
 async fn follow(deps: Deps, shares: watch::Sender<BTreeSet<u16>>, shutdown: Shutdown) {
     let mut members = Members::new(deps.instance.clone());
-    let mut looks = tokio::time::interval(Duration::from_millis(250));
+    let mut looks = tokio::time::interval(LOOK);
     let mut heard_since = Instant::now();
+    let (mut asked, mut looked) = (JoinSet::<Asked>::new(), heard_since);
     while !shutdown.is_cancelled() {
         let Ok(beats) = deps.bus.service_beats().await else {
             tokio::time::sleep(Duration::from_millis(200)).await;
             continue;
         };
         futures::pin_mut!(beats);
+        // Who is there says so at once when it hears of a new one.
+        say(&deps).await;
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 beat = beats.next() => match beat {
-                    Some(beat) => members.heard(&beat, Instant::now().into_std()),
+                    Some(beat) => if members.heard(&beat, Instant::now().into_std()) {
+                        say(&deps).await;
+                    },
                     None => break,
                 },
+                Some(Ok((name, liveness))) = asked.join_next() => {
+                    let silent = matches!(liveness, Ok(Liveness::NoResponders | Liveness::Silent));
+                    if silent && members.is_dead(&name) {
+                        warn!(orchestrator = name, ?liveness, "an orchestrator is lost");
+                        looks.reset_immediately();
+                    }
+                }
                 _ = looks.tick() => {
-                    // Without a connection nobody is heard, which says nothing about them.
+                    // Without a connection nobody is heard, nor while this process was frozen, which
+                    // says nothing about them.
+                    let frozen = looked.elapsed() > SUSPECT;
+                    looked = Instant::now();
                     if !deps.bus.is_connected() {
-                        heard_since = Instant::now();
+                        heard_since = looked;
+                    }
+                    if frozen || heard_since == looked {
+                        members.listen_anew(looked.into_std());
                     }
                     if heard_since.elapsed() < LISTEN_FIRST {
                         continue;
+                    }
+                    for name in members.suspects(Instant::now().into_std()) {
+                        asked.spawn(ask(deps.clone(), name));
                     }
                     let share = members.share(deps.partitions, Instant::now().into_std());
                     shares.send_if_modified(|known| {
@@ -107,4 +134,28 @@ pub(crate) async fn claim(deps: &Deps, share: &BTreeSet<u16>) -> Result<Owned, E
         deps.store.partitions_rewind(&stale, &stream, 0).await?;
     }
     Ok(owned)
+}
+
+/// An orchestrator, and what is known of it.
+type Asked = (String, Result<Liveness, kintsugi_nats::Error>);
+
+/// Two signals before partitions are taken: no beat, and no answer. Where the broker itself says that
+/// nobody is there, that takes no time.
+async fn ask(deps: Deps, name: String) -> Asked {
+    let liveness = deps.bus.ping_worker(&asked_as(crate::NAME, &name), ANSWER_MAX).await;
+    (name, liveness)
+}
+
+/// A sign of life beside the regular ones.
+async fn say(deps: &Deps) {
+    let stalled = deps.announce.stalled(crate::NAME).map(|stalled| stalled.to_string());
+    let beat = ServiceBeat {
+        service: crate::NAME.to_owned(),
+        instance: deps.instance.clone(),
+        pid: std::process::id(),
+        ready: deps.announce.is_well(crate::NAME),
+        stalled,
+    };
+    // The regular one comes soon.
+    let _ = deps.bus.service_beat(&beat).await;
 }

@@ -61,7 +61,9 @@ async fn look_after(
             () = &mut gone => return,
             () = sleep_until(next) => {
                 let began = Instant::now();
+                let at_work = part.begin();
                 let done = round(deps).await;
+                drop(at_work);
                 // Where many wait a round is dear: no more than half of the time goes into rounds.
                 free = Instant::now() + began.elapsed().max(GAP);
                 part.trouble(done.as_ref().err().map(ToString::to_string));

@@ -11,7 +11,7 @@ use std::{
 use kintsugi_core::{CloudEvent, Input, RunId};
 use kintsugi_entities::{MailLimit, MailRow};
 use kintsugi_nats::{Headers, PublishedConsumer, PublishedDelivery, Rejected, RunInput, event_key};
-use kintsugi_runtime::{Deps, Places, Shutdown, now};
+use kintsugi_runtime::{Deps, Part, Places, Shutdown, now};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
@@ -37,12 +37,15 @@ const LATE: Duration = Duration::from_millis(50);
 pub(crate) async fn run(
     deps: Deps,
     mut shares: watch::Receiver<BTreeSet<u16>>,
+    part: Part,
     shutdown: Shutdown,
 ) {
     let places = Places::default();
     while has_first(&mut shares, &shutdown).await {
         match deps.bus.published().await {
-            Ok(consumer) => bring_all(&deps, &places, consumer, (&mut shares, &shutdown)).await,
+            Ok(consumer) => {
+                bring_all(&deps, &places, consumer, &part, (&mut shares, &shutdown)).await;
+            }
             Err(error) => {
                 debug!(error = &error as &dyn std::error::Error, "no published events yet");
                 shutdown.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
@@ -56,6 +59,7 @@ async fn bring_all(
     deps: &Deps,
     places: &Places,
     mut consumer: PublishedConsumer,
+    part: &Part,
     (shares, shutdown): (&mut watch::Receiver<BTreeSet<u16>>, &Shutdown),
 ) {
     let mut occasions = Occasions::new(deps.clone());
@@ -66,7 +70,10 @@ async fn bring_all(
             () = left_first(shares) => break,
             batch = consumer.next(BATCH) => batch,
         };
-        let settled = match route(deps, places, &mut occasions, &batch).await {
+        let at_work = part.begin();
+        let routed = route(deps, places, &mut occasions, &batch).await;
+        drop(at_work);
+        let settled = match routed {
             Ok(()) => ack(&batch).await,
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "events not routed yet");

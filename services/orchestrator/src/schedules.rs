@@ -75,7 +75,9 @@ async fn look_after(
             () = &mut gone => return,
             () = sleep_until(next) => {
                 looked = Instant::now();
+                let at_work = part.begin();
                 let done = schedules.round().await;
+                drop(at_work);
                 part.trouble(done.as_ref().err().map(ToString::to_string));
                 next = Instant::now() + match done {
                     Ok(pause) => pause.min(LOOK),

@@ -41,7 +41,9 @@ pub(crate) async fn run(
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = sleep_until(next) => {
+                let round = part.begin();
                 let done = due.round().await;
+                drop(round);
                 part.trouble(done.as_ref().err().map(ToString::to_string));
                 next = match done {
                     Ok(pause) => Instant::now() + pause.min(config.scan_interval),

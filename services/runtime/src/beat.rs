@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use kintsugi_nats::{ServiceBeat, ServiceInfo};
+use futures::StreamExt;
+use kintsugi_nats::{Bus, Ping, ServiceBeat, ServiceInfo};
 use tracing::debug;
 
 use crate::{Links, Service, Shutdown};
 
 /// How often it is asked whether it is time to look for the database.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Before the next attempt to listen for those who ask.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Sends beats for the service until `shutdown`, and registers it with the NATS services API unless
 /// it does so itself.
@@ -22,6 +26,8 @@ pub async fn beat<S: Service>(deps: S::Deps, shutdown: Shutdown) {
             looker.look().await;
         }
     });
+    let asked = asked_as(name, deps.instance());
+    tokio::spawn(shutdown.clone().run_until_cancelled_owned(answer(deps.bus().clone(), asked)));
     let mut ticks = tokio::time::interval(S::BEAT);
     loop {
         tokio::select! {
@@ -33,12 +39,36 @@ pub async fn beat<S: Service>(deps: S::Deps, shutdown: Shutdown) {
             instance: deps.instance().to_owned(),
             pid: std::process::id(),
             ready: deps.is_well(name),
+            stalled: deps.stalled(name).map(|stalled| stalled.to_string()),
         };
         if let Err(error) = deps.bus().service_beat(&beat).await {
             debug!(service = name, error = &error as &dyn std::error::Error, "beat not sent");
         }
     }
     drop(registered);
+}
+
+/// The name under which a service is asked whether it lives.
+#[must_use]
+pub fn asked_as(service: &str, instance: &str) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '-' };
+    // It stands in a subject, as one token of at most 64 characters.
+    let name = format!("{service}-{instance}");
+    name.chars().take(64).map(safe).collect()
+}
+
+/// Says yes to who asks whether this process lives: one that is silent is asked before anything is taken
+/// from it.
+async fn answer(bus: Bus, name: String) {
+    loop {
+        match bus.pings(&name).await {
+            Ok(pings) => pings.for_each(Ping::answer).await,
+            Err(error) => {
+                debug!(error = &error as &dyn std::error::Error, "others cannot ask after {name}");
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 async fn register(name: &'static str, deps: &impl Links) -> Option<kintsugi_nats::ApiService> {

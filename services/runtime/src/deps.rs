@@ -18,9 +18,15 @@ use tokio::time::{Instant, timeout};
 const LOOK: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(1));
 
 /// How long the database may take to say that it is there.
-const ANSWER_MAX: Duration = Duration::from_secs(2);
+const ANSWER_MAX: Duration = Duration::from_millis(1_500);
 
-use crate::Secret;
+/// A round of work that takes this long is reason to ask.
+const SLOW: Duration = Duration::from_secs(1);
+
+use crate::{
+    Secret,
+    progress::{Progress, Round, Stalled},
+};
 
 /// Handles to the outside world, opened once per process and cheap to clone.
 #[derive(Clone)]
@@ -64,6 +70,8 @@ pub trait Links: Clone + Send + Sync + 'static {
     fn instance(&self) -> &str;
     /// Whether a service of this process does its work.
     fn is_well(&self, service: &str) -> bool;
+    /// The part of a service of this process that does not move.
+    fn stalled(&self, service: &str) -> Option<Stalled>;
     /// Looks whether what no service of this process can work without is there, if it is time to.
     fn look(&self) -> impl Future<Output = ()> + Send;
 }
@@ -79,6 +87,10 @@ impl Links for Deps {
 
     fn is_well(&self, service: &str) -> bool {
         self.announce.is_well(service)
+    }
+
+    fn stalled(&self, service: &str) -> Option<Stalled> {
+        self.announce.stalled(service)
     }
 
     async fn look(&self) {
@@ -102,6 +114,11 @@ impl Links for WorkerDeps {
         true
     }
 
+    /// A worker tells of each of its tasks by itself.
+    fn stalled(&self, _: &str) -> Option<Stalled> {
+        None
+    }
+
     /// A worker needs the bus alone, and a sign of life says by its coming that the bus is there.
     async fn look(&self) {}
 }
@@ -109,7 +126,10 @@ impl Links for WorkerDeps {
 /// What services say of themselves: where they listen, for the ready file, and what they cannot do
 /// at the moment, for readiness.
 #[derive(Clone, Debug, Default)]
-pub struct Announce(Arc<Mutex<Said>>);
+pub struct Announce {
+    said: Arc<Mutex<Said>>,
+    progress: Progress,
+}
 
 #[derive(Debug, Default)]
 struct Said {
@@ -128,6 +148,17 @@ pub struct Part {
 }
 
 impl Part {
+    /// Says that it begins a round of work, which is over when what is returned is dropped. One that takes
+    /// too long stands still, which its service says of itself.
+    pub fn begin(&self) -> Round {
+        self.announce.progress.begin(self.service, self.part)
+    }
+
+    /// The same of a round that may have much to do, and so may take minutes.
+    pub fn begin_long(&self) -> Round {
+        self.announce.progress.begin_long(self.service, self.part)
+    }
+
     /// Says how its last round went.
     pub fn said<E: std::error::Error>(&self, done: &Result<(), E>) {
         self.trouble(done.as_ref().err().map(ToString::to_string));
@@ -163,17 +194,27 @@ impl Announce {
         Part { announce: self.clone(), service, part }
     }
 
-    /// Whether `service` does its work, and has the database to do it.
+    /// Whether `service` does its work and moves, and has the database to do it.
     #[must_use]
     pub fn is_well(&self, service: &str) -> bool {
         let said = self.said();
-        !said.store_is_gone && !said.troubles.keys().any(|(of, _)| *of == service)
+        !said.store_is_gone
+            && !said.troubles.keys().any(|(of, _)| *of == service)
+            && self.progress.stalled(service, Instant::now()).is_none()
+    }
+
+    /// The part of `service` that does not move.
+    #[must_use]
+    pub fn stalled(&self, service: &str) -> Option<Stalled> {
+        self.progress.stalled(service, Instant::now())
     }
 
     /// Whether it is time to look for the database; says so to one who asks, not to all.
     fn store_is_due(&self) -> bool {
         let (mut said, now) = (self.said(), Instant::now());
-        let period = if said.store_is_gone { LOOK.1 } else { LOOK.0 };
+        // Whoever waits may wait for the database, which does not say that it is gone where it is cut off.
+        let slow = self.progress.is_slow(SLOW, now);
+        let period = if said.store_is_gone || slow { LOOK.1 } else { LOOK.0 };
         let due = said.looked.is_none_or(|at| now.duration_since(at) >= period);
         if due {
             said.looked = Some(now);
@@ -189,6 +230,6 @@ impl Announce {
     }
 
     fn said(&self) -> MutexGuard<'_, Said> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

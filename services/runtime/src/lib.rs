@@ -6,15 +6,17 @@ mod beat;
 mod clock;
 mod config;
 mod deps;
+mod progress;
 mod reconciler;
 mod secret;
 mod service;
 mod signal;
 
-pub use beat::beat;
+pub use beat::{asked_as, beat};
 pub use clock::{Places, now};
 pub use config::{ConfigError, Loaded, Setting, load, secret_variables};
 pub use deps::{Announce, Deps, Links, Part, WorkerDeps};
+pub use progress::{Round, Stalled};
 pub use reconciler::{Reconciler, Waker, reconcile};
 pub use secret::Secret;
 pub use service::{Service, host, supervise};

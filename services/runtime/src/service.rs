@@ -13,6 +13,9 @@ const RESTART_FIRST: Duration = Duration::from_millis(200);
 /// The longest pause before a restart.
 const RESTART_MAX: Duration = Duration::from_secs(10);
 
+/// How often it is looked whether a service still moves.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// One of the seven services, as a library.
 ///
 /// Alone in a process or with the others, it is hosted by the same two calls, so a service cannot
@@ -63,8 +66,17 @@ pub async fn host<S: Service>(
         ready();
         let beating = Shutdown::new();
         let guard = beating.clone().drop_guard();
-        tokio::spawn(beat::<S>(deps, beating));
-        let result = service.run(shutdown).await;
+        tokio::spawn(beat::<S>(deps.clone(), beating));
+        // What it started beside itself ends with this, when it is given up.
+        let own = shutdown.child_token();
+        let stands_still = stands_still::<S>(&deps);
+        let result = tokio::select! {
+            result = service.run(own.clone()) => result.map(|()| true),
+            () = stands_still => {
+                own.cancel();
+                Ok(false)
+            }
+        };
         drop(guard);
         result
     };
@@ -72,7 +84,17 @@ pub async fn host<S: Service>(
     if let Err(err) = &result {
         error!(service = S::NAME, error = err as &dyn std::error::Error, "service failed");
     }
-    result.is_ok()
+    result.unwrap_or(false)
+}
+
+/// Until a part of the service has not moved for so long that only a new start may help.
+async fn stands_still<S: Service>(deps: &S::Deps) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if let Some(stalled) = deps.stalled(S::NAME).filter(|stalled| stalled.is_hopeless) {
+            return error!(service = S::NAME, %stalled, "does not move; starting it again");
+        }
+    }
 }
 
 /// Hosts `S` until `shutdown`, and starts it again with back-off whenever it fails or panics.

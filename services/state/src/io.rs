@@ -285,7 +285,7 @@ pub enum Event {
         /// Its epoch.
         epoch: u64,
     },
-    /// A result of an older epoch came, and was refused (promise P4).
+    /// A result of an older epoch came, or the word that it is given up, and was refused (promise P4).
     ResultRefused {
         /// Number of the task.
         task: u64,

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex, OnceLock, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -13,6 +13,8 @@ use kintsugi_nats::{TaskDelivery, TaskMessage};
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
+
+use crate::engine::{LEASE, Link};
 
 /// Why an attempt ends before its handler does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub(crate) enum Stop {
     Silent,
     /// The worker is stopping.
     Stopping,
+    /// The worker was cut off from the broker for longer than it may hold it.
+    CutOff,
 }
 
 /// An attempt that this worker holds, from its delivery until its result is stored.
@@ -50,6 +54,8 @@ pub(crate) struct Attempt {
     pub(crate) heard: Mutex<Instant>,
     /// Whether the engine was told that it runs.
     pub(crate) announced: AtomicBool,
+    /// Whether the broker is reached.
+    pub(crate) link: Arc<Link>,
     why: OnceLock<Stop>,
     ended: AtomicBool,
     delivery: Mutex<Held>,
@@ -67,6 +73,7 @@ impl Attempt {
         message: TaskMessage,
         delivery: TaskDelivery,
         room: OwnedSemaphorePermit,
+        link: Arc<Link>,
     ) -> Self {
         let started = Instant::now();
         // A limit that does not fit an instant is none: a year will do.
@@ -81,6 +88,7 @@ impl Attempt {
             progress: Mutex::new(None),
             heard: Mutex::new(started),
             announced: AtomicBool::new(false),
+            link,
             why: OnceLock::new(),
             ended: AtomicBool::new(false),
             delivery: Mutex::new(Held { delivery, touched: started }),
@@ -92,6 +100,13 @@ impl Attempt {
     pub(crate) fn is_silent(&self) -> bool {
         let Some(lease) = self.message.lease_ms.map(Duration::from_millis) else { return false };
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= lease
+    }
+
+    /// Whether the worker was cut off for longer than it may hold this unheard.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        let lease = self.message.lease_ms.map_or(LEASE, Duration::from_millis).min(LEASE);
+        let unheard = self.link.cut_off_for();
+        !unheard.is_zero() && unheard >= lease
     }
 
     /// When something was heard of its progress last, by the wall clock.

@@ -120,8 +120,17 @@ impl Context {
         Ok(())
     }
 
-    /// Waits until the attempt is no longer wanted: it was cancelled, took too long, or the worker
-    /// is stopping. A handler that waits for this is given five seconds to clean up then; any other
+    /// Whether the worker does not reach the broker: another one may be at this task by now. The handler
+    /// may go on, and its result counts unless one did; one that must not run beside another stops here.
+    /// An attempt with a lease (`metadata.kintsugi.lease`) is stopped when that has passed, any other after
+    /// 30 s.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        !self.0.link.cut_off_for().is_zero()
+    }
+
+    /// Waits until the attempt is no longer wanted: it was cancelled, took too long, the worker is
+    /// cut off for longer than it may hold it, or is stopping. A handler that waits for this is given five seconds to clean up then; any other
     /// is dropped at once. Its result does not count any more.
     pub async fn cancelled(&self) {
         self.0.listens.store(true, Ordering::Release);

@@ -13,9 +13,12 @@ use crate::attempt::Attempt;
 pub(crate) struct Leases(Mutex<HashMap<(String, u64), Arc<Attempt>>>);
 
 impl Leases {
-    pub(crate) fn insert(&self, attempt: Arc<Attempt>) {
+    /// Takes one in; says whether it is the only one.
+    pub(crate) fn insert(&self, attempt: Arc<Attempt>) -> bool {
         let key = (attempt.message.task.clone(), attempt.message.epoch);
-        self.held().insert(key, attempt);
+        let mut held = self.held();
+        held.insert(key, attempt);
+        held.len() == 1
     }
 
     pub(crate) fn get(&self, task: &str, epoch: u64) -> Option<Arc<Attempt>> {

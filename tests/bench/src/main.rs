@@ -106,9 +106,15 @@ async fn measure(mut session: Session, asked: &Asked, rows: &mut Vec<Row>) {
     if asked.wants("takeover") {
         add(rows, [takeover(&session, Blow::Kill, asked.kills(), 2).await]);
         add(rows, [takeover(&session, Blow::Freeze, asked.scaled(20, 4), 4).await]);
+        add(rows, [takeover(&session, Blow::Cut, asked.scaled(20, 4), 4).await]);
     }
     if asked.wants("outage") {
-        add(rows, [outage::outage(&mut session, asked.scaled(3, 1)).await]);
+        add(rows, [outage::outage(&mut session, outage::What::Kill, asked.scaled(3, 1)).await]);
+        if session.engine.shape == Shape::Services {
+            for what in [outage::What::Freeze, outage::What::All] {
+                add(rows, [outage::outage(&mut session, what, asked.scaled(3, 1)).await]);
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use futures::{StreamExt, stream};
 use kintsugi_core::{RunId, partition_of};
-use kintsugi_tests::{Engine, Role, Shape};
+use kintsugi_tests::{Engine, Role, Shape, signal};
 use tokio::sync::broadcast;
 
 use crate::{
@@ -31,14 +31,26 @@ const WATCHED: Duration = Duration::from_secs(4);
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Kills an orchestrator (in one process: everything, which is started again at once) `times` times.
-pub(crate) async fn outage(session: &mut Session, times: usize) -> Row {
+/// What happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// `kill -9` of an orchestrator; in one process, of everything, which is started again at once.
+    Kill,
+    /// SIGSTOP of an orchestrator.
+    Freeze,
+    /// `kill -9` of every process, the broker and the database among them; all are started again at once.
+    All,
+}
+
+/// Does so `times` times.
+pub(crate) async fn outage(session: &mut Session, what: What, times: usize) -> Row {
     let probes = Probes::new("tick", session.engine.nats_url());
     probes.spawn();
     // More steps than are done until the last kill is over; the rest is done in a hurry.
-    let definition = work::sequence("ticks", 20 + 25 * times, "tick");
+    let name = format!("ticks-{}", format!("{what:?}").to_lowercase());
+    let definition = work::sequence(&name, 20 + 25 * times, "tick");
     session.engine.client.define(&definition).await;
-    let starts = stream::iter(0..RUNS).map(|_| Session::start_run(&session.bus, "ticks"));
+    let starts = stream::iter(0..RUNS).map(|_| Session::start_run(&session.bus, &name));
     let started = starts.buffer_unordered(64).collect::<Vec<_>>();
     let mut begun = probes.listen();
     let first = next(&mut begun, PATIENCE, "tasks begin", |_| true);
@@ -53,39 +65,42 @@ pub(crate) async fn outage(session: &mut Session, times: usize) -> Row {
         watch.until(&mut begun, Instant::now() + LATELY * 2).await;
         assert!(watch.all_go_on(), "the runs stand still before anything is killed");
         let before = owners(&session.engine);
-        let again = strike(session, number);
+        let again = strike(session, what, number);
         watch.go_on(&mut begun).await;
         let after = owners(&session.engine);
         for (partition, (_, longest)) in watch.partitions {
             let owner =
                 |all: &Option<BTreeMap<u16, String>>| Some(all.as_ref()?[&partition].clone());
             match (owner(&before), owner(&after)) {
-                (Some(before), Some(after)) if before == after => others = others.max(longest),
+                (Some(before), Some(after)) if before == after && what != What::All => {
+                    others = others.max(longest);
+                }
                 _ => pauses.push(longest),
             }
         }
         if let Some(name) = again {
-            session.engine.spawn_role(name, Role::Orchestrator);
+            if what == What::Freeze {
+                signal(session.engine.pid(name), "CONT");
+            } else {
+                session.engine.spawn_role(name, Role::Orchestrator);
+            }
             // It takes its share when it has heard the others; that is not what is measured.
             tokio::time::sleep(Duration::from_secs(3)).await;
         }
     }
     probes.hurry();
     kintsugi_tests::eventually("every run completes", Duration::from_secs(180), || async {
-        session.all_ended("ticks").await.then_some(())
+        session.all_ended(&name).await.then_some(())
     })
     .await;
-    let (work, what) = match session.engine.shape {
-        Shape::Services => (
-            "kill -9 of an orchestrator",
-            format!("the partitions that it had; the others' pause up to {others:.0?}"),
-        ),
-        Shape::Dev => {
-            ("kill -9 of the engine", "all of them; it is started again at once".to_owned())
-        }
+    let had = format!("the partitions that it had; the others' pause up to {others:.0?}");
+    let (work, which) = match (session.engine.shape, what) {
+        (Shape::Services, What::Kill) => ("kill -9 of an orchestrator", had),
+        (Shape::Services, What::Freeze) => ("SIGSTOP of an orchestrator", had),
+        _ => ("kill -9 of everything", "all of them; it is started again at once".to_owned()),
     };
     let note = format!(
-        "{times} kills under {RUNS} open runs, the longest pause between two beginnings in each partition: {what}; all runs completed"
+        "{times} times under {RUNS} open runs, the longest pause between two beginnings in each partition: {which}; all runs completed"
     );
     Row { note, ..session.row(work) }.with_durations(pauses)
 }
@@ -102,13 +117,20 @@ fn owners(engine: &Engine) -> Option<BTreeMap<u16, String>> {
 }
 
 /// Gives the name of what has to be started again when all is measured.
-fn strike(session: &mut Session, number: usize) -> Option<&'static str> {
+fn strike(session: &mut Session, what: What, number: usize) -> Option<&'static str> {
     if session.engine.shape == Shape::Dev {
         session.engine.kill_and_restart("dev");
         return None;
     }
     let name = if number.is_multiple_of(2) { "orchestrator" } else { "orchestrator-2" };
-    session.engine.kill(name);
+    match what {
+        What::Kill => session.engine.kill(name),
+        What::Freeze => signal(session.engine.pid(name), "STOP"),
+        What::All => {
+            session.engine.kill_everything_and_restart();
+            return None;
+        }
+    }
     Some(name)
 }
 

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kintsugi_tests::signal;
+use kintsugi_tests::{Cable, signal};
 use kintsugi_worker::{Context, Failure, Worker};
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -39,19 +39,40 @@ pub(crate) struct Probes {
     nats_url: String,
     begun: broadcast::Sender<Begun>,
     children: Mutex<BTreeMap<u32, Child>>,
+    /// Whether each finds the broker behind a cable of its own, which can be pulled.
+    cables: Mutex<BTreeMap<u32, Cable>>,
 }
 
 impl Probes {
     /// Probes whose tasks are of the type `kind`: `held` or `tick`.
     pub(crate) fn new(kind: &'static str, nats_url: String) -> Self {
         let (begun, _) = broadcast::channel(BEHIND_MAX);
-        Self { kind, nats_url, begun, children: Mutex::default() }
+        Self { kind, nats_url, begun, children: Mutex::default(), cables: Mutex::default() }
     }
 
     /// Starts one more.
     pub(crate) fn spawn(&self) {
+        self.spawn_at(&self.nats_url);
+    }
+
+    /// Starts one more that can be cut off.
+    pub(crate) async fn spawn_behind_a_cable(&self) {
+        let port = self.nats_url.rsplit(':').next().unwrap().parse().unwrap();
+        let cable = Cable::start(port).await;
+        let pid = self.spawn_at(&format!("nats://127.0.0.1:{}", cable.port()));
+        self.cables.lock().unwrap_or_else(PoisonError::into_inner).insert(pid, cable);
+    }
+
+    /// Cuts one off from the broker, and gives when.
+    pub(crate) fn cut(&self, pid: u32) -> Instant {
+        let at = Instant::now();
+        self.cables.lock().unwrap_or_else(PoisonError::into_inner)[&pid].cut();
+        at
+    }
+
+    fn spawn_at(&self, nats_url: &str) -> u32 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["probe", self.kind, &self.nats_url])
+            .args(["probe", self.kind, nats_url])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -69,6 +90,7 @@ impl Probes {
             }
         });
         self.children().insert(pid, child);
+        pid
     }
 
     /// Hears of all attempts that begin from now on.
@@ -93,9 +115,13 @@ impl Probes {
     }
 
     /// Ends one for good, and starts another in its place.
-    pub(crate) fn replace(&self, pid: u32) {
+    pub(crate) async fn replace(&self, pid: u32) {
         if let Some(child) = self.children().remove(&pid) {
             end(child);
+        }
+        let cable = self.cables.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
+        if cable.is_some() {
+            return self.spawn_behind_a_cable().await;
         }
         self.spawn();
     }

@@ -23,13 +23,20 @@ pub(crate) enum Blow {
     Kill,
     /// SIGSTOP.
     Freeze,
+    /// Nothing passes between it and the broker any more, and neither is told.
+    Cut,
 }
 
 /// Strikes `times` workers that hold a task, `at_once` at the same time.
 pub(crate) async fn takeover(session: &Session, blow: Blow, times: usize, at_once: usize) -> Row {
     session.engine.client.define(&crate::work::sequence("held", 1, "held")).await;
     let probes = Probes::new("held", session.engine.nats_url());
-    (0..at_once + IDLE).for_each(|_| probes.spawn());
+    for _ in 0..at_once + IDLE {
+        match blow {
+            Blow::Cut => probes.spawn_behind_a_cable().await,
+            Blow::Kill | Blow::Freeze => probes.spawn(),
+        }
+    }
     // The first one is not counted: workers and consumers come up with it.
     strike(session, &probes, blow, 0).await;
     let taken: Vec<Duration> = stream::iter(1..=times)
@@ -40,6 +47,7 @@ pub(crate) async fn takeover(session: &Session, blow: Blow, times: usize, at_onc
     let (work, how) = match blow {
         Blow::Kill => ("kill -9 of a worker", "killed"),
         Blow::Freeze => ("SIGSTOP of a worker", "frozen"),
+        Blow::Cut => ("partition of a worker", "cut off from the broker"),
     };
     let note = format!(
         "{times} workers {how} while they held a task, {at_once} at a time, until the next attempt begins on another worker"
@@ -56,9 +64,10 @@ async fn strike(session: &Session, probes: &Probes, blow: Blow, number: usize) -
     let struck: Instant = match blow {
         Blow::Kill => probes.kill(first.pid),
         Blow::Freeze => probes.freeze(first.pid),
+        Blow::Cut => probes.cut(first.pid),
     };
     let again = next(&mut begun, PATIENCE, "the task begins again", |it| it.run == run).await;
     assert!(again.epoch > first.epoch && again.pid != first.pid, "{first:?} {again:?}");
-    probes.replace(first.pid);
+    probes.replace(first.pid).await;
     again.at - struck
 }

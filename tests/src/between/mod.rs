@@ -1,6 +1,7 @@
 //! What stands between a service and a server, and does to their messages what a bad day does.
 
 mod broker;
+mod cut;
 mod database;
 
 use std::{
@@ -17,6 +18,7 @@ use tokio::{
 };
 
 pub(crate) use broker::doubled;
+pub use cut::Cable;
 pub(crate) use database::severed;
 
 /// What happens to an engine all the time.

@@ -109,13 +109,8 @@ impl Siege {
     pub(crate) async fn everything_killed(&mut self) {
         self.load.hold_back().await;
         println!("kill everything");
-        let names = self.engine.names();
-        tokio::task::block_in_place(|| {
-            self.engine.postgres.as_mut().unwrap().kill9();
-            names.iter().for_each(|name| self.engine.kill(name));
-            self.engine.postgres.as_mut().unwrap().restart();
-            names.iter().for_each(|name| self.engine.start_again(name));
-        });
+        let engine = &mut self.engine;
+        tokio::task::block_in_place(|| engine.kill_everything_and_restart());
         self.engine.ready().await;
         self.load.go_on();
         self.look("everything killed at once").await;

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::{Machine, Op, scope::Place, watch::End, watch::Turn};
-use crate::{Body, Error, ErrorKind, Event, Input, Phase, Status, Timestamp, TryPhase, Work};
+use crate::{
+    Body, Error, ErrorKind, Event, Input, LossCause, Phase, Status, Timestamp, TryPhase, Work,
+};
 
 /// Refusals of one task that history has room for; further ones are only counted.
 const REFUSALS_MAX: u32 = 10;
@@ -136,7 +138,7 @@ impl Machine<'_> {
             return super::call::is_out(state);
         }
         let current = state.epoch;
-        if epoch < current && is_result(input) && state.refusals < REFUSALS_MAX {
+        if epoch < current && is_last_word(input) && state.refusals < REFUSALS_MAX {
             state.refusals += 1;
             let worker = worker_of(input);
             self.note(Event::ResultRefused { task, epoch, current, worker });
@@ -144,9 +146,11 @@ impl Machine<'_> {
         false
     }
 
-    /// A result for a task that closed under a newer epoch.
+    /// The last word about an attempt of a task that closed under a newer epoch.
     fn refuse_zombie(&mut self, input: &Input) {
-        let (Input::Completed { task, epoch, .. } | Input::Failed { task, epoch, .. }) = input
+        let (Input::Completed { task, epoch, .. }
+        | Input::Failed { task, epoch, .. }
+        | Input::Lost { task, epoch, cause: LossCause::LeaseDropped, .. }) = input
         else {
             return;
         };
@@ -244,13 +248,16 @@ impl Machine<'_> {
     }
 }
 
-fn is_result(input: &Input) -> bool {
-    matches!(input, Input::Completed { .. } | Input::Failed { .. })
+/// What a worker says when it is done with an attempt. One that was told to stop gives it up.
+fn is_last_word(input: &Input) -> bool {
+    let dropped = matches!(input, Input::Lost { cause: LossCause::LeaseDropped, .. });
+    dropped || matches!(input, Input::Completed { .. } | Input::Failed { .. })
 }
 
 fn worker_of(input: &Input) -> Option<String> {
     match input {
         Input::Completed { worker, .. } | Input::Failed { worker, .. } => Some(worker.clone()),
+        Input::Lost { worker, .. } => worker.clone(),
         _ => None,
     }
 }

@@ -89,7 +89,8 @@ fn stopped(shared: &Shared, attempt: &Attempt, why: Stop) -> Input {
         }
         // For an attempt that the engine really cancelled this changes nothing; for one that
         // somebody else cancelled, the engine learns that it is nobody's any more.
-        Stop::Cancelled | Stop::Stopping => {
+        // The same of one that others may be at.
+        Stop::Cancelled | Stop::Stopping | Stop::CutOff => {
             let (cause, worker) = (LossCause::LeaseDropped, Some(worker));
             Input::Lost { task, epoch, cause, worker, seen_at: now(), blamed: None }
         }

@@ -17,12 +17,9 @@ use crate::attempt::{Stop, now};
 /// How often held attempts are looked at, which is how late a limit can be.
 const SWEEP: Duration = Duration::from_millis(50);
 
-/// The same while nothing is held: a new attempt is noticed that late.
-const IDLE_SWEEP: Duration = Duration::from_millis(100);
-
 /// An attempt that lasts this long is told of at once and not only in the next regular heartbeat:
 /// who dies holding it is then known to have held it.
-const TELL_AFTER: Duration = Duration::from_millis(40);
+const TELL_AFTER: Duration = Duration::from_millis(20);
 
 /// After this long, the engine is told that an attempt runs.
 const STARTED_AFTER: Duration = Duration::from_secs(1);
@@ -44,9 +41,16 @@ pub(super) async fn beat(shared: Arc<Shared>, alive: CancellationToken) {
     let mut told = Instant::now();
     loop {
         let wait = next.saturating_duration_since(Instant::now());
-        let wait = wait.min(if shared.leases.is_empty() { IDLE_SWEEP } else { SWEEP });
-        if alive.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
-            return;
+        // With nothing in hand there is nothing to look at, and the first task wakes it.
+        let wait = if shared.leases.is_empty() { wait } else { wait.min(SWEEP) };
+        tokio::select! {
+            () = alive.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+            () = shared.busy.notified() => {
+                if alive.run_until_cancelled(tokio::time::sleep(TELL_AFTER)).await.is_none() {
+                    return;
+                }
+            }
         }
         let untold = shared
             .leases
@@ -132,6 +136,8 @@ async fn sweep(shared: &Arc<Shared>) {
             attempts::stop(shared, &attempt, Stop::TimedOut);
         } else if attempt.is_silent() && attempt.why().is_none() {
             attempts::stop(shared, &attempt, Stop::Silent);
+        } else if attempt.is_cut_off() && attempt.why().is_none() {
+            attempts::stop(shared, &attempt, Stop::CutOff);
         }
         if attempt.started.elapsed() >= STARTED_AFTER
             && !attempt.announced.swap(true, Ordering::AcqRel)
@@ -149,7 +155,7 @@ async fn sweep(shared: &Arc<Shared>) {
     }
 }
 
-/// Answers those who ask whether this worker lives, and hears of cancelled attempts.
+/// Answers those who ask whether this worker lives and what it holds, and hears of cancelled attempts.
 pub(super) async fn listen(shared: Arc<Shared>, alive: CancellationToken) {
     let work = async {
         loop {
@@ -163,11 +169,19 @@ pub(super) async fn listen(shared: Arc<Shared>, alive: CancellationToken) {
 }
 
 async fn hear(shared: &Arc<Shared>) -> Result<(), kintsugi_nats::Error> {
-    let _answering = shared.bus.answer_pings(&shared.name).await?;
+    let mut pings = std::pin::pin!(shared.bus.pings(&shared.name).await?);
     let mut cancels = std::pin::pin!(shared.bus.cancels().await?);
     let mut limits = std::pin::pin!(shared.bus.limits(&shared.name).await?);
     loop {
         tokio::select! {
+            ping = pings.next() => {
+                let Some(ping) = ping else { return Ok(()) };
+                ping.answer().await;
+                // Who asks wants to know what it holds as well, and not only with the next heartbeat.
+                if !shared.leases.is_empty() {
+                    say(shared, shared.stopping.load(Ordering::Acquire)).await;
+                }
+            }
             cancel = cancels.next() => {
                 let Some(cancel) = cancel else { return Ok(()) };
                 if let Some(attempt) = shared.leases.get(&cancel.task, cancel.epoch) {

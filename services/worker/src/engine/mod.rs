@@ -4,11 +4,13 @@
 mod attempts;
 mod heart;
 mod limit;
+mod link;
 mod pull;
 mod report;
 mod shared;
 mod stop;
 
+pub(crate) use link::{LEASE, Link};
 pub(crate) use shared::Plan;
 
 use std::sync::Arc;
@@ -35,6 +37,7 @@ pub(crate) async fn run(bus: Bus, plan: Plan, stop: CancellationToken) -> Result
     background.spawn(report::send(Arc::clone(&shared), unsent, alive.clone()));
     background.spawn(heart::beat(Arc::clone(&shared), alive.clone()));
     background.spawn(heart::listen(Arc::clone(&shared), alive.clone()));
+    background.spawn(link::watch(Arc::clone(&shared), alive.clone()));
     if shared.settings.signals {
         background.spawn(stop::on_signals(stop.clone(), hasten.clone()));
     }

@@ -184,8 +184,10 @@ async fn take(shared: &Arc<Shared>, kind: &TaskType, mut delivery: TaskDelivery,
         return not_executed(shared, message, LossCause::LeaseDropped, delivery);
     };
     let input = std::mem::take(&mut message.input);
-    let attempt = Arc::new(Attempt::new(message, delivery, room));
-    shared.leases.insert(Arc::clone(&attempt));
+    let attempt = Arc::new(Attempt::new(message, delivery, room, Arc::clone(&shared.link)));
+    if shared.leases.insert(Arc::clone(&attempt)) {
+        shared.busy.notify_one();
+    }
     let handler = Arc::clone(&kind.handler);
     let work = attempts::execute(Arc::clone(shared), attempt, handler, input, slots);
     shared.user.spawn(work);

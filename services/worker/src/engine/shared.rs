@@ -9,10 +9,10 @@ use kintsugi_core::{Input, Timestamp};
 use kintsugi_nats::{Bus, Limit};
 use tokio::{
     runtime::Handle,
-    sync::{Semaphore, mpsc},
+    sync::{Notify, Semaphore, mpsc},
 };
 
-use super::{limit::Limited, report::Report};
+use super::{limit::Limited, link::Link, report::Report};
 use crate::{
     Settings,
     attempt::{Attempt, now},
@@ -66,6 +66,10 @@ pub(crate) struct Shared {
     /// Tells this start of the worker from an earlier one under the same name.
     pub(crate) incarnation: String,
     pub(crate) started_at: Timestamp,
+    /// Whether the broker is reached.
+    pub(crate) link: Arc<Link>,
+    /// It holds something again, after it held nothing.
+    pub(super) busy: Notify,
     /// It takes no more work.
     pub(crate) stopping: AtomicBool,
     reports: mpsc::UnboundedSender<Report>,
@@ -98,6 +102,8 @@ impl Shared {
             leases: Leases::default(),
             incarnation: uuid::Uuid::new_v4().simple().to_string(),
             started_at: now(),
+            link: Arc::default(),
+            busy: Notify::new(),
             stopping: AtomicBool::new(false),
             bus,
             host,

@@ -1,0 +1,64 @@
+//! Attempts that were taken from workers, which may come back and speak of them. No IO.
+
+use std::collections::{HashSet, VecDeque};
+
+use kintsugi_nats::{Heartbeat, Lease};
+
+/// How many attempts are remembered; the oldest are forgotten first. Of those the audit finds that the
+/// run is at a later epoch.
+const TAKEN_MAX: usize = 50_000;
+
+/// An attempt that was taken from a worker that still speaks of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zombie {
+    /// Who.
+    pub worker: String,
+    /// The task, as `run:number`.
+    pub task: String,
+    /// The epoch that was taken.
+    pub epoch: u64,
+    /// Whether it told of progress as well.
+    pub progress: bool,
+}
+
+/// The attempts that were taken from their workers.
+#[derive(Debug, Default)]
+pub struct Taken {
+    known: HashSet<(String, u64)>,
+    order: VecDeque<(String, u64)>,
+}
+
+impl Taken {
+    /// Notes one.
+    pub fn note(&mut self, task: String, epoch: u64) {
+        let attempt = (task, epoch);
+        if self.known.insert(attempt.clone()) {
+            self.order.push_back(attempt);
+        }
+        while self.order.len() > TAKEN_MAX {
+            let oldest = self.order.pop_front();
+            oldest.map(|oldest| self.known.remove(&oldest));
+        }
+    }
+
+    /// Takes out of a heartbeat what was taken from the worker, and gives it.
+    pub fn refuse(&self, beat: &mut Heartbeat) -> Vec<Zombie> {
+        if self.known.is_empty() || beat.leases.is_empty() {
+            return Vec::new();
+        }
+        let leases = std::mem::take(&mut beat.leases);
+        let is_taken = |lease: &Lease| {
+            // Asked for each lease of each heartbeat: most are not there.
+            self.known.contains(&(lease.task.clone(), lease.epoch))
+        };
+        let (taken, own): (Vec<_>, Vec<_>) = leases.into_iter().partition(is_taken);
+        beat.leases = own;
+        let zombie = |lease: Lease| Zombie {
+            worker: beat.worker.clone(),
+            task: lease.task,
+            epoch: lease.epoch,
+            progress: lease.progress.is_some(),
+        };
+        taken.into_iter().map(zombie).collect()
+    }
+}
