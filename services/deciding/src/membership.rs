@@ -58,12 +58,13 @@ impl Members {
     }
 
     /// Silence said nothing until now: there was no connection.
-    pub(crate) fn listen_anew(&mut self, now: Instant) {
+    pub fn listen_anew(&mut self, now: Instant) {
         self.seen.values_mut().for_each(|seen| *seen = Seen { at: now, asked: false });
     }
 
     /// Others that are silent and were not asked yet; they are taken as asked.
-    pub(crate) fn suspects(&mut self, now: Instant) -> Vec<String> {
+    #[must_use]
+    pub fn suspects(&mut self, now: Instant) -> Vec<String> {
         let silent = |(name, seen): &(&String, &mut Seen)| {
             **name != self.me && !seen.asked && now.duration_since(seen.at) >= SUSPECT
         };
@@ -78,7 +79,7 @@ impl Members {
 
     /// It does not live: nobody answers for it, or it is there and does not answer. What was heard since it
     /// was asked counts more.
-    pub(crate) fn is_dead(&mut self, name: &str) -> bool {
+    pub fn is_dead(&mut self, name: &str) -> bool {
         let dead = self.seen.get(name).is_some_and(|seen| seen.asked);
         if dead {
             self.gone(name);

@@ -163,6 +163,7 @@ impl Fleet {
     }
 
     /// Takes out of a heartbeat what was taken from its worker, and gives it.
+    #[must_use]
     pub fn refuse(&self, beat: &mut Heartbeat) -> Vec<Zombie> {
         self.taken.refuse(beat)
     }

@@ -23,14 +23,14 @@ pub struct Zombie {
 
 /// The attempts that were taken from their workers.
 #[derive(Debug, Default)]
-pub struct Taken {
+pub(crate) struct Taken {
     known: HashSet<(String, u64)>,
     order: VecDeque<(String, u64)>,
 }
 
 impl Taken {
     /// Notes one.
-    pub fn note(&mut self, task: String, epoch: u64) {
+    pub(crate) fn note(&mut self, task: String, epoch: u64) {
         let attempt = (task, epoch);
         if self.known.insert(attempt.clone()) {
             self.order.push_back(attempt);
@@ -42,7 +42,7 @@ impl Taken {
     }
 
     /// Takes out of a heartbeat what was taken from the worker, and gives it.
-    pub fn refuse(&self, beat: &mut Heartbeat) -> Vec<Zombie> {
+    pub(crate) fn refuse(&self, beat: &mut Heartbeat) -> Vec<Zombie> {
         if self.known.is_empty() || beat.leases.is_empty() {
             return Vec::new();
         }
