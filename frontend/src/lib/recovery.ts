@@ -17,6 +17,8 @@ export const RECOVERY_KINDS: Readonly<Record<string, Kind>> = {
   message_lost: { name: 'message lost', meaning: 'The task was in no stream, and no worker had it.', seenBy: DETECTOR },
   task_timeout: { name: 'timed out', meaning: 'The attempt took longer than it may.', seenBy: 'the clock' },
   result_fenced: { name: 'late result refused', meaning: 'A result came under an attempt that was over.', seenBy: 'the orchestrator' },
+  zombie_refused: { name: 'zombie refused', meaning: 'A worker spoke of an attempt that had been given to another one; it was refused, and told to stop.', seenBy: DETECTOR },
+  service_stalled: { name: 'service stalled', meaning: 'A service was there and did not move; others took over what they could.', seenBy: DETECTOR },
   stream_lost: { name: 'stream lost', meaning: 'A stream of the broker was gone and was made anew; every open run was compared with who holds what.', seenBy: DETECTOR },
 }
 

@@ -56,7 +56,7 @@ impl Settings {
         }
         let period = Duration::from_millis(50)..=Duration::from_millis(500);
         if !period.contains(&self.heartbeat) {
-            // The failure detector asks after a worker that is silent for 900 ms.
+            // The failure detector asks after a worker that is silent for 400 ms.
             return Err(Error::Setting { what: "heartbeat", rule: "50 ms to 500 ms" });
         }
         Ok(())
