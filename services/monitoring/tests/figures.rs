@@ -76,13 +76,8 @@ async fn the_figures_are_those_of_the_system() {
     let service = Monitoring::start(Config::default(), deps.clone()).await.unwrap();
     let shutdown = Shutdown::new();
     let work = tokio::spawn(service.run(shutdown.clone()));
-    let beat = ServiceBeat {
-        service: "orchestrator".to_owned(),
-        instance: "a".to_owned(),
-        pid: 7,
-        ready: true,
-        stalled: None,
-    };
+    let (service, instance) = ("orchestrator".to_owned(), "a".to_owned());
+    let beat = ServiceBeat { service, instance, pid: 7, ready: true, stalled: None };
     let found = eventually("both signs of life", async || {
         deps.bus.service_beat(&beat).await.unwrap();
         deps.bus.heartbeat(&heartbeat()).await.unwrap();
