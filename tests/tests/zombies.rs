@@ -33,6 +33,7 @@ struct Count {
     slowest: Duration,
 }
 
+#[allow(clippy::disallowed_methods, reason = "it is no setting of the engine, but of this test")]
 fn zombies() -> usize {
     std::env::var("ZOMBIES").ok().map_or(100, |wanted| wanted.parse().unwrap())
 }
