@@ -145,6 +145,7 @@ const TELL: Readonly<Record<string, Teller>> = {
   run_started: () => ['live', 'The run began.'],
   run_completed: () => ['good', 'The run completed.'],
   run_faulted: (fact) => ['bad', `The run faulted: ${faultText(fact.error)}`],
+  run_cancelling: (fact) => ['quiet', `The run was asked to end, and tidies up first${fact.reason ? `: ${fact.reason}` : '.'}`],
   run_cancelled: (fact) => ['quiet', `The run was cancelled${fact.reason ? `: ${fact.reason}` : '.'}`],
   task_entered: (fact) => ['quiet', `Entered ${taskName(fact.pointer)}.`],
   task_left: (fact) => ['quiet', `Done with ${taskName(fact.pointer)}.`],

@@ -72,6 +72,7 @@ fn program() -> Program {
         output_as: None,
         output_schema: None,
         timeout: None,
+        on_cancel: None,
     }
 }
 

@@ -39,6 +39,8 @@ codes! {
     BetweenSteps = "between-steps",
     /// Its cancellation is kept, and not taken yet.
     CancelAsked = "cancel-asked",
+    /// It was asked to end, and what is out may finish, or it tidies up.
+    Cancelling = "cancelling",
     /// The run is suspended by hand, or since its definition is held.
     Suspended = "suspended",
     /// Events lie in its inbox that it has not taken.

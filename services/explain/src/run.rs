@@ -1,6 +1,6 @@
 //! Runs and tasks.
 
-use kintsugi_core::{Body, ChildPhase, Status, Timestamp, Work};
+use kintsugi_core::{Body, Cancelling, ChildPhase, Ending, Status, Timestamp, Work};
 
 use crate::{
     Cause, Code, Explanation, Kind, State, Subject,
@@ -92,7 +92,9 @@ fn lines(run: &Run, engine: &Engine) -> (Vec<(Subject, Chain)>, u64) {
         return (vec![(own(), ended(run, engine))], 0);
     }
     let mut lines = Vec::new();
-    if let Some(at) = run.requests.get(&format!("cancel:{}", run.id)) {
+    if let Some(of) = &run.state.cancelling {
+        lines.push((own(), engine.behind(run, cancelling(run, of))));
+    } else if let Some(at) = run.requests.get(&format!("cancel:{}", run.id)) {
         let what = format!("the cancellation of run {} is kept, and the run is told of it", run.id);
         let cause = Cause::new(Code::CancelAsked, what).since(*at).of(Kind::Run, run.id.as_str());
         let cause = cause.next("the run is told again if it was not", at.plus(OVERDUE_MS));
@@ -151,6 +153,20 @@ fn suspended(run: &Run) -> Chain {
     };
     let cause = Cause::new(Code::Suspended, format!("run {} is suspended{why}", run.id));
     Chain::stuck(cause.since(since).of(Kind::Run, run.id.as_str()).unblocked_by(by))
+}
+
+fn cancelling(run: &Run, of: &Cancelling) -> Chain {
+    let (what, next, at) = match of.phase {
+        Ending::Grace { until } => {
+            ("attempts that are out may still finish", "the others are told to stop", until)
+        }
+        Ending::Tidying { deadline, .. } => {
+            ("it tidies up as its definition says", "the run faults if it is not done", deadline)
+        }
+    };
+    let what = format!("run {} is being cancelled, and {what}", run.id);
+    let cause = Cause::new(Code::Cancelling, what).since(of.since).of(Kind::Run, run.id.as_str());
+    Chain::moving(cause.unblocked_by("terminating it").next(next, at)).by_time()
 }
 
 /// Events that it was not told of.

@@ -74,6 +74,7 @@ pub async fn get(app: &App, id: &RunId) -> Result<Run, Problem> {
         id: row.id.to_string(),
         definition: row.definition,
         status: row.status.into(),
+        cancelling_since: state.cancelling.map(|of| of.since.to_rfc3339()),
         input: state.raw_input,
         output: state.output,
         error: state.error.as_ref().map(Into::into),

@@ -126,6 +126,8 @@ pub struct Run {
     pub definition: String,
     /// Where it stands.
     pub status: RunStatus,
+    /// When it was asked to end; there only while it tidies up before it does.
+    pub cancelling_since: Option<String>,
     /// As it was given.
     pub input: Value,
     /// Its output; there only once it completed.

@@ -38,7 +38,7 @@ pub use id::{DefinitionRef, IdError, RunId, TaskKey, is_dns_label, partition_of}
 pub use policy::{Quarantine, TaskPolicy, WhenExhausted};
 pub use program::{
     Call, Case, Deferred, Export, Expr, Extension, Flow, Jump, Kind, List, ListId, Map, Messages,
-    Node, NodeId, Program, Schema, Span, Template, Undo,
+    Node, NodeId, OnCancel, Program, Schema, Span, Template, Undo,
 };
 pub use retry::{Backoff, RetryPolicy, scramble};
 pub use run_workflow::RunWorkflow;

@@ -62,6 +62,20 @@ pub struct Program {
     pub output_schema: Option<Schema>,
     /// The longest that a run may take.
     pub timeout: Option<Span>,
+    /// What it does when it is asked to end; none: it ends at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_cancel: Option<OnCancel>,
+}
+
+/// `document.metadata.kintsugi.on_cancel`: how a run tidies up that is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnCancel {
+    /// What it does.
+    pub body: ListId,
+    /// How long attempts that are out may still bring their results before, in milliseconds.
+    pub grace_ms: u64,
+    /// How long it may take, in milliseconds.
+    pub timeout_ms: u64,
 }
 
 /// Tasks that run one after the other.

@@ -4,8 +4,10 @@
 
 mod asking;
 mod attempts;
+mod cancelling;
 mod child;
 mod effect;
+mod event;
 mod fingerprint;
 mod frame;
 mod frames;
@@ -22,10 +24,12 @@ mod task;
 
 pub use asking::{Asking, Question};
 pub use attempts::{By, FailedAttempt};
+pub use cancelling::{Cancelling, Ending};
 pub use child::{
     Check, ChildEffect, ChildEvent, ChildInput, ChildOutcome, ChildPhase, ChildTask, Parent,
 };
 pub use effect::{DeadLetterOutcome, Effect};
+pub use event::Event;
 pub use fingerprint::fingerprint;
 pub use frame::{
     Body, Branched, Compensating, Extending, Frame, Iterating, Mapping, Stage, TaskFrame, TryPhase,
@@ -33,7 +37,7 @@ pub use frame::{
 };
 pub use frames::Frames;
 pub use hearing::Hearing;
-pub use io::{Event, Fault, Input};
+pub use io::{Fault, Input};
 pub use kintsugi_program::*;
 pub use loss::LossCause;
 pub use op::Op;

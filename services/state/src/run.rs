@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Body, Check, ChildPhase, ChildTask, Error, Frames, Hearing, NodeId, Op, Parent, Phase, RunId,
-    Status, Steered, Suspension, TaskState, Timestamp, Work,
+    Body, Cancelling, Check, ChildPhase, ChildTask, Error, Frames, Hearing, NodeId, Op, Parent,
+    Phase, RunId, Status, Steered, Suspension, TaskState, Timestamp, Work,
 };
 
 /// A run, between two inputs.
@@ -73,6 +73,9 @@ pub struct RunState {
     /// What a suspended run knows besides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspension: Option<Suspension>,
+    /// Someone wants it to end, and it tidies up first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelling: Option<Cancelling>,
     /// What was asked of it by hand, so that a repeat is known, the newest last. Bounded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steered: Vec<Steered>,
@@ -137,6 +140,7 @@ impl RunState {
             telling: None,
             leaving: BTreeMap::new(),
             suspension: None,
+            cancelling: None,
             steered: Vec::new(),
         }
     }
@@ -197,6 +201,15 @@ impl RunState {
         })
     }
 
+    /// When it must be over, or have tidied up.
+    #[must_use]
+    pub fn limit(&self) -> Option<Timestamp> {
+        match &self.cancelling {
+            Some(cancelling) => cancelling.limit(),
+            None => self.deadline,
+        }
+    }
+
     /// When the run must be told the time at the latest (promise P2); none: it is over and has told
     /// everyone, waits for an event or a person, or is suspended.
     #[must_use]
@@ -206,13 +219,16 @@ impl RunState {
         if self.status.is_terminal() || self.status == Status::Suspended {
             return others;
         }
+        if let Some(until) = self.cancelling.as_ref().and_then(Cancelling::grace) {
+            return Some(others.map_or(until, |others| others.min(until)));
+        }
         if self.status == Status::Pending || !self.pending.is_empty() {
             return Some(self.created_at);
         }
         self.frames
             .values()
             .flat_map(|frame| [frame.deadline, frame.due_at()])
-            .chain([self.deadline, others])
+            .chain([self.limit(), others])
             .flatten()
             .min()
     }

@@ -66,6 +66,7 @@ function Lead({ run, live }: { run: Run; live: LiveState }) {
     <span className="inline-list">
       <RunBadge status={run.status} />
       <Link to={definitionPath(run.definition)}>{run.definition}</Link>
+      {!isOver(run.status) && run.cancelling_since && <span>is being cancelled</span>}
       {!isOver(run.status) && <Live state={live} />}
     </span>
   )

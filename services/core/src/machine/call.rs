@@ -288,6 +288,7 @@ impl<'a> Machine<'a> {
         self.begin_life();
         let (now, started) = (self.now, self.state.started_at.unwrap_or(self.now));
         self.state.deadline = self.state.deadline.map(|end| now.plus(end.since(started)));
+        self.tidy_again();
         let numbers = self.numbers();
         for number in numbers {
             if let Some(frame) = self.state.frames.get_mut(&number) {

@@ -105,6 +105,14 @@ impl Machine<'_> {
         self.undo_next(number);
     }
 
+    /// What a branch undoes is undone, though nothing follows from it any more.
+    pub(super) fn keep_undone(&mut self, branch: u64) {
+        let above = self.state.frames.get(&branch).and_then(|frame| frame.parent);
+        if let Some(open) = above.and_then(|above| self.compensating(above)) {
+            open.open = None;
+        }
+    }
+
     /// What was not undone can still be.
     pub(super) fn not_undone(&mut self, open: Compensating) {
         self.state.undo.extend(open.open);

@@ -292,6 +292,9 @@ impl Machine<'_> {
 
     /// The run ends with an output.
     pub(super) fn complete(&mut self, output: Value) {
+        if let Some(cancelling) = self.state.cancelling.take() {
+            return self.cancel(cancelling.reason);
+        }
         self.queue.clear();
         let program = self.program;
         let done = match &program.output_as {

@@ -18,6 +18,7 @@ impl Machine<'_> {
             }
             (_, Input::Mail) => {}
             (_, Input::Steer(steer)) => self.steer(steer),
+            (_, input) if self.is_in_grace() => self.take_in_grace(input),
             (Status::Suspended, input) => self.take_suspended(input),
             (Status::Pending, Input::Start | Input::Tick) => self.start(),
             (Status::Pending, Input::Cancel { reason }) => self.cancel(reason.clone()),
@@ -29,7 +30,7 @@ impl Machine<'_> {
             (status, Input::Tick) if status.is_terminal() => self.tick_others(),
             (status, input) if status.is_terminal() => self.refuse_zombie(input),
             (_, Input::Tick) => self.tick(),
-            (_, Input::Cancel { reason }) => self.cancel(reason.clone()),
+            (_, Input::Cancel { reason }) => self.ask_to_end(reason.clone()),
             (_, Input::Redrive { task, epoch, input }) => {
                 self.take_redrive(*task, *epoch, input.as_ref());
             }
@@ -89,17 +90,6 @@ impl Machine<'_> {
             self.state.deadline = Some(self.now.plus(millis));
         }
         Ok(input)
-    }
-
-    pub(super) fn cancel(&mut self, reason: Option<String>) {
-        self.queue.clear();
-        self.state.suspension = None;
-        for root in self.children_of(None) {
-            self.close(root, End::Cancelled);
-        }
-        self.state.status = Status::Cancelled;
-        self.note(Event::RunCancelled { reason });
-        self.run_turned();
     }
 
     pub(super) fn take_redrive(&mut self, task: u64, epoch: u64, input: Option<&Value>) {
@@ -168,8 +158,12 @@ impl Machine<'_> {
 
     fn tick(&mut self) {
         let now = self.now;
-        if self.state.deadline.is_some_and(|deadline| deadline <= now) {
-            let error = Error::new(ErrorKind::Timeout, "", "the run took longer than its timeout");
+        if self.state.limit().is_some_and(|limit| limit <= now) {
+            let what = match self.state.cancelling {
+                None => "the run took longer than its timeout",
+                Some(_) => "tidying up after the cancellation took longer than its timeout",
+            };
+            let error = Error::new(ErrorKind::Timeout, "", what);
             for root in self.children_of(None) {
                 self.close(root, End::Cancelled);
             }

@@ -7,6 +7,7 @@
 
 mod arguments;
 mod call;
+mod cancel;
 mod child;
 mod compensate;
 mod data;

@@ -68,7 +68,7 @@ impl Machine<'_> {
         if self.state.status.is_terminal() {
             self.begin_life();
         }
-        self.state.suspension = None;
+        (self.state.suspension, self.state.cancelling) = (None, None);
         self.state.status = Status::Running;
         self.run_turned();
         (self.state.output, self.state.error) = (None, None);

@@ -42,6 +42,10 @@ impl Machine<'_> {
     fn can(&self, what: &Steering) -> Result<Done, Refusal> {
         let status = self.state.status;
         let over = || Err(("run_over", format!("the run is over: it is {}", status.as_str())));
+        if self.is_in_grace() && !matches!(what, Steering::Terminate { .. }) {
+            let detail = "the run is being cancelled: it can only be terminated".to_owned();
+            return Err(("cancelling", detail));
+        }
         match what {
             Steering::Suspend { .. } if status.is_terminal() => over(),
             Steering::Suspend { .. } if status == Status::Suspended => {

@@ -8,7 +8,9 @@
 //! [`RunState::pending`]: crate::RunState::pending
 
 use super::{Machine, call};
-use crate::{Body, Effect, Input, Phase, Status, Suspension, Timestamp, TryPhase, Work};
+use crate::{
+    Body, Cancelling, Effect, Ending, Input, Phase, Status, Suspension, Timestamp, TryPhase, Work,
+};
 
 impl Machine<'_> {
     /// What a suspended run does with what it is told.
@@ -16,7 +18,7 @@ impl Machine<'_> {
         match input {
             Input::Tick => self.tick_others(),
             Input::Child(input) => self.take_child(input),
-            Input::Cancel { reason } => self.cancel(reason.clone()),
+            Input::Cancel { reason } => self.ask_to_end(reason.clone()),
             Input::Redrive { task, epoch, input } => {
                 self.take_redrive(*task, *epoch, input.as_ref());
             }
@@ -101,6 +103,11 @@ impl Machine<'_> {
         };
         if let Some(limit) = &mut self.state.deadline {
             shift(limit, since);
+        }
+        if let Some(Cancelling { phase: Ending::Tidying { deadline, .. }, .. }) =
+            &mut self.state.cancelling
+        {
+            shift(deadline, since);
         }
         for number in self.numbers() {
             let Some(frame) = self.state.frames.get_mut(&number) else { continue };

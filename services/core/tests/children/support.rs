@@ -90,6 +90,7 @@ pub(crate) fn program(nodes: Vec<Node>, first: &[u32], second: &[u32]) -> Progra
         output_as: None,
         output_schema: None,
         timeout: None,
+        on_cancel: None,
     }
 }
 

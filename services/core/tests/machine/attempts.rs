@@ -31,6 +31,7 @@ fn program(attempts_max: u32) -> Program {
         output_schema: None,
         output_as: None,
         timeout: None,
+        on_cancel: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use kintsugi_core::{
     Catch, DefinitionRef, Effect, ErrorFilter, Event, Fault, Input, Kind, List, ListId, LossCause,
-    Machine, NodeId, Phase, Program, RetryPolicy, RunState, Span, Status, Step, Template,
+    Machine, NodeId, OnCancel, Phase, Program, RetryPolicy, RunState, Span, Status, Step, Template,
     Timestamp, TryRetry, WhenExhausted, Work, replay,
 };
 use proptest::{collection::vec, prelude::*};
@@ -12,7 +12,8 @@ use serde_json::json;
 
 use crate::{ATTEMPTS_MAX, CRASHES_MAX, Identity, call, node, run_id, steers::any_steer};
 
-/// `do: [try: [fork: [a, [wait, b]]] catch with one retry, for two items: c, d (parks)]`.
+/// `do: [try: [fork: [a, [wait, b]]] catch with one retry, for two items: c, d (parks)]`; when it is
+/// cancelled: `[e, pause]`.
 fn program() -> Program {
     let list = |ids: &[u32]| List(ids.iter().map(|id| NodeId(*id)).collect());
     let catch = Catch {
@@ -57,14 +58,17 @@ fn program() -> Program {
             ),
             node("c", call("c", WhenExhausted::Fault)),
             node("d", call("d", WhenExhausted::Park)),
+            node("e", call("e", WhenExhausted::Fault)),
+            node("pause", Kind::Wait(Span::Millis(100))),
         ],
-        lists: vec![list(&[0, 6, 8]), list(&[1]), list(&[4, 5]), list(&[7])],
+        lists: vec![list(&[0, 6, 8]), list(&[1]), list(&[4, 5]), list(&[7]), list(&[9, 10])],
         body: ListId(0),
         input_schema: None,
         input_from: None,
         output_as: None,
         output_schema: None,
         timeout: None,
+        on_cancel: Some(OnCancel { body: ListId(4), grace_ms: 1_000, timeout_ms: 60_000 }),
     }
 }
 
@@ -80,7 +84,8 @@ fn any_input() -> impl Strategy<Value = Input> {
     ];
     prop_oneof![
         1 => Just(Input::Start),
-        6 => Just(Input::Tick),
+        1 => Just(Input::Cancel { reason: Some("enough".to_owned()) }),
+        8 => Just(Input::Tick),
         4 => any_steer(16, &["/try", "/for", "/d", "/a"]),
         1 => ids().prop_map(|(task, epoch)| Input::Redrive { task, epoch, input: None }),
         2 => ids().prop_map(move |(task, epoch)| Input::Started {

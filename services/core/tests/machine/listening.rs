@@ -53,6 +53,7 @@ pub(crate) fn program(nodes: Vec<Node>, lists: &[&[u32]]) -> Program {
         output_as: None,
         output_schema: None,
         timeout: None,
+        on_cancel: None,
         schema_library: std::collections::BTreeMap::new(),
         inlined: std::collections::BTreeMap::new(),
         inlined_definitions: Vec::new(),

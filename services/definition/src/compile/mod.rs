@@ -15,6 +15,7 @@ mod listen;
 mod loops;
 mod map;
 mod metadata;
+mod on_cancel;
 mod raise;
 mod registered;
 mod resource;

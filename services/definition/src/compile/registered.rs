@@ -62,7 +62,7 @@ pub(crate) fn check_task_type(name: &str, tree: &Tree, limits: &Limits) -> Resul
 impl<'a> Compiler<'a> {
     /// What the document says of all calls, on top of `base`.
     pub(super) fn settings_of_all(&mut self, base: Defaults) -> Defaults {
-        self.settings(self.metadata.clone(), base, &["schedule"])
+        self.settings(self.metadata.clone(), base, &["schedule", "on_cancel"])
     }
 
     /// Whether the registry knows the task type.

@@ -52,6 +52,7 @@ impl<'a> Compiler<'a> {
         let body = body.map(|(tree, at)| self.list(tree, &at, "`do`"));
         let timeout = fields.at("timeout").and_then(|(tree, at)| self.timeout(tree, &at));
         let (output_schema, output_as) = self.output(&fields);
+        let on_cancel = self.on_cancel();
         self.unused();
         let (nodes, lists, expressions, schemas) = self.take_nodes();
         Some(Program {
@@ -70,6 +71,7 @@ impl<'a> Compiler<'a> {
             output_as,
             output_schema,
             timeout,
+            on_cancel,
         })
     }
 

@@ -1,6 +1,6 @@
 //! Timers, events, people, permits.
 
-use kintsugi_core::{CloudEvent, Input, RunId, Timestamp};
+use kintsugi_core::{Cancelling, CloudEvent, Ending, Input, RunId, Timestamp};
 use kintsugi_explain::{Holder, Mail, Permit, State};
 use serde_json::json;
 
@@ -173,6 +173,20 @@ fn a_suspended_run_says_only_that() {
         let told = world.is(State::Stuck, &["suspended"]);
         assert!(told.causes[0].what.contains(why), "{}", told.summary);
         assert_eq!((told.causes[0].since, told.more), (Some(after(3_000)), 1));
+    }
+}
+
+#[test]
+fn a_run_that_is_being_cancelled_says_how_far_it_is() {
+    let mut world = World::started("do: [{nap: {wait: PT1M}}]");
+    world.run.requests.insert("cancel:r".to_owned(), after(2_000));
+    let grace = Ending::Grace { until: after(12_000) };
+    let tidying = Ending::Tidying { begun_at: after(3_000), deadline: after(63_000) };
+    for (phase, what) in [(grace, "may still finish"), (tidying, "tidies up")] {
+        let (since, reason) = (after(2_000), None);
+        world.run.state.cancelling = Some(Cancelling { since, reason, phase });
+        let told = world.is(State::Moving, &["cancelling"]);
+        assert!(told.causes[0].what.contains(what), "{}", told.summary);
     }
 }
 
