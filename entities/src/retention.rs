@@ -90,8 +90,9 @@ impl Store {
     }
 
     /// Deletes runs that ended before `before`, `limit` at most, with all that belongs to them. Runs
-    /// with an open dead letter stay, since someone may redrive them, or that was discarded since `before`; so do dead letters that the
-    /// stream does not hold yet, and notifications to be delivered.
+    /// with an open dead letter stay, since someone may redrive them, and so do those with one that was
+    /// discarded since `before`; dead letters that the stream does not hold yet, and notifications to be
+    /// delivered.
     ///
     /// # Errors
     ///

@@ -145,6 +145,20 @@ fn what_fails_meanwhile_is_not_tried_again_and_nothing_is_waited_for_in_vain() {
 }
 
 #[test]
+fn what_does_not_fit_is_no_result_and_no_dead_letter() {
+    let mut play = Play::new(ORDER);
+    play.cancel();
+    let (task, epoch, ..) = play.out.remove(0);
+    let deep = (0..2 * kintsugi_core::DEPTH_MAX).fold(json!(1), |inner, _| json!([inner]));
+    let worker = "w".to_owned();
+    play.tell(&Input::Completed { task, epoch, output: deep, worker, started_at: None });
+    assert_eq!(play.kinds(), ["mail"], "there is nothing to undo");
+    assert!(!play.events.iter().any(|event| {
+        matches!(event, Event::TaskDeadLettered { .. } | Event::RetryScheduled { .. })
+    }));
+}
+
+#[test]
 fn a_tidying_that_fails_is_a_dead_letter_and_taken_up_by_a_redrive() {
     let mut play = Play::new(ORDER);
     play.complete("pay");

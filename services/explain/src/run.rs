@@ -158,7 +158,7 @@ fn suspended(run: &Run) -> Chain {
 fn cancelling(run: &Run, of: &Cancelling) -> Chain {
     let (what, next, at) = match of.phase {
         Ending::Grace { until } => {
-            ("attempts that are out may still finish", "the others are told to stop", until)
+            ("attempts that are out may still finish", "what is still out is told to stop", until)
         }
         Ending::Tidying { deadline, .. } => {
             ("it tidies up as its definition says", "the run faults if it is not done", deadline)

@@ -197,13 +197,10 @@ fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
 }
 
 fn row((service, instance): &Name, stall: &Stall, begins: bool, at: Timestamp) -> RecoveryRow {
-    let (decided, outcome) = if service == "orchestrator" {
-        (
-            "others take its partitions; it is fenced by their epochs when it moves again",
-            "taken over",
-        )
+    let decided = if service == "orchestrator" {
+        "others take its partitions; it is fenced by their epochs when it moves again"
     } else {
-        ("others of its kind do its work; started again where its process can do that", "noted")
+        "others of its kind do its work; started again where its process can do that"
     };
     RecoveryRow {
         id: format!("stalled:{service}:{instance}:{}", stall.since.0),
@@ -215,7 +212,7 @@ fn row((service, instance): &Name, stall: &Stall, begins: bool, at: Timestamp) -
         worker: None,
         seen_at: stall.since.0,
         decided: format!("{service} {instance} does not move ({}): {decided}", stall.what),
-        outcome: if begins { outcome.to_owned() } else { "moves again, or is gone".to_owned() },
+        outcome: if begins { "noted" } else { "moves again, or is gone" }.to_owned(),
         duration_ms: i64::try_from(at.since(stall.since)).unwrap_or(i64::MAX),
         by: "failure-detector".to_owned(),
     }

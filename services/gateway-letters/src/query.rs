@@ -1,8 +1,7 @@
 //! Which letters are meant.
 
-use kintsugi_core::RunId;
 use kintsugi_entities::{DeadLetterFilter, DeadLetterStatus};
-use kintsugi_gateway_ops::{Problem, instant, types::DeadLetterQuery};
+use kintsugi_gateway_ops::{Problem, dead_letters, types::DeadLetterQuery};
 
 /// The open letters that are meant.
 ///
@@ -10,23 +9,8 @@ use kintsugi_gateway_ops::{Problem, instant, types::DeadLetterQuery};
 ///
 /// 400 for what is no run or no time.
 pub(crate) fn open(query: &DeadLetterQuery) -> Result<DeadLetterFilter, Problem> {
-    let time = |name: &str, text: &Option<String>| {
-        text.as_deref().map(|text| instant(name, text)).transpose()
-    };
-    let run = query.run.as_deref().map(RunId::parse).transpose();
-    let run = run.map_err(|e| Problem::bad_request("invalid_parameter", e.to_string()))?;
-    Ok(DeadLetterFilter {
-        status: Some(DeadLetterStatus::Open),
-        run,
-        definition: query.definition.clone(),
-        queue: query.queue.clone(),
-        task_type: query.kind.clone(),
-        created_from: time("from", &query.from)?,
-        created_to: time("to", &query.to)?,
-        fingerprint: query.fingerprint.clone(),
-        error_type: query.error.clone(),
-        id: query.id.clone(),
-    })
+    let filter = dead_letters::filter(query)?;
+    Ok(DeadLetterFilter { status: Some(DeadLetterStatus::Open), ..filter })
 }
 
 /// Refuses a filter that names everything: who means that says `from`.

@@ -11,66 +11,56 @@ use crate::{
     definitions,
     problem::Problem,
     requests,
-    types::{DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven},
+    types::{DeadLetter, DeadLetterAttempt, DeadLetterPage, DeadLetterQuery, Redriven},
 };
 
-/// What a list is restricted to.
-#[derive(Debug, Default)]
-pub struct Filter {
-    /// `open`, `redriven` or `discarded`.
-    pub status: Option<String>,
-    /// A run.
-    pub run: Option<String>,
-    /// A task type.
-    pub kind: Option<String>,
-    /// A queue.
-    pub queue: Option<String>,
-    /// A fingerprint.
-    pub fingerprint: Option<String>,
-    /// What a definition begins with.
-    pub definition: Option<String>,
-    /// URI of the type of the last error.
-    pub error: Option<String>,
-    /// When it was dead-lettered at the earliest.
-    pub from: Option<String>,
-    /// Before when it was.
-    pub to: Option<String>,
-}
-
-/// A page of dead letters.
+/// A page of dead letters: of those that are meant, and of any status where none is said.
 ///
 /// # Errors
 ///
-/// 400 for an unknown status or a foreign cursor, 503.
-pub async fn list(app: &App, filter: Filter, page: Page) -> Result<DeadLetterPage, Problem> {
+/// 400 for an unknown status, what is no run or time, or a foreign cursor, 503.
+pub async fn list(
+    app: &App,
+    status: Option<&str>,
+    query: &DeadLetterQuery,
+    page: Page,
+) -> Result<DeadLetterPage, Problem> {
     let unknown = |text: &str| {
         let shown: String = text.chars().take(80).collect();
         let title = format!("`{shown}` is no status of a dead letter");
         Problem::bad_request("invalid_parameter", title).detail("one of open, redriven, discarded")
     };
-    let status = filter
-        .status
-        .map(|text| DeadLetterStatus::parse(&text).ok_or_else(|| unknown(&text)))
-        .transpose()?;
-    let run = filter.run.as_deref().map(RunId::parse).transpose();
-    let run = run.map_err(|e| Problem::bad_request("invalid_parameter", e.to_string()))?;
-    let time = |name: &str, text: Option<String>| text.map(|text| instant(name, &text)).transpose();
-    let filter = DeadLetterFilter {
-        status,
-        run,
-        queue: filter.queue,
-        task_type: filter.kind,
-        fingerprint: filter.fingerprint,
-        definition: filter.definition,
-        error_type: filter.error,
-        created_from: time("from", filter.from)?,
-        created_to: time("to", filter.to)?,
-        id: None,
-    };
+    let status = status.map(|text| DeadLetterStatus::parse(text).ok_or_else(|| unknown(text)));
+    let filter = DeadLetterFilter { status: status.transpose()?, ..filter(query)? };
     let found = app.store.dead_letters_list(&filter, page).await;
     let found = found.map_err(|e| app.store_problem(e))?;
     let items = found.items.into_iter().map(shown).collect::<Result<_, _>>()?;
     Ok(DeadLetterPage { items, next: found.next })
+}
+
+/// The letters that are meant, of any status.
+///
+/// # Errors
+///
+/// 400 for what is no run or no time.
+pub fn filter(query: &DeadLetterQuery) -> Result<DeadLetterFilter, Problem> {
+    let time = |name: &str, text: &Option<String>| {
+        text.as_deref().map(|text| instant(name, text)).transpose()
+    };
+    let run = query.run.as_deref().map(RunId::parse).transpose();
+    let run = run.map_err(|e| Problem::bad_request("invalid_parameter", e.to_string()))?;
+    Ok(DeadLetterFilter {
+        status: None,
+        run,
+        definition: query.definition.clone(),
+        queue: query.queue.clone(),
+        task_type: query.kind.clone(),
+        created_from: time("from", &query.from)?,
+        created_to: time("to", &query.to)?,
+        fingerprint: query.fingerprint.clone(),
+        error_type: query.error.clone(),
+        id: query.id.clone(),
+    })
 }
 
 /// One dead letter.

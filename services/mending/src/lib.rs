@@ -6,12 +6,14 @@
 
 mod doubts;
 mod fleet;
+mod letter;
 mod orphans;
 mod told;
 mod zombies;
 
 pub use doubts::{Doubts, Finding, Served};
 pub use fleet::{Fleet, Gone, Held};
+pub use letter::letter_message;
 pub use orphans::{Look, Orphan, Orphans};
 pub use told::{Again, Deadlines};
 pub use zombies::Zombie;

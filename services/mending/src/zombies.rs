@@ -1,10 +1,10 @@
 //! Attempts that were taken from workers, which may come back and speak of them. No IO.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use kintsugi_nats::{Heartbeat, Lease};
 
-/// How many attempts are remembered; the oldest are forgotten first. Of those the audit finds that the
+/// Of how many tasks they are remembered; the oldest are forgotten first. Of those the audit finds that the
 /// run is at a later epoch.
 const TAKEN_MAX: usize = 50_000;
 
@@ -21,23 +21,28 @@ pub struct Zombie {
     pub progress: bool,
 }
 
-/// The attempts that were taken from their workers.
+/// The attempts that were taken from their workers: of each task the last one, since those before it
+/// were taken as well.
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
-    known: HashSet<(String, u64)>,
-    order: VecDeque<(String, u64)>,
+    known: HashMap<String, u64>,
+    order: VecDeque<String>,
 }
 
 impl Taken {
     /// Notes one.
     pub(crate) fn note(&mut self, task: String, epoch: u64) {
-        let attempt = (task, epoch);
-        if self.known.insert(attempt.clone()) {
-            self.order.push_back(attempt);
+        match self.known.get_mut(&task) {
+            Some(last) => *last = epoch.max(*last),
+            None => {
+                self.order.push_back(task.clone());
+                self.known.insert(task, epoch);
+            }
         }
-        while self.order.len() > TAKEN_MAX {
-            let oldest = self.order.pop_front();
-            oldest.map(|oldest| self.known.remove(&oldest));
+        if self.order.len() > TAKEN_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
         }
     }
 
@@ -47,10 +52,8 @@ impl Taken {
             return Vec::new();
         }
         let leases = std::mem::take(&mut beat.leases);
-        let is_taken = |lease: &Lease| {
-            // Asked for each lease of each heartbeat: most are not there.
-            self.known.contains(&(lease.task.clone(), lease.epoch))
-        };
+        let is_taken =
+            |lease: &Lease| self.known.get(&lease.task).is_some_and(|last| lease.epoch <= *last);
         let (taken, own): (Vec<_>, Vec<_>) = leases.into_iter().partition(is_taken);
         beat.leases = own;
         let zombie = |lease: Lease| Zombie {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use kintsugi_core::{DeadLetterOutcome, Timestamp, fingerprint};
-use kintsugi_entities::DeadLetterRow;
-use kintsugi_nats::{DeadLetterMessage, stream};
+use kintsugi_core::fingerprint;
+use kintsugi_mending::letter_message;
+use kintsugi_nats::stream;
 use kintsugi_runtime::{Deps, Reconciler};
 use tracing::{error, info, warn};
 
@@ -29,11 +29,13 @@ const MARKED: &str = "KINTSUGI_DEAD/letters";
 pub(crate) struct Letters {
     deps: Deps,
     marked: Option<String>,
+    /// There may be letters without a fingerprint: of before, or of an older engine.
+    unmarked: bool,
 }
 
 impl Letters {
     pub(crate) fn new(deps: Deps) -> Self {
-        Self { deps, marked: None }
+        Self { deps, marked: None, unmarked: true }
     }
 
     /// Gives letters their fingerprints that were written before there were any.
@@ -73,58 +75,37 @@ impl Letters {
         self.marked = Some(created);
         Ok(true)
     }
-}
 
-/// The letter as a message; none when what is stored cannot be read.
-fn message(letter: &DeadLetterRow) -> Option<DeadLetterMessage> {
-    let (Ok(input), Ok(last), Ok(attempts), Some(outcome)) = (
-        serde_json::from_slice(&letter.input),
-        serde_json::from_slice(&letter.error),
-        serde_json::from_slice(&letter.attempts),
-        DeadLetterOutcome::parse(&letter.outcome),
-    ) else {
-        error!(dead_letter = letter.id, "a stored dead letter cannot be read");
-        return None;
-    };
-    Some(DeadLetterMessage {
-        id: letter.id.clone(),
-        run: letter.run.clone(),
-        task: letter.task,
-        epoch: letter.epoch,
-        definition: letter.definition.clone(),
-        pointer: letter.pointer.clone(),
-        task_type: letter.task_type.clone(),
-        queue: letter.queue.clone(),
-        input,
-        error: last,
-        failures: letter.failures,
-        crashes: letter.crashes,
-        at: Timestamp(letter.created_at),
-        outcome,
-        attempts,
-        traceparent: letter.trace_parent.clone(),
-    })
-}
-
-impl Reconciler for Letters {
-    type Error = Error;
-
-    async fn activate(&mut self) -> Result<(), Error> {
-        self.mark().await?;
+    async fn publish(&mut self) -> Result<(), Error> {
         // A stream that is gone is made anew within a second, by whom that concerns.
         while self.has_stream().await? {
             let letters = self.deps.store.dead_letters_unpublished(BATCH_MAX).await?;
             if letters.is_empty() {
                 return Ok(());
             }
+            self.unmarked = true;
             for letter in &letters {
-                if let Some(message) = message(letter) {
-                    self.deps.bus.publish_dead(&message).await?;
+                match letter_message(letter) {
+                    Some(message) => self.deps.bus.publish_dead(&message).await?,
+                    None => error!(dead_letter = letter.id, "a stored dead letter cannot be read"),
                 }
             }
             info!(letters = letters.len(), "dead letters published");
             let ids: Vec<String> = letters.into_iter().map(|letter| letter.id).collect();
             self.deps.store.dead_letters_mark_published(&ids).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Reconciler for Letters {
+    type Error = Error;
+
+    async fn activate(&mut self) -> Result<(), Error> {
+        self.publish().await?;
+        if self.unmarked {
+            self.mark().await?;
+            self.unmarked = false;
         }
         Ok(())
     }

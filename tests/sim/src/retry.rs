@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use kintsugi_core::{DeadLetterOutcome, Input, LossCause, RunId, Timestamp};
-use kintsugi_entities::DeadLetterRow;
-use kintsugi_mending::{Again, Deadlines};
-use kintsugi_nats::{DeadLetterMessage, RunInput};
+use kintsugi_core::{Input, LossCause, RunId, Timestamp};
+use kintsugi_mending::{Again, Deadlines, letter_message};
+use kintsugi_nats::RunInput;
 
 use crate::{
     broker::{DEAD, TASKS},
@@ -181,7 +180,7 @@ impl World {
             self.retry.marked = Some(created);
         }
         let letters = self.store.letters.values().filter(|letter| letter.published_at.is_none());
-        let messages: Vec<DeadLetterMessage> = letters.filter_map(message).collect();
+        let messages: Vec<_> = letters.filter_map(letter_message).collect();
         let mut ids = Vec::new();
         for message in messages {
             let fails = self.chance.permille(self.faults.unanswered);
@@ -218,26 +217,4 @@ impl World {
             }
         }
     }
-}
-
-/// A dead letter as it goes to the stream.
-fn message(letter: &DeadLetterRow) -> Option<DeadLetterMessage> {
-    Some(DeadLetterMessage {
-        id: letter.id.clone(),
-        run: letter.run.clone(),
-        task: letter.task,
-        epoch: letter.epoch,
-        definition: letter.definition.clone(),
-        pointer: letter.pointer.clone(),
-        task_type: letter.task_type.clone(),
-        queue: letter.queue.clone(),
-        input: serde_json::from_slice(&letter.input).ok()?,
-        error: serde_json::from_slice(&letter.error).ok()?,
-        failures: letter.failures,
-        crashes: letter.crashes,
-        at: Timestamp(letter.created_at),
-        outcome: DeadLetterOutcome::parse(&letter.outcome)?,
-        attempts: serde_json::from_slice(&letter.attempts).ok()?,
-        traceparent: letter.trace_parent.clone(),
-    })
 }

@@ -104,19 +104,19 @@ impl DeadLetters {
         /// `next` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<DeadLetterPage>, ReadFailure> {
-        let filter = ops::dead_letters::Filter {
-            status: status.0,
+        let query = DeadLetterQuery {
+            id: None,
+            fingerprint: fingerprint.0,
             run: run.0,
+            definition: definition.0,
             kind: r#type.0,
             queue: queue.0,
-            fingerprint: fingerprint.0,
-            definition: definition.0,
             error: error.0,
             from: from.0,
             to: to.0,
         };
-        let page = ops::page(limit.0, cursor.0)?;
-        Ok(Json(ops::dead_letters::list(app.0, filter, page).await?))
+        let (status, page) = (status.0.as_deref(), ops::page(limit.0, cursor.0)?);
+        Ok(Json(ops::dead_letters::list(app.0, status, &query, page).await?))
     }
 
     /// Group open dead letters

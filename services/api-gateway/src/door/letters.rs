@@ -47,24 +47,8 @@ pub(super) async fn listed(app: &App, subject: &str, bytes: &[u8]) -> Result<Str
                     return Err(Problem::unprocessable("invalid_body", title));
                 }
             };
-            let DeadLetterQuery { id, fingerprint, run, definition, kind, queue, error, from, to } =
-                read(fields)?;
-            if id.is_some() {
-                let title = "a list of dead letters has no `id`";
-                return Err(Problem::unprocessable("invalid_body", title));
-            }
-            let filter = ops::dead_letters::Filter {
-                status,
-                run,
-                kind,
-                queue,
-                fingerprint,
-                definition,
-                error,
-                from,
-                to,
-            };
-            Ok(ops::dead_letters::list(app, filter, page).await?.to_json_string())
+            let (status, query) = (status.as_deref(), read(fields)?);
+            Ok(ops::dead_letters::list(app, status, &query, page).await?.to_json_string())
         }
         _ => Err(malformed("kintsugi.api.dead-letters.<list or groups>")),
     }

@@ -55,8 +55,12 @@ impl Machine<'_> {
             Input::Completed { task, epoch, output, worker, .. }
                 if self.is_current(*task, *epoch, input) =>
             {
-                self.completed(*task, output.clone(), worker);
-                self.drop_what_follows();
+                if self.unfit(*task, output).is_some() {
+                    self.close(*task, End::Cancelled);
+                } else {
+                    self.completed(*task, output.clone(), worker);
+                    self.drop_what_follows();
+                }
             }
             Input::Failed { task, epoch, .. } | Input::Lost { task, epoch, .. }
                 if self.is_current(*task, *epoch, input) =>
