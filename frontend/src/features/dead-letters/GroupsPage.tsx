@@ -52,7 +52,7 @@ function Group({ group }: { group: DeadLetterGroup }) {
       <td><Time at={group.first_at} /></td>
       <td><Time at={group.last_at} /></td>
       <td>{group.versions.join(', ')}</td>
-      <td>{group.workers.length > 0 ? group.workers.map((worker) => <code key={worker} className="cut" title={worker}>{worker}</code>) : '–'}</td>
+      <td>{group.workers.length > 0 ? <span className="inline-list">{group.workers.map((worker) => <code key={worker} className="cut" title={worker}>{worker}</code>)}</span> : '–'}</td>
       <td><DiscardGroup group={group} /></td>
     </tr>
   )
