@@ -2,7 +2,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { previewRedrive, redriveGroup, type RedriveWish } from '../../api/actions'
 import type { DeadLetterGroup, RedrivePreview } from '../../api/types'
-import { check, pretty } from '../../lib/json'
+import { check } from '../../lib/json'
 import { Json, JsonEditor } from '../../ui/Json'
 import { Failure } from '../../ui/States'
 
