@@ -16,6 +16,8 @@ pub struct Due {
     /// now, or a dead letter that is not published: [`Store::mail_overdue`] and
     /// [`Store::dead_letters_unpublished`] say what.
     pub overdue: bool,
+    /// When the next step of a redrive of many letters is due. None: there is none.
+    pub redrive: Option<i64>,
 }
 
 impl Store {
@@ -39,6 +41,9 @@ impl Store {
             SELECT 'next' AS kind, '' AS id, wake_at AS at FROM (
                 SELECT wake_at FROM runs WHERE wake_at > $1 ORDER BY wake_at LIMIT 1) AS coming
             UNION ALL
+            SELECT 'redrive' AS kind, '' AS id, next_at AS at FROM (
+                SELECT next_at FROM redrives WHERE next_at IS NOT NULL ORDER BY next_at LIMIT 1) AS job
+            UNION ALL
             SELECT 'overdue' AS kind, '' AS id, 0 AS at
                 WHERE EXISTS (SELECT 1 FROM inbox WHERE parked = 0 AND at < $3)
                 OR EXISTS (SELECT 1 FROM outbox WHERE at < $3)
@@ -58,6 +63,7 @@ impl Store {
             match kind.as_str() {
                 "run" => due.runs.push((crate::row::run_id(&id)?, at)),
                 "next" => due.next = Some(at),
+                "redrive" => due.redrive = Some(at),
                 _ => due.overdue = true,
             }
         }

@@ -2,21 +2,17 @@
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait;
-use sea_orm::{
-    ConnectionTrait, FromQueryResult, QueryOrder, QuerySelect, QueryTrait, TransactionTrait,
-};
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryOrder, QuerySelect, TransactionTrait};
 
-use crate::batch::clean;
+use crate::batch::{ROWS_MAX, clean};
 use crate::dead_letters::condition;
 use crate::entity::dead_letter::{Column, Entity};
+use crate::redrives::lock;
 use crate::row::{DeadLetterStatus, DiscardRow, LetterGroup, LetterSample, Undo, cursor};
 use crate::{Backend, DeadLetterFilter, Error, Page, Paged, Store};
 
 /// Letters of a group that are looked at for what they have in common.
 const SAMPLES: u64 = 10;
-
-/// Letters that one discard takes at most, the oldest first.
-const DISCARD_MAX: u64 = 10_000;
 
 /// Discards that are remembered.
 const REMEMBERED_MAX: i64 = 1_000;
@@ -150,26 +146,23 @@ impl Store {
         let kept = "NOT EXISTS (SELECT 1 FROM requests WHERE requests.id = 'redrive:' || \
             dead_letters.id)";
         let open = DeadLetterStatus::Open.as_str();
-        let which = Entity::find()
-            .select_only()
-            .column(Column::Id)
-            .filter(condition(filter))
-            .filter(Column::Status.eq(open))
-            .filter(Expr::cust(kept))
-            .order_by_asc(Column::CreatedAt)
-            .order_by_asc(Column::Id)
-            .limit(DISCARD_MAX)
-            .into_query();
         let transaction = self.writer().begin().await.map_err(&because)?;
-        let letters = Entity::update_many()
-            .col_expr(Column::Status, Expr::value(DeadLetterStatus::Discarded.as_str()))
-            .col_expr(Column::Discard, Expr::value(row.id.as_str()))
-            .filter(Column::Id.in_subquery(which))
-            .filter(Column::Status.eq(open))
-            .exec(&transaction)
-            .await
-            .map_err(&because)?
-            .rows_affected;
+        let which = condition(filter).add(Expr::cust("dead_letters.status = 'open'"));
+        // Whoever redrives locks them, too: what is asked of a letter is seen by the statement after the lock.
+        let ids = lock(&transaction, which.add(Expr::cust(kept))).await?;
+        let mut letters = 0;
+        for ids in ids.chunks(ROWS_MAX) {
+            letters += Entity::update_many()
+                .col_expr(Column::Status, Expr::value(DeadLetterStatus::Discarded.as_str()))
+                .col_expr(Column::Discard, Expr::value(row.id.as_str()))
+                .filter(Column::Id.is_in(ids))
+                .filter(Column::Status.eq(open))
+                .filter(Expr::cust(kept))
+                .exec(&transaction)
+                .await
+                .map_err(&because)?
+                .rows_affected;
+        }
         if letters == 0 {
             transaction.rollback().await.map_err(&because)?;
             return Ok(0);
@@ -264,7 +257,7 @@ impl Store {
         Ok(page.cut(found.into_iter().map(row).collect(), |row| row.id.clone()))
     }
 
-    fn place(&self, sql: &str) -> String {
+    pub(crate) fn place(&self, sql: &str) -> String {
         match self.backend() {
             Backend::Postgres => sql.to_owned(),
             Backend::Sqlite => sql.replace('$', "?"),

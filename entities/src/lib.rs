@@ -8,7 +8,6 @@
 //! crate knows nothing of what the payloads mean.
 
 mod batch;
-mod connect;
 mod dead_letters;
 mod definitions;
 mod definitions_resolve;
@@ -21,9 +20,9 @@ mod letters;
 mod mail;
 mod notifications;
 mod occasions;
-mod options;
 mod partitions;
 mod permits;
+mod redrives;
 mod requests;
 mod retention;
 mod runs;
@@ -33,11 +32,11 @@ mod schedules;
 mod sql;
 mod store;
 mod task_types;
-mod url;
 mod waits;
 
 pub use definitions_resolve::Resolved;
 pub use due::Due;
+pub use kintsugi_connection::{Backend, Options};
 use kintsugi_rows as row;
 use kintsugi_rows::entity;
 pub use kintsugi_rows::{
@@ -47,11 +46,11 @@ pub use kintsugi_rows::{
     ListenerRow, MailBatch, MailLimit, MailRow, MailStanding, MailWaiting, NewDefinition, NewRun,
     NewSchedule, NotificationRow, NotificationStatus, OccasionStep, OutboxRow, Overdue, Page,
     Paged, PartitionRow, PermitHolder, PermitLine, PermitRound, PermitRow, PermitWrite, Posted,
-    Put, RecoveryRow, RequestRow, RunFilter, RunRow, RunSummary, RunWrite, ScheduleRow,
+    Put, RecoveryRow, RedriveCounts, RedriveKind, RedriveLook, RedrivePick, RedriveRow,
+    RedriveState, RedriveStep, RequestRow, RunFilter, RunRow, RunSummary, RunWrite, ScheduleRow,
     ScheduleStep, TaskTypePut, TaskTypeRow, TaskTypeSummary, Undo,
 };
 #[cfg(feature = "testing")]
 pub use kintsugi_testing as testing;
-pub use options::{Backend, Options};
 pub use requests::STEER;
 pub use store::Store;

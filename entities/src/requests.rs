@@ -2,10 +2,13 @@
 //! the message that tells the run may be lost on its way.
 
 use kintsugi_core::RunId;
+use sea_orm::entity::prelude::*;
 use sea_orm::{ConnectionTrait, FromQueryResult, TransactionTrait};
 
+use crate::entity::dead_letter;
+use crate::redrives::lock;
 use crate::row::{RequestRow, run_id};
-use crate::{Backend, Error, Store, sql};
+use crate::{Backend, DeadLetterStatus, Error, Store, sql};
 
 #[derive(FromQueryResult)]
 struct Found {
@@ -22,7 +25,8 @@ pub const STEER: &str = "steer";
 
 impl Store {
     /// Keeps a request, in place of the one that is named `instead_of`, if any. Gives the input of
-    /// the one that is there already under its id, which then stays.
+    /// the one that is there already under its id, which then stays; and an empty one for a dead letter that
+    /// is not open.
     ///
     /// # Errors
     ///
@@ -48,6 +52,15 @@ impl Store {
             ),
         };
         let transaction = self.writer().begin().await.map_err(&because)?;
+        if let Some(letter) = row.about.as_ref().filter(|_| row.id.starts_with("redrive:")) {
+            lock(&transaction, dead_letter::Column::Id.eq(letter)).await?;
+            let letter = dead_letter::Entity::find_by_id(letter)
+                .filter(dead_letter::Column::Status.ne(DeadLetterStatus::Open.as_str()));
+            if letter.count(&transaction).await.map_err(&because)? > 0 {
+                transaction.rollback().await.map_err(&because)?;
+                return Ok(Some(Vec::new()));
+            }
+        }
         if let Some(other) = instead_of {
             let delete = self.statement(delete, [other.into()]);
             transaction.execute_raw(delete).await.map_err(&because)?;

@@ -2,30 +2,27 @@
 
 use std::sync::Arc;
 
+use kintsugi_connection::{Connections, connect};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, Value};
 
-use crate::{Backend, Error};
+use crate::{Backend, Error, Options};
 
 /// A handle to the database; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    backend: Backend,
-    writer: DatabaseConnection,
-    reader: DatabaseConnection,
+    inner: Arc<Connections>,
 }
 
 impl Store {
-    pub(crate) fn new(
-        backend: Backend,
-        writer: DatabaseConnection,
-        reader: DatabaseConnection,
-    ) -> Self {
-        Self { inner: Arc::new(Inner { backend, writer, reader }) }
+    /// Connects to `postgres://…` or `sqlite:///absolute/path.db?mode=rwc`, and brings the schema
+    /// up to date.
+    ///
+    /// # Errors
+    ///
+    /// When the database does not answer, cannot be migrated, or is set up such that it may lose
+    /// what it acknowledged ([`Error::Unsafe`]).
+    pub async fn connect(url: &str, options: &Options) -> Result<Self, Error> {
+        Ok(Self { inner: Arc::new(connect(url, options).await?) })
     }
 
     /// Which database it is.

@@ -18,6 +18,7 @@ mod m20261203_000002_permits;
 mod m20261203_000003_task_types;
 mod m20261204_000001_holds;
 mod m20261205_000001_letters;
+mod m20261206_000003_redrives;
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261203_000003_task_types::TaskTypes),
             Box::new(m20261204_000001_holds::Holds),
             Box::new(m20261205_000001_letters::Letters),
+            Box::new(m20261206_000003_redrives::Redrives),
         ]
     }
 }

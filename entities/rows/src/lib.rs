@@ -14,6 +14,7 @@ mod mail;
 mod notification;
 mod page;
 mod permit;
+mod redrive;
 mod run;
 mod schedule;
 mod task_type;
@@ -32,6 +33,9 @@ pub use mail::{
 pub use notification::{NotificationRow, NotificationStatus};
 pub use page::{Page, Paged, cursor};
 pub use permit::{PermitHolder, PermitLine, PermitRound, PermitRow, PermitWrite};
+pub use redrive::{
+    RedriveCounts, RedriveKind, RedriveLook, RedrivePick, RedriveRow, RedriveState, RedriveStep,
+};
 pub use run::{Created, HistoryRow, NewRun, RunFilter, RunRow, RunSummary, run_id, status};
 pub use schedule::{NewSchedule, OccasionStep, ScheduleRow, ScheduleStep};
 pub use task_type::{TaskTypePut, TaskTypeRow, TaskTypeSummary};

@@ -7,20 +7,20 @@ use kintsugi_entities::{
 
 use crate::make::{dead_letter, id, run, write};
 
-fn letter(task: u64, mark: &str) -> DeadLetterRow {
+pub(crate) fn letter(task: u64, mark: &str) -> DeadLetterRow {
     let error_type = "https://example.com/down".to_owned();
     DeadLetterRow { fingerprint: mark.to_owned(), error_type, ..dead_letter("a", task, 1) }
 }
 
-fn open() -> DeadLetterFilter {
+pub(crate) fn open() -> DeadLetterFilter {
     DeadLetterFilter { status: Some(DeadLetterStatus::Open), ..DeadLetterFilter::default() }
 }
 
-fn of(mark: &str) -> DeadLetterFilter {
+pub(crate) fn of(mark: &str) -> DeadLetterFilter {
     DeadLetterFilter { fingerprint: Some(mark.to_owned()), ..open() }
 }
 
-fn discard(id: &str, at: i64) -> DiscardRow {
+pub(crate) fn discard(id: &str, at: i64) -> DiscardRow {
     DiscardRow {
         id: id.to_owned(),
         filter: b"{}".to_vec(),
@@ -34,7 +34,7 @@ fn discard(id: &str, at: i64) -> DiscardRow {
     }
 }
 
-async fn with(store: &Store, letters: Vec<DeadLetterRow>) {
+pub(crate) async fn with(store: &Store, letters: Vec<DeadLetterRow>) {
     store.runs_create(&[run("a")]).await.unwrap();
     let batch = Batch { runs: vec![write("a", 0)], dead_letters: letters, ..Batch::default() };
     store.commit_batch(&batch).await.unwrap();

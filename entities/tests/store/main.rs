@@ -14,6 +14,7 @@ mod occasions;
 mod others;
 mod outage;
 mod permits;
+mod redrives;
 mod requests;
 mod runs;
 mod safety;
@@ -96,6 +97,12 @@ cases![
     letters::letters_are_grouped_by_what_they_died_of,
     letters::letters_of_before_get_a_fingerprint,
     letters::what_is_discarded_can_be_taken_back_for_a_while,
+    redrives::a_redrive_takes_what_is_open_now_the_oldest_first,
+    redrives::a_step_is_taken_once_and_as_a_whole,
+    redrives::a_letter_is_either_redriven_or_discarded,
+    redrives::discards_and_redrives_at_once_share_the_letters,
+    redrives::a_redrive_of_a_run_that_is_over_is_skipped,
+    redrives::only_so_many_redrives_are_kept,
     others::the_recovery_log_is_kept,
     others::notifications_are_noted_once,
     others::streams_and_cursors_are_remembered,

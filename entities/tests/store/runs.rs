@@ -42,6 +42,7 @@ pub(crate) async fn what_is_accepted_is_due_at_once(store: Store) {
         runs: runs.iter().map(|(run, at)| (id(run), *at)).collect(),
         next,
         overdue: false,
+        redrive: None,
     };
     assert_eq!(store.due(999, 0, 10).await.unwrap(), due(&[], Some(1000)));
     assert_eq!(store.due(1000, 0, 10).await.unwrap(), due(&[("a", 1000)], Some(5000)));

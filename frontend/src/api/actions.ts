@@ -1,7 +1,7 @@
 /** What the dashboard changes. */
 
 import { send } from './client'
-import type { Registered, Started } from './types'
+import type { RedriveJob, RedrivePreview, Registered, Started } from './types'
 
 const JSON_TYPE = 'application/json'
 
@@ -42,6 +42,37 @@ export function retryNow(run: string, task: number, reason: string): Promise<unk
 /** Gives a dead letter new attempts; with `input`, a JSON text, in place of its own. */
 export function redrive(id: string, input?: string): Promise<unknown> {
   return send(`/v1/dead-letters/${encodeURIComponent(id)}/redrive`, input === undefined ? '{}' : `{"input":${input}}`, JSON_TYPE)
+}
+
+/** How a group of dead letters is to be redriven. */
+export interface RedriveWish {
+  fingerprint: string
+  reason: string
+  rate: number
+  canary: boolean
+  /** A JSON text: the merge patch of each input. */
+  patch?: string | undefined
+}
+
+function wished({ fingerprint, reason, rate, canary, patch }: RedriveWish, dry: boolean): string {
+  const body = JSON.stringify({ letters: { fingerprint }, reason, rate, canary, dry_run: dry })
+  return patch === undefined ? body : `${body.slice(0, -1)},"input":${patch}}`
+}
+
+/** Says what a redrive of a group would be, and changes nothing. */
+export function previewRedrive(wish: RedriveWish): Promise<RedrivePreview> {
+  return send('/v1/redrives', wished(wish, true), JSON_TYPE)
+}
+
+/** Redrives a group, step by step. */
+export function redriveGroup(wish: RedriveWish): Promise<RedriveJob> {
+  return send('/v1/redrives', wished(wish, false), JSON_TYPE)
+}
+
+export type RedriveOrder = 'pause' | 'resume' | 'cancel'
+
+export function orderRedrive(id: string, order: RedriveOrder): Promise<RedriveJob> {
+  return send(`/v1/redrives/${encodeURIComponent(id)}/${order}`, '{}', JSON_TYPE)
 }
 
 /** Closes the open dead letters of a group. */

@@ -137,6 +137,14 @@ export const letterGroupsQuery = () =>
     refetchInterval: SAFETY_MS,
   })
 
+/** The last ones; often while one of them moves. */
+export const redrivesQuery = () =>
+  queryOptions({
+    queryKey: ['redrives'],
+    queryFn: ({ signal }) => read(client.GET('/v1/redrives', { params: { query: { limit: 20 } }, signal, ...EXACT })),
+    refetchInterval: ({ state }) => (state.data?.items.some((one) => one.status === 'running') ? 1000 : SAFETY_MS),
+  })
+
 /** The last ones. */
 export const discardsQuery = () =>
   queryOptions({

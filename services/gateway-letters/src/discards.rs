@@ -12,10 +12,10 @@ use uuid::Uuid;
 use crate::query;
 
 /// The longest name of who asks, in characters.
-const BY_MAX: usize = 200;
+pub(crate) const BY_MAX: usize = 200;
 
 /// The longest reason, in characters.
-const REASON_MAX: usize = 1_000;
+pub(crate) const REASON_MAX: usize = 1_000;
 
 /// Closes the open letters that are meant.
 ///
@@ -94,7 +94,12 @@ fn window(app: &App) -> i64 {
     i64::try_from(app.config.undo_window.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn bounded(name: &str, text: Option<&String>, max: usize) -> Result<(), Problem> {
+/// Refuses a text that is too long or empty.
+///
+/// # Errors
+///
+/// 422.
+pub(crate) fn bounded(name: &str, text: Option<&String>, max: usize) -> Result<(), Problem> {
     let fits = |text: &String| !text.trim().is_empty() && text.chars().count() <= max;
     if text.is_none_or(fits) {
         return Ok(());

@@ -1,5 +1,7 @@
-//! Dead letters together, whichever door they were asked at: groups of those that died of the same, and
-//! discards, which can be taken back for a while.
+//! Dead letters together, whichever door they were asked at: groups of those that died of the same, discards,
+//! which can be taken back for a while, and redrives.
+//!
+//! Redrives of many letters are kept here, and the retry engine takes their steps.
 //!
 //! A discard closes letters and tells no run: what it closes can be opened again as long as that is so.
 
@@ -11,6 +13,8 @@
 mod discards;
 mod groups;
 mod query;
+mod redrives;
 
 pub use discards::{discard, discards, undo};
 pub use groups::groups;
+pub use redrives::{Order, Wanted, redrive, redrive_get, redrive_order, redrives};

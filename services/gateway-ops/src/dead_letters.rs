@@ -90,19 +90,28 @@ pub async fn redrive(app: &App, id: &str, input: Option<Value>) -> Result<Redriv
         return Err(Problem::conflict("not_open", title));
     }
     if let Some(input) = &input {
-        let takes = |kind: &Kind| match kind {
-            Kind::Call(call) => call.input_schema,
-            _ => None,
-        };
-        let what = ("unfit_input", "the input is not what the task type takes");
-        let task = (row.definition.as_str(), row.pointer.as_str());
-        definitions::fits(app, task, takes, input.clone(), what).await?;
+        takes(app, &row, input).await?;
     }
     let edited = input.is_some();
     let told = Input::Redrive { task: row.task, epoch: row.epoch, input };
     requests::redrive(app, &row.run, &row.id, told).await?;
     let task = TaskKey { run: row.run.clone(), task: row.task }.to_string();
     Ok(Redriven { id: row.id, run: row.run.to_string(), task, edited })
+}
+
+/// Whether an input is what the registry says that the letter's task type takes.
+///
+/// # Errors
+///
+/// 404 when there is no such definition, 422 when it is not, 503.
+pub async fn takes(app: &App, row: &DeadLetterRow, input: &Value) -> Result<(), Problem> {
+    let takes = |kind: &Kind| match kind {
+        Kind::Call(call) => call.input_schema,
+        _ => None,
+    };
+    let what = ("unfit_input", "the input is not what the task type takes");
+    let task = (row.definition.as_str(), row.pointer.as_str());
+    definitions::fits(app, task, takes, input.clone(), what).await
 }
 
 async fn row(app: &App, id: &str) -> Result<DeadLetterRow, Problem> {

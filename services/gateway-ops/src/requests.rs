@@ -90,6 +90,8 @@ pub(crate) async fn redrive(app: &App, run: &RunId, id: &str, input: Input) -> R
     if ask(app, row, input, Some(&cancel_id(run))).await? {
         return Ok(());
     }
-    let title = format!("the dead letter {id} is being redriven already, with another input");
+    let title = format!(
+        "the dead letter {id} was settled meanwhile, or is being redriven with another input"
+    );
     Err(Problem::conflict("not_open", title))
 }

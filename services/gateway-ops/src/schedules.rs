@@ -44,11 +44,12 @@ fn next(
     (due.map(|at| at.0), due.map(|due| start_at(id, schedule, due).0))
 }
 
-/// Tells orchestrators when to look. Without the hint they find out within seconds.
-pub(crate) async fn hint(app: &App, at: Option<i64>) {
+/// Tells whoever waits for a time when to look: orchestrators, and retry engines. Without the hint they find out
+/// within seconds.
+pub async fn hint(app: &App, at: Option<i64>) {
     let Some(at) = at else { return };
     if let Err(error) = app.bus.wake_hint(WakeHint { at }).await {
-        debug!(error = &error as &dyn std::error::Error, "nobody was told of a schedule");
+        debug!(error = &error as &dyn std::error::Error, "nobody was told when to look");
     }
 }
 

@@ -9,6 +9,7 @@ mod explain;
 mod holds;
 mod human_tasks;
 mod letters;
+mod redrives;
 mod requests;
 mod runs;
 mod schedules;
@@ -32,6 +33,10 @@ pub use human_tasks::{AnswerRequest, Answered, HumanTask, HumanTaskPage};
 pub use letters::{
     DeadLetterGroup, DeadLetterGroupPage, DeadLetterQuery, Discard, DiscardPage, DiscardRequest,
     UndoRequest,
+};
+pub use redrives::{
+    RedriveChange, RedriveExample, RedriveJob, RedriveJobPage, RedriveKind, RedriveOrder,
+    RedrivePreview, RedrivesRequest,
 };
 pub use requests::{CancelRequest, RedriveRequest, StartRequest};
 pub use runs::{

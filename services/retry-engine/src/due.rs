@@ -10,7 +10,7 @@ use kintsugi_runtime::{Deps, Part, Shutdown, Waker, now};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
-use crate::{Config, Error, mail::OVERDUE_MS};
+use crate::{Config, Error, mail::OVERDUE_MS, redrives};
 
 /// The pause after a failure, and the shortest between two calls for the others.
 const PATIENCE: Duration = Deadlines::PATIENCE;
@@ -22,6 +22,8 @@ pub(crate) struct Wakers {
     pub(crate) letters: Waker,
     /// Sees to what lies where it should not.
     pub(crate) mail: Waker,
+    /// Takes the next steps of redrives of many letters.
+    pub(crate) redrives: Waker,
 }
 
 /// Sleeps until the earliest known deadline, a hint or the next scan, whichever comes first.
@@ -105,6 +107,9 @@ impl Due {
             self.wakers.letters.wake();
             self.wakers.mail.wake();
         }
+        if found.redrive.is_some_and(|at| at <= now().0) {
+            self.wakers.redrives.wake();
+        }
         let fresh = self.told.fresh(found.runs, instant.into_std()).into_iter();
         let fresh: Vec<RunInput> = fresh.map(|run| RunInput { run, input: Input::Tick }).collect();
         if !fresh.is_empty() {
@@ -113,8 +118,12 @@ impl Due {
         if full {
             return Ok(Duration::from_millis(1));
         }
-        let pause = found.next.map_or(i64::MAX, |at| at - now().0);
-        let pause = Duration::from_millis(u64::try_from(pause).unwrap_or(1).max(1));
+        let pause = |at: Option<i64>, least: u64| {
+            let pause = at.map_or(i64::MAX, |at| at - now().0);
+            Duration::from_millis(u64::try_from(pause).unwrap_or(least).max(least))
+        };
+        let least = u64::try_from(redrives::AGAIN.as_millis()).unwrap_or(1);
+        let pause = pause(found.next, 1).min(pause(found.redrive, least));
         Ok(self.told.look_again(pause))
     }
 }

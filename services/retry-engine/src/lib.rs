@@ -1,5 +1,5 @@
-//! The retry engine: tells runs the time when something of theirs is due, and brings what
-//! exhausted its policy to the dead-letter stream.
+//! The retry engine: tells runs the time when something of theirs is due, brings what exhausted its
+//! policy to the dead-letter stream, and redrives many dead letters when a person asks for it.
 //!
 //! Retry delays, waits, timeouts and checks all are one column, `runs.wake_at`; the machine knows
 //! what is due. So this service holds no state that could be lost: a hint on the bus makes it
@@ -9,6 +9,7 @@ mod config;
 mod dead;
 mod due;
 mod mail;
+mod redrives;
 mod retention;
 mod undeliverable;
 
@@ -62,6 +63,9 @@ impl Service for RetryEngine {
         let (mail, period) = (mail::Mail::new(deps.clone()), mail::PERIOD);
         let wake = wakers.mail.clone();
         work.spawn(reconcile(mail, period, wake, part("mail"), shutdown.clone()));
+        let (redrives, period) = (redrives::Redrives::new(deps.clone()), redrives::PERIOD);
+        let wake = wakers.redrives.clone();
+        work.spawn(reconcile(redrives, period, wake, part("redrives"), shutdown.clone()));
         let undeliverable = undeliverable::Undeliverable::new(deps.clone());
         work.spawn(reconcile(
             undeliverable,

@@ -84,7 +84,8 @@ impl Reconciler for Mail {
     }
 }
 
-fn input(row: RequestRow) -> Option<RunInput> {
+/// What the run is told.
+pub(crate) fn input(row: RequestRow) -> Option<RunInput> {
     match serde_json::from_slice(&row.input) {
         Ok(input) => Some(RunInput { run: row.run, input }),
         Err(problem) => {

@@ -14,6 +14,8 @@ pub mod occasion;
 pub mod outbox;
 pub mod partition;
 pub mod recovery;
+pub mod redrive;
+pub mod redrive_letter;
 pub mod run;
 pub mod schedule;
 pub mod stream;

@@ -12,6 +12,8 @@ import { Answer, Empty, Failure } from '../../ui/States'
 import { More, Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
 import { Discards } from './Discards'
+import { RedriveGroup } from './RedriveGroup'
+import { Redrives } from './Redrives'
 
 const KEYS = [['dead-letters']]
 
@@ -35,6 +37,7 @@ export function GroupsPage() {
           )
         }}
       </Answer>
+      <Redrives />
       <Discards />
     </Page>
   )
@@ -53,7 +56,7 @@ function Group({ group }: { group: DeadLetterGroup }) {
       <td><Time at={group.last_at} /></td>
       <td>{group.versions.join(', ')}</td>
       <td>{group.workers.length > 0 ? <span className="inline-list">{group.workers.map((worker) => <code key={worker} className="cut" title={worker}>{worker}</code>)}</span> : '–'}</td>
-      <td><DiscardGroup group={group} /></td>
+      <td><RedriveGroup group={group} /><DiscardGroup group={group} /></td>
     </tr>
   )
 }

@@ -10,6 +10,7 @@ pub(crate) mod failure;
 mod health;
 mod holds;
 mod human_tasks;
+mod redrives;
 mod runs;
 mod schedules;
 mod steering;
@@ -67,6 +68,7 @@ pub(crate) type Operations = (
     tasks::Tasks,
     human_tasks::HumanTasks,
     dead_letters::DeadLetters,
+    redrives::Redrives,
     explain::Explains,
     system::System,
     events::Events,
@@ -86,6 +88,7 @@ pub(crate) fn service() -> OpenApiService<Operations, ()> {
         tasks::Tasks,
         human_tasks::HumanTasks,
         dead_letters::DeadLetters,
+        redrives::Redrives,
         explain::Explains,
         system::System,
         events::Events,

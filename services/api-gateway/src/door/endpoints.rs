@@ -25,7 +25,7 @@ const WAIT: Duration = Duration::from_secs(25);
 const TIMEOUT_HEADER: &str = "Kintsugi-Timeout";
 
 /// Name, subject, concurrency, and what it is for.
-const ENDPOINTS: [(&str, &str, usize, &str); 23] = [
+const ENDPOINTS: [(&str, &str, usize, &str); 24] = [
     ("define", "kintsugi.api.define", 16, "register a definition; payload: YAML or JSON"),
     ("start", "kintsugi.api.start.*.*", STARTS_MAX, "start a run; payload: its input as JSON"),
     ("run", "kintsugi.api.run.*.*", RUNS_MAX, "start a run and wait for its result"),
@@ -49,6 +49,12 @@ const ENDPOINTS: [(&str, &str, usize, &str); 23] = [
         "put, undo, list; payload: `letters`, `reason`, `by`",
     ),
     ("redrive", "kintsugi.api.redrive", 64, "redrive a dead letter; payload: its id"),
+    (
+        "redrives",
+        "kintsugi.api.redrives.*",
+        16,
+        "put, get, list, pause, resume, cancel; payload: `letters`, `reason`, …",
+    ),
     ("list", "kintsugi.api.list", 64, "list runs; payload: nothing, or JSON that restricts it"),
     ("definitions", "kintsugi.api.definitions", 64, "list definitions; payload as for list"),
     ("retire", "kintsugi.api.retire", 16, "retire a definition; payload: namespace/name:version"),
@@ -115,6 +121,7 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
         "hold" => steering::hold(app, &subject, &bytes).await?,
         "dead-letters" => letters::listed(app, &subject, &bytes).await?,
         "discard" => letters::discard(app, &subject, &bytes).await?,
+        "redrives" => letters::redrives(app, &subject, &bytes).await?,
         "redrive" => {
             let payload::Redrive { id, input } = payload::with_id(&bytes)?;
             ops::dead_letters::redrive(app, &id, input).await?.to_json_string()

@@ -8,6 +8,7 @@ mod engine;
 mod http;
 mod letters;
 mod long;
+mod redrives;
 mod rig;
 mod runs;
 mod security;

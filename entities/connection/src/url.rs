@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 
 use percent_encoding::percent_decode_str;
 
-use crate::Error;
+use kintsugi_rows::Error;
 
 /// What the driver knows, and we do not set ourselves.
 const KNOWN: [&str; 12] = [

@@ -1,38 +1,47 @@
 //! Connecting: checks that the database keeps what it acknowledges, then migrates it.
 
+use kintsugi_rows::{Error, code};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 
-use crate::{Backend, Error, Options, Store, url};
+use crate::{Backend, Options, url};
 
-impl Store {
-    /// Connects to `postgres://…` or `sqlite:///absolute/path.db?mode=rwc`, and brings the schema
-    /// up to date.
-    ///
-    /// # Errors
-    ///
-    /// When the database does not answer, cannot be migrated, or is set up such that it may lose
-    /// what it acknowledged ([`Error::Unsafe`]).
-    pub async fn connect(url: &str, options: &Options) -> Result<Self, Error> {
-        let store = match url.split_once(':').map_or("", |(scheme, _)| scheme) {
-            "postgres" | "postgresql" => postgres(url, options).await?,
-            "sqlite" => sqlite(url, options).await?,
-            other => {
-                let what = format!(
-                    "the database URL has scheme `{other}`; \
-                     it must be `postgres://…` or `sqlite:///absolute/path.db?mode=rwc`"
-                );
-                return Err(Error::Invalid { what });
-            }
-        };
-        kintsugi_migration::migrate(store.writer())
-            .await
-            .map_err(Error::because("migrate the database"))?;
-        Ok(store)
-    }
+/// Connections to a database.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    /// Which it is.
+    pub backend: Backend,
+    /// To write through. On SQLite it is one.
+    pub writer: DatabaseConnection,
+    /// To read through.
+    pub reader: DatabaseConnection,
 }
 
-async fn postgres(url: &str, options: &Options) -> Result<Store, Error> {
+/// Connects to `postgres://…` or `sqlite:///absolute/path.db?mode=rwc`, and brings the schema up to date.
+///
+/// # Errors
+///
+/// When the database does not answer, cannot be migrated, or is set up such that it may lose what it
+/// acknowledged ([`Error::Unsafe`]).
+pub async fn connect(url: &str, options: &Options) -> Result<Connections, Error> {
+    let connections = match url.split_once(':').map_or("", |(scheme, _)| scheme) {
+        "postgres" | "postgresql" => postgres(url, options).await?,
+        "sqlite" => sqlite(url, options).await?,
+        other => {
+            let what = format!(
+                "the database URL has scheme `{other}`; \
+                 it must be `postgres://…` or `sqlite:///absolute/path.db?mode=rwc`"
+            );
+            return Err(Error::Invalid { what });
+        }
+    };
+    kintsugi_migration::migrate(&connections.writer)
+        .await
+        .map_err(Error::because("migrate the database"))?;
+    Ok(connections)
+}
+
+async fn postgres(url: &str, options: &Options) -> Result<Connections, Error> {
     // SeaORM knows only one of the two schemes that libpq does.
     let url = url.replacen("postgresql:", "postgres:", 1);
     url::check(&url)?;
@@ -58,7 +67,7 @@ async fn postgres(url: &str, options: &Options) -> Result<Store, Error> {
         .map_sqlx_postgres_opts(move |driver| driver.options(settings.clone()));
     let pool = open(connect).await?;
     refuse_unsafe(&pool).await?;
-    Ok(Store::new(Backend::Postgres, pool.clone(), pool))
+    Ok(Connections { backend: Backend::Postgres, writer: pool.clone(), reader: pool })
 }
 
 /// Promise P9: one that was acknowledged survives.
@@ -90,7 +99,7 @@ async fn refuse_unsafe(pool: &DatabaseConnection) -> Result<(), Error> {
     Ok(())
 }
 
-async fn sqlite(url: &str, options: &Options) -> Result<Store, Error> {
+async fn sqlite(url: &str, options: &Options) -> Result<Connections, Error> {
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(Error::invalid("a database in memory keeps nothing; name a file"));
     }
@@ -112,7 +121,7 @@ async fn sqlite(url: &str, options: &Options) -> Result<Store, Error> {
     writer.min_connections(1).idle_timeout(None).max_lifetime(None);
     let writer = open(writer).await?;
     let reader = open(configured(options.readers_max)).await?;
-    Ok(Store::new(Backend::Sqlite, writer, reader))
+    Ok(Connections { backend: Backend::Sqlite, writer, reader })
 }
 
 fn base(url: String, options: &Options) -> ConnectOptions {
@@ -129,7 +138,7 @@ fn base(url: String, options: &Options) -> ConnectOptions {
 async fn open(connect: ConnectOptions) -> Result<DatabaseConnection, Error> {
     Database::connect(connect).await.map_err(|source: DbErr| {
         // Whatever keeps us from connecting may pass, but for a wrong password or name.
-        match crate::row::code(&source).as_deref() {
+        match code(&source).as_deref() {
             Some("28P01" | "28000" | "3D000") => {
                 Error::Database { action: "log in to the database", source }
             }
