@@ -17,6 +17,7 @@ mod detector;
 mod due;
 mod holds;
 mod human_tasks;
+mod ledger;
 mod letters;
 mod mail;
 mod notifications;
@@ -52,6 +53,7 @@ pub use kintsugi_rows::{
 };
 #[cfg(feature = "testing")]
 pub use kintsugi_testing as testing;
+pub use ledger::{Look as LedgerLook, Recorded, Since};
 pub use options::{Backend, Options};
 pub use requests::STEER;
 pub use store::Store;
