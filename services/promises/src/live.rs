@@ -12,6 +12,9 @@ use kintsugi_nats::StreamState;
 
 use crate::{Breaches, Checked, Error, Record, history, letters, tasks};
 
+/// What is found of a stream that is mended already.
+pub const REPLACED: &str = "was gone, and is another one";
+
 /// Who looked: what one of these finds, only the same can find gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum By {
@@ -55,7 +58,7 @@ pub struct Finding {
     pub subject: String,
     /// What was found.
     pub what: String,
-    /// It happened, whatever another look says.
+    /// It is so, whatever another look says.
     pub certain: bool,
 }
 
@@ -67,6 +70,12 @@ impl Finding {
         what: impl Into<String>,
     ) -> Self {
         Self { promise, by, subject: subject.into(), what: what.into(), certain: false }
+    }
+
+    /// The same of what was read at one moment from one place, and needs no second look.
+    #[must_use]
+    pub fn certainly(self) -> Self {
+        Self { certain: true, ..self }
     }
 
     /// The run that it is about, where it is about one.
@@ -136,7 +145,7 @@ pub fn seen(look: &LedgerLook, epochs: &mut BTreeMap<String, i64>) -> Vec<Findin
 pub fn unarmed(record: &Record) -> Option<(Finding, i64)> {
     let due = record.state.wake_at().filter(|_| record.wake_at.is_none())?;
     let what = format!("due at {}, and without a timer", due.0);
-    Some((Finding::new((2, By::Timer), record.id.as_str(), what), due.0))
+    Some((Finding::new((2, By::Timer), record.id.as_str(), what).certainly(), due.0))
 }
 
 /// Streams that are not there, are others than `made` says, or have other settings (P8); `made`
@@ -155,12 +164,12 @@ pub fn streams(
         };
         let before = made.insert(name.clone(), created.clone());
         if before.is_some_and(|before| before != *created) {
-            let lost = Finding::new((8, By::Streams), name, "was gone, and is another one");
-            findings.push(Finding { certain: true, ..lost });
+            let lost = Finding::new((8, By::Streams), name, REPLACED);
+            findings.push(lost.certainly());
         }
         if !others.is_empty() {
             let what = format!("has other settings: {}", others.join(", "));
-            findings.push(Finding::new((8, By::Streams), name, what));
+            findings.push(Finding::new((8, By::Streams), name, what).certainly());
         }
     }
     findings

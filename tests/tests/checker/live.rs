@@ -77,6 +77,9 @@ fn a_run_that_changed_too_often_is_not_judged() {
     assert_eq!(live::run(&long, compiled).unwrap(), []);
 }
 
+/// No promise.
+const NONE: [u8; 0] = [];
+
 fn numbers(found: &[Finding]) -> Vec<u8> {
     found.iter().map(|one| one.promise).collect()
 }
@@ -93,14 +96,17 @@ fn what_indexes_tell_is_judged_by_number() {
     let letters = vec![("r:1:1".to_owned(), 1)];
     assert_eq!(judge(&LedgerLook { unpublished: letters, ..look() }), [6]);
     // Without a deadline, or just ended, is for another look to judge.
-    assert_eq!(judge(&LedgerLook { unarmed: vec![run()], ended: vec![(run(), 1)], ..look() }), []);
+    assert_eq!(
+        judge(&LedgerLook { unarmed: vec![run()], ended: vec![(run(), 1)], ..look() }),
+        NONE
+    );
     for (name, good, bad) in [
         ("fsync", "on", "off"),
         ("synchronous_commit", "remote_apply", "off"),
         ("synchronous", "2", "1"),
         ("journal_mode", "wal", "delete"),
     ] {
-        assert_eq!(judge(&LedgerLook { settings: setting(name, good), ..look() }), [], "{name}");
+        assert_eq!(judge(&LedgerLook { settings: setting(name, good), ..look() }), NONE, "{name}");
         assert_eq!(judge(&LedgerLook { settings: setting(name, bad), ..look() }), [9], "{name}");
     }
     let epoch = |epoch| vec![("3".to_owned(), epoch)];
@@ -126,11 +132,11 @@ fn streams_are_compared_with_what_they_were() {
         let others = others.iter().map(|name| (*name).to_owned()).collect();
         numbers(&live::streams(&[(state(created), others)], &mut made))
     };
-    assert_eq!(judge(Some("a"), &[]), [], "the first look knows no other one");
+    assert_eq!(judge(Some("a"), &[]), NONE, "the first look knows no other one");
     assert_eq!(judge(Some("a"), &["max_bytes"]), [8]);
     assert_eq!(judge(None, &[]), [8]);
     assert_eq!(judge(Some("b"), &[]), [8]);
-    assert_eq!(judge(Some("b"), &[]), []);
+    assert_eq!(judge(Some("b"), &[]), NONE);
 }
 
 #[test]

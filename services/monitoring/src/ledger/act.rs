@@ -67,7 +67,7 @@ impl Ledger {
         for letter in missing.into_iter().take(LETTERS_MAX) {
             self.publish(&letter, time).await?;
         }
-        let wrong = findings.iter().any(|it| it.by == By::Streams && !it.certain);
+        let wrong = findings.iter().any(|it| it.by == By::Streams && it.what != live::REPLACED);
         if wrong && self.made_anew.is_none_or(|at| at.elapsed() >= MADE) {
             self.deps.bus.ensure_streams(&self.deps.stream_limits).await?;
             self.made_anew = Some(Instant::now());
