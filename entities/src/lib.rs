@@ -16,6 +16,7 @@ mod detector;
 mod due;
 mod holds;
 mod human_tasks;
+mod ledger;
 mod letters;
 mod mail;
 mod notifications;
@@ -52,5 +53,6 @@ pub use kintsugi_rows::{
 };
 #[cfg(feature = "testing")]
 pub use kintsugi_testing as testing;
+pub use ledger::{Look as LedgerLook, Recorded, Since};
 pub use requests::STEER;
 pub use store::Store;

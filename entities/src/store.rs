@@ -54,6 +54,15 @@ impl Store {
         Ok((row.try_get_by_index(0).map_err(&because)?, row.try_get_by_index(1).map_err(&because)?))
     }
 
+    /// Executes any statement, to break what the engine would never break (tests); how many rows it
+    /// touched.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub async fn doctor(&self, sql: &str) -> Result<u64, Error> {
+        let done = self.writer().execute_raw(self.statement(sql, [])).await;
+        Ok(done.map_err(Error::because("doctor the store"))?.rows_affected())
+    }
+
     /// Closes every connection. Calls that come later fail.
     ///
     /// # Errors

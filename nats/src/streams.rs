@@ -154,6 +154,28 @@ impl Bus {
         futures::future::try_join_all(infos).await
     }
 
+    /// How each stream stands, and which of its settings are others than `limits` say.
+    ///
+    /// # Errors
+    ///
+    /// When the broker does not answer.
+    pub async fn streams_compared(
+        &self,
+        limits: &Limits,
+    ) -> Result<Vec<(StreamState, Vec<String>)>, Error> {
+        let infos = ALL.map(|name| async move {
+            match self.stream_info(name).await {
+                Ok(info) => Ok((
+                    state(name, Some(&info), false),
+                    others(&info.config, &config(name, limits)),
+                )),
+                Err(Error::StreamMissing { .. }) => Ok((state(name, None, false), Vec::new())),
+                Err(error) => Err(error),
+            }
+        });
+        futures::future::try_join_all(infos).await
+    }
+
     /// Hints that a stream may be gone: one of them was deleted, or the connection is another one,
     /// perhaps to another broker. Any may be lost.
     ///
@@ -230,9 +252,14 @@ impl Bus {
 
 /// The broker fills in what is not said, so only what is said is compared.
 fn is_as_wanted(found: &Value, wanted: &Value) -> bool {
-    wanted.as_object().is_some_and(|wanted| {
-        wanted.iter().all(|(key, value)| found.get(key).unwrap_or(&Value::Null) == value)
-    })
+    others(found, wanted).is_empty()
+}
+
+/// The settings that are not as wanted.
+fn others(found: &Value, wanted: &Value) -> Vec<String> {
+    let wanted = wanted.as_object().into_iter().flatten();
+    let others = wanted.filter(|(key, value)| found.get(*key).unwrap_or(&Value::Null) != *value);
+    others.map(|(key, _)| key.clone()).collect()
 }
 
 fn state(name: &str, info: Option<&Info>, is_new: bool) -> StreamState {

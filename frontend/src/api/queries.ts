@@ -212,6 +212,14 @@ export const glanceQuery = queryOptions({ queryKey: ['system', 'glance'], queryF
 /** The links to other tools change with a restart only. */
 export const linksQuery = queryOptions({ queryKey: ['system', 'links'], queryFn: summary, staleTime: 300_000, retry: false })
 
+/** How the promises are kept, as the ledger says. */
+export const promisesQuery = queryOptions({
+  queryKey: ['promises'],
+  queryFn: ({ signal }) => read(client.GET('/v1/promises', { signal, ...EXACT })),
+  refetchInterval: 5_000,
+  retry: false,
+})
+
 export const recoveriesQuery = ({ run, kind }: { run?: string | undefined; kind?: string | undefined }) =>
   infiniteQueryOptions({
     queryKey: ['recoveries', { run, kind }],

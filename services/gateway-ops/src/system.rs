@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use kintsugi_core::RunId;
 use kintsugi_entities::{Page, RecoveryRow};
+use poem_openapi::types::ParseFromJSON;
 use serde_json::Value;
 
 use crate::{
     app::App,
     ask::time,
     problem::Problem,
-    types::{Check, Health, Recovery, RecoveryPage, WorkerList},
+    types::{Check, Health, PromiseList, Recovery, RecoveryPage, WorkerList},
 };
 
 /// How long a check, and the monitoring service, may take.
@@ -105,6 +106,18 @@ pub async fn summary(app: &App) -> Result<Value, Problem> {
         object.insert("traces_url".to_owned(), Value::from(url.clone()));
     }
     Ok(summary)
+}
+
+/// How the promises are kept.
+///
+/// # Errors
+///
+/// 503 when the monitoring service does not answer.
+pub async fn promises(app: &App) -> Result<PromiseList, Problem> {
+    let text = ask(app, "kintsugi.api.promises").await?;
+    let said: Value =
+        serde_json::from_slice(&text).map_err(|_| silent("gave no JSON".to_owned()))?;
+    PromiseList::parse_from_json(Some(said)).map_err(|problem| silent(problem.into_message()))
 }
 
 /// Metrics as Prometheus reads them.

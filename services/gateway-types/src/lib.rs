@@ -50,8 +50,8 @@ pub use steer::{
     SteerRequest, TerminateRequest, VariablesRequest,
 };
 pub use system::{
-    Check, Health, LifeEvent, Recovery, RecoveryPage, ServiceInstance, Worker, WorkerLease,
-    WorkerList, WorkerType,
+    Check, Health, LifeEvent, Promise, PromiseList, Recovery, RecoveryPage, ServiceInstance,
+    Worker, WorkerLease, WorkerList, WorkerType,
 };
 pub use task_types::{TaskType, TaskTypePage, TaskTypeRemoved, TaskTypeSummary};
 pub use tasks::{Attempt, AttemptStatus, Task, TaskPage, TaskStatus};

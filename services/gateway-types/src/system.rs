@@ -115,6 +115,49 @@ pub struct RecoveryPage {
     pub next: Option<String>,
 }
 
+/// How one promise is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Promise {
+    /// `P1` to `P9`.
+    pub promise: String,
+    /// What it says.
+    pub says: String,
+    /// How many things were compared with it since the monitoring service started.
+    pub checked: u64,
+    /// When last.
+    pub checked_at: Option<String>,
+    /// How often it was broken, as far as the newest 500 breaches in the recovery log tell.
+    pub breaches: u64,
+    /// How many of them were mended.
+    pub mended: u64,
+    /// How many stand.
+    pub standing: u64,
+    /// Since when the oldest stands.
+    pub standing_since: Option<String>,
+    /// When it was broken last.
+    pub breached_at: Option<String>,
+    /// How long the slowest mend took, from its being seen, in milliseconds.
+    pub slowest_mend_ms: u64,
+    /// What stands, the first few.
+    #[oai(default)]
+    pub what: Vec<String>,
+}
+
+/// How the promises are kept, as the monitoring service that keeps the ledger says.
+#[derive(Clone, Debug, PartialEq, Eq, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct PromiseList {
+    /// When this was said.
+    pub at: String,
+    /// Whoever answered keeps the ledger; false: it has just started, or another one does.
+    pub keeps: bool,
+    /// Why nothing could be looked at the last time.
+    pub problem: Option<String>,
+    /// P1 to P9.
+    pub items: Vec<Promise>,
+}
+
 /// A service that this gateway has heard of.
 #[derive(Clone, Debug, PartialEq, Eq, Object)]
 pub struct ServiceInstance {

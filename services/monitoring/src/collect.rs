@@ -12,8 +12,8 @@ use tokio::{
 };
 
 use crate::{
-    Config, PartitionView, QueueView, RecoveryView, StreamView, Summary, metrics::Metrics,
-    recoveries::Recoveries, seen::Seen,
+    Config, PartitionView, Promises, QueueView, RecoveryView, StreamView, Summary,
+    metrics::Metrics, recoveries::Recoveries, seen::Seen,
 };
 
 /// Every status, so that one that no run is in reads 0 and is not missing.
@@ -64,14 +64,18 @@ impl Collector {
         summary
     }
 
-    /// `summary` and the recovery log as Prometheus reads them.
-    pub(crate) async fn text(&self, summary: &Summary) -> Result<String, prometheus::Error> {
+    /// `summary`, the promises and the recovery log as Prometheus reads them.
+    pub(crate) async fn text(
+        &self,
+        summary: &Summary,
+        promises: &Promises,
+    ) -> Result<String, prometheus::Error> {
         let mut guard = self.metrics.lock().await;
         let (metrics, recoveries) = &mut *guard;
         let limit = self.config.timeout;
         // What is not read now is read the next time.
         let _ = timeout(limit, recoveries.observe(&self.deps.store, metrics)).await;
-        metrics.text(summary)
+        metrics.text(summary, promises)
     }
 
     async fn look(&self) -> Summary {

@@ -1,29 +1,39 @@
 //! The monitoring service: what the engine is doing, in figures.
 //!
-//! It answers two requests on the bus, `kintsugi.api.system` (a [`Summary`] as JSON) and
-//! `kintsugi.api.metrics` (Prometheus text), and the gateway passes the answers on. It looks at the
-//! store and the broker only when someone asks, and at most once in a while, so that an idle engine
-//! stays quiet; signs of life of services and workers come by themselves.
+//! It answers three requests on the bus, `kintsugi.api.system` (a [`Summary`] as JSON),
+//! `kintsugi.api.metrics` (Prometheus text) and `kintsugi.api.promises` ([`Promises`] as JSON), and the
+//! gateway passes the answers on. For the first two it looks at the store and the broker only when
+//! someone asks, and at most once in a while, so that an idle engine stays quiet; signs of life of
+//! services and workers come by themselves. The promises it looks after all the time ([`ledger`]).
 
 mod collect;
 mod config;
+mod ledger;
 mod metrics;
 mod recoveries;
 mod seen;
 mod summary;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 pub use config::{Config, ConfigError};
 use futures::StreamExt;
 use kintsugi_nats::{ApiError, ApiRequest, ApiService, Bus, Endpoint, ServiceInfo};
-use kintsugi_runtime::{Deps, Service, Shutdown, now};
+use kintsugi_runtime::{Deps, Service, Shutdown, now, reconcile};
+pub use ledger::{PromiseView, Promises};
 pub use summary::{
     PartitionView, QueueView, RecoveryView, ServiceView, StreamView, Summary, WorkerView,
 };
 use tracing::debug;
 
-use crate::{collect::Collector, seen::Seen};
+use crate::{
+    collect::Collector,
+    ledger::{Ledger, Said},
+    seen::Seen,
+};
 
 /// The pause before signs of life are listened to again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -46,6 +56,8 @@ pub enum Error {
 pub struct Monitoring {
     deps: Deps,
     seen: Arc<Seen>,
+    ledger: Ledger,
+    period: Duration,
     // Serves until dropped.
     _api: ApiService,
 }
@@ -60,12 +72,18 @@ impl Service for Monitoring {
     async fn start(config: Config, deps: Deps) -> Result<Self, Error> {
         config.check()?;
         let seen = Arc::new(Seen::default());
+        let (period, said) = (config.ledger_interval, Said::default());
+        let ledger =
+            Ledger::new(deps.clone(), config.clone(), Arc::clone(&seen), Arc::clone(&said));
         let collector = Collector::new(deps.clone(), config, Arc::clone(&seen))?;
-        let api = serve(&deps.bus, Arc::new(collector)).await?;
-        Ok(Self { deps, seen, _api: api })
+        let api = serve(&deps.bus, Arc::new(collector), said).await?;
+        Ok(Self { deps, seen, ledger, period, _api: api })
     }
 
     async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
+        let waker = self.ledger.waker();
+        let part = self.deps.announce.part(Self::NAME, "ledger");
+        tokio::spawn(reconcile(self.ledger, self.period, waker, part, shutdown.clone()));
         while !shutdown.is_cancelled() {
             let heard = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
@@ -83,7 +101,7 @@ impl Service for Monitoring {
     }
 }
 
-async fn serve(bus: &Bus, collector: Arc<Collector>) -> Result<ApiService, Error> {
+async fn serve(bus: &Bus, collector: Arc<Collector>, said: Said) -> Result<ApiService, Error> {
     let info = ServiceInfo {
         name: "kintsugi-monitoring".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -92,19 +110,29 @@ async fn serve(bus: &Bus, collector: Arc<Collector>) -> Result<ApiService, Error
     let endpoints = vec![
         Endpoint::new("metrics", "kintsugi.api.metrics").metadata("format", "Prometheus text"),
         Endpoint::new("system", "kintsugi.api.system").metadata("format", "JSON"),
+        Endpoint::new("promises", "kintsugi.api.promises").metadata("format", "JSON"),
     ];
     let handler = move |request: ApiRequest| {
-        let collector = Arc::clone(&collector);
-        async move { answer(&collector, &request).await }
+        let (collector, said) = (Arc::clone(&collector), Arc::clone(&said));
+        async move { answer(&collector, &said, &request).await }
     };
     Ok(bus.serve_api(&info, endpoints, handler).await?)
 }
 
-async fn answer(collector: &Collector, request: &ApiRequest) -> Result<Vec<u8>, ApiError> {
+async fn answer(
+    collector: &Collector,
+    said: &Said,
+    request: &ApiRequest,
+) -> Result<Vec<u8>, ApiError> {
     let failed = |_| ApiError::new(500, "the figures cannot be written");
+    let promises = said.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if request.endpoint == "promises" {
+        let text = serde_json::to_vec(&promises);
+        return text.map_err(|_| ApiError::new(500, "the promises cannot be written"));
+    }
     let snapshot = collector.snapshot().await;
     if request.endpoint == "metrics" {
-        return collector.text(&snapshot).await.map(String::into_bytes).map_err(failed);
+        return collector.text(&snapshot, &promises).await.map(String::into_bytes).map_err(failed);
     }
     serde_json::to_vec(&*snapshot).map_err(|_| ApiError::new(500, "the summary cannot be written"))
 }

@@ -6,7 +6,7 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::Summary;
+use crate::{Promises, Summary};
 
 /// Bounds for the time to recover, in seconds: from a takeover to someone's coming back from lunch.
 const RECOVERY_BUCKETS: [f64; 14] =
@@ -47,6 +47,9 @@ pub(crate) struct Metrics {
     events_lag: IntGaugeVec,
     recoveries: IntCounterVec,
     recovery_seconds: HistogramVec,
+    breaches: IntCounterVec,
+    breaches_standing: IntGaugeVec,
+    promise_checks: IntCounterVec,
     problems: IntGauge,
 }
 
@@ -66,7 +69,7 @@ impl Metrics {
             let made = IntCounterVec::new(Opts::new(name, help), labels)?;
             registry.register(Box::new(made.clone())).map(|()| made)
         };
-        let queue = &["queue", "type"];
+        let (queue, promise) = (&["queue", "type"], &["promise"]);
         let recovery = HistogramOpts::new(
             "kintsugi_recovery_seconds",
             "From a break's being seen to its mending, since this process started.",
@@ -154,6 +157,21 @@ impl Metrics {
                 &["kind"],
             )?,
             recovery_seconds,
+            breaches: counters(
+                "kintsugi_breaches_total",
+                "How often a promise was broken, as far as the newest 500 breaches tell.",
+                promise,
+            )?,
+            breaches_standing: gauges(
+                "kintsugi_breaches_standing",
+                "Breaches that are not mended.",
+                promise,
+            )?,
+            promise_checks: counters(
+                "kintsugi_promise_checks_total",
+                "Things that were compared with a promise, since this process keeps the ledger.",
+                promise,
+            )?,
             problems: gauge(
                 "kintsugi_monitoring_problems",
                 "Parts of the system that could not be looked at; their metrics are missing.",
@@ -169,11 +187,28 @@ impl Metrics {
     }
 
     /// Everything, with the figures of `summary`.
-    pub(crate) fn text(&self, summary: &Summary) -> Result<String, prometheus::Error> {
+    pub(crate) fn text(
+        &self,
+        summary: &Summary,
+        promises: &Promises,
+    ) -> Result<String, prometheus::Error> {
+        self.promises(promises);
         self.counts(summary);
         self.life(summary);
         self.broker(summary);
         TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+
+    fn promises(&self, promises: &Promises) {
+        self.breaches.reset();
+        self.breaches_standing.reset();
+        self.promise_checks.reset();
+        for one in &promises.items {
+            let name = [one.promise.as_str()];
+            self.breaches.with_label_values(&name).inc_by(one.breaches);
+            self.breaches_standing.with_label_values(&name).set(number(one.standing));
+            self.promise_checks.with_label_values(&name).inc_by(one.checked);
+        }
     }
 
     fn counts(&self, summary: &Summary) {
@@ -280,7 +315,7 @@ fn number(number: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RecoveryView, WorkerView};
+    use crate::{PromiseView, RecoveryView, WorkerView};
 
     #[test]
     fn what_is_gone_leaves_the_metrics() {
@@ -289,7 +324,10 @@ mod tests {
         let runs = BTreeMap::from([("running".to_owned(), 2)]);
         let full = Summary { runs, recoveries, runs_overdue: Some(4), ..Summary::default() };
         metrics.recovered("worker_dead", 420);
-        let text = metrics.text(&full).unwrap();
+        let (promise, says) = ("P6".to_owned(), String::new());
+        let broken = PromiseView { promise, says, breaches: 2, standing: 1, ..Default::default() };
+        let promises = Promises { items: vec![broken], ..Promises::default() };
+        let text = metrics.text(&full, &promises).unwrap();
         for line in [
             "kintsugi_runs{status=\"running\"} 2",
             "kintsugi_recoveries_total{kind=\"worker_dead\"} 3",
@@ -297,11 +335,13 @@ mod tests {
             "kintsugi_recovery_seconds_bucket{kind=\"worker_dead\",le=\"0.25\"} 0",
             "kintsugi_workers{state=\"alive\"} 0",
             "kintsugi_runs_overdue 4",
+            "kintsugi_breaches_total{promise=\"P6\"} 2",
+            "kintsugi_breaches_standing{promise=\"P6\"} 1",
             "kintsugi_services{service=\"orchestrator\"} 0",
         ] {
             assert!(text.lines().any(|found| found == line), "no `{line}` in\n{text}");
         }
-        let text = metrics.text(&Summary::default()).unwrap();
+        let text = metrics.text(&Summary::default(), &Promises::default()).unwrap();
         assert!(!text.contains("kintsugi_runs{"), "{text}");
         assert!(!text.contains("kintsugi_runs_overdue "), "{text}");
     }
@@ -322,7 +362,8 @@ mod tests {
             last_seen: String::new(),
         };
         let workers = vec![worker(true), worker(false)];
-        let text = metrics.text(&Summary { workers, ..Summary::default() }).unwrap();
+        let text =
+            metrics.text(&Summary { workers, ..Summary::default() }, &Promises::default()).unwrap();
         assert!(text.contains("kintsugi_worker_slots 8"), "{text}");
         assert!(text.contains("kintsugi_workers{state=\"silent\"} 1"), "{text}");
     }

@@ -47,6 +47,37 @@ impl Seen {
         }
     }
 
+    /// Whether any instance of `service` was heard of lately and said that it is ready.
+    pub(crate) fn is_ready(&self, service: &str, now: Timestamp, silence_max: Duration) -> bool {
+        self.ready(service, now, silence_max).next().is_some()
+    }
+
+    /// Whether `instance` is the first by name of those of `service` that are ready, or alone: so that
+    /// one of many does what needs doing once.
+    pub(crate) fn leads(
+        &self,
+        service: &str,
+        instance: &str,
+        now: Timestamp,
+        silence_max: Duration,
+    ) -> bool {
+        self.ready(service, now, silence_max).all(|other| instance <= other.as_str())
+    }
+
+    fn ready(
+        &self,
+        service: &str,
+        now: Timestamp,
+        silence_max: Duration,
+    ) -> std::vec::IntoIter<String> {
+        let known = self.known();
+        let own = known.services.iter().filter(|((of, _), (beat, at))| {
+            let silence = Duration::from_millis(now.since(*at));
+            of == service && beat.ready && silence <= silence_max
+        });
+        own.map(|((_, instance), _)| instance.clone()).collect::<Vec<_>>().into_iter()
+    }
+
     /// Everyone who is remembered at `now`.
     pub(crate) fn views(
         &self,

@@ -54,6 +54,9 @@ pub enum EventKind {
     /// Such a task is due.
     #[serde(rename = "human-task.due")]
     HumanTaskDue,
+    /// A promise was broken: the ledger found something that should never be.
+    #[serde(rename = "promise.breached")]
+    PromiseBreached,
 }
 
 /// When a notification is tried again. Delays double.
@@ -109,7 +112,13 @@ impl EventKind {
     /// Every kind.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        vec![Self::RunFaulted, Self::TaskDeadLettered, Self::HumanTaskAsked, Self::HumanTaskDue]
+        vec![
+            Self::RunFaulted,
+            Self::TaskDeadLettered,
+            Self::HumanTaskAsked,
+            Self::HumanTaskDue,
+            Self::PromiseBreached,
+        ]
     }
 
     /// The lifecycle event's name.
@@ -120,6 +129,7 @@ impl EventKind {
             Self::TaskDeadLettered => "task.dead-lettered",
             Self::HumanTaskAsked => "human-task.asked",
             Self::HumanTaskDue => "human-task.due",
+            Self::PromiseBreached => "promise.breached",
         }
     }
 

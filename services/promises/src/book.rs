@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use kintsugi_core::{Program, RunId, RunState, Status, Step};
 use kintsugi_definition::{Expressions, Limits, program_from_document};
-use kintsugi_entities::{DeadLetterFilter, DeadLetterRow, Page, RunFilter, RunRow, Store};
+use kintsugi_entities::{
+    DeadLetterFilter, DeadLetterRow, Page, Recorded, RunFilter, RunRow, Store,
+};
 use kintsugi_nats::{Bus, DeadLetterMessage, stream};
 use tokio::time::{Instant, sleep};
 
@@ -39,6 +41,25 @@ impl Record {
     /// Every step, in order.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.rows.iter().flat_map(|(_, steps)| steps)
+    }
+
+    /// A run as the ledger reads it, without its history.
+    ///
+    /// # Errors
+    ///
+    /// When its state is no state.
+    pub fn stored(row: &Recorded) -> Result<Self, Error> {
+        let what = format!("the state of {}", row.id);
+        let state = serde_json::from_slice(&row.state).map_err(Error::unreadable(&what))?;
+        Ok(Self {
+            id: row.id.clone(),
+            definition: row.definition.clone(),
+            version: row.version,
+            status: row.status,
+            wake_at: row.wake_at,
+            state,
+            rows: Vec::new(),
+        })
     }
 
     /// A run as it stands in the table, without its history.
@@ -108,22 +129,36 @@ impl Book {
         if self.programs.contains_key(reference) {
             return Ok(());
         }
-        let found = store.definitions_by_id(&[reference.to_owned()]).await?;
         // What is gone is for the check to say.
-        let Some(found) = found.first() else { return Ok(()) };
-        let what = format!("the definition {reference}");
-        let document = serde_json::from_slice(&found.document).map_err(Error::unreadable(&what))?;
-        let resources = found.resources.as_deref().map(serde_json::from_slice);
-        let resources = resources.transpose().map_err(Error::unreadable(&what))?;
-        let compiled = program_from_document(&document, &resources.unwrap_or_default())
-            .and_then(|program| Ok((Expressions::new(&program, Limits::default())?, program)));
-        let (expressions, program) = compiled.map_err(|problems| Error::Definition {
-            reference: reference.to_owned(),
-            problems: format!("{problems:?}"),
-        })?;
-        self.programs.insert(reference.to_owned(), (program, expressions));
+        if let Some(found) = program(store, reference).await? {
+            self.programs.insert(reference.to_owned(), found);
+        }
         Ok(())
     }
+}
+
+/// A stored definition, compiled; none: it is gone.
+///
+/// # Errors
+///
+/// When the database does not answer, or what it holds does not compile.
+pub async fn program(
+    store: &Store,
+    reference: &str,
+) -> Result<Option<(Program, Expressions)>, Error> {
+    let found = store.definitions_by_id(&[reference.to_owned()]).await?;
+    let Some(found) = found.first() else { return Ok(None) };
+    let what = format!("the definition {reference}");
+    let document = serde_json::from_slice(&found.document).map_err(Error::unreadable(&what))?;
+    let resources = found.resources.as_deref().map(serde_json::from_slice);
+    let resources = resources.transpose().map_err(Error::unreadable(&what))?;
+    let compiled = program_from_document(&document, &resources.unwrap_or_default())
+        .and_then(|program| Ok((Expressions::new(&program, Limits::default())?, program)));
+    let (expressions, program) = compiled.map_err(|problems| Error::Definition {
+        reference: reference.to_owned(),
+        problems: format!("{problems:?}"),
+    })?;
+    Ok(Some((program, expressions)))
 }
 
 /// Waits until every dead letter of the table is in the stream.

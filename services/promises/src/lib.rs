@@ -12,6 +12,7 @@ mod error;
 mod executions;
 mod history;
 mod letters;
+pub mod live;
 mod owners;
 pub mod streams;
 mod tasks;
@@ -20,7 +21,7 @@ mod told;
 use std::{collections::BTreeMap, fmt};
 
 pub use answers::Answers;
-pub use book::{Book, Record};
+pub use book::{Book, Record, program};
 pub use error::Error;
 pub use executions::{Execution, Ledger};
 pub use owners::{Holdings, Unowned, unowned};

@@ -61,7 +61,8 @@ impl Told {
             let there = bodies.remove(id.as_str()).is_some();
             breaches.unless(there, 10, || format!("nobody was told of {id}"));
         }
-        for id in bodies.keys() {
+        // Breaches that the ledger told of are in no history.
+        for id in bodies.keys().filter(|id| !id.starts_with("promise:")) {
             breaches.note(10, format!("somebody was told of {id}, which never happened"));
         }
     }

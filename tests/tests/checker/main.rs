@@ -2,6 +2,7 @@
 //! under the right number. No server is needed.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod live;
 mod owners;
 mod verdict;
 mod world;

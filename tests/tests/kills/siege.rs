@@ -201,6 +201,28 @@ impl Siege {
         self.own.push(id.to_owned());
     }
 
+    /// What the engine's own ledger says: what was broken by hand (streams) is mended, and of what nobody
+    /// can mend nothing was broken.
+    async fn kept(&self) {
+        let client = self.engine.client.clone();
+        let kept = eventually("the ledger keeps, and nothing stands", PATIENCE, || async {
+            let (status, found) = client.try_get("/v1/promises").await?;
+            let standing = |one: &serde_json::Value| one["standing"] != 0;
+            let is_quiet = !found["items"].as_array()?.iter().any(standing);
+            (status == 200 && found["keeps"] == true && is_quiet).then_some(found)
+        })
+        .await;
+        let told = client.get("/v1/recoveries?kind=promise_breached&limit=200").await.1;
+        for one in kept["items"].as_array().unwrap() {
+            println!("{one}");
+            let is_fact = ["P3", "P4", "P5", "P7", "P9"].iter().any(|fact| one["promise"] == *fact);
+            assert!(!is_fact || one["breaches"] == 0, "{one}: {told}");
+        }
+        for row in told["items"].as_array().unwrap() {
+            println!("{} {} after {} ms", row["decided"], row["outcome"], row["duration_ms"]);
+        }
+    }
+
     /// Lets everything end, and checks all promises over all that is left.
     pub(crate) async fn end(mut self) {
         self.revive();
@@ -222,6 +244,7 @@ impl Siege {
             assert!(Instant::now() < deadline, "not told; {pending} pending: {missing:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+        self.kept().await;
         let verdict = seen.judge();
         let mut breaches = Breaches::default();
         Told::check(&hooks.told("/hook", SECRET), &seen.book, &mut breaches);

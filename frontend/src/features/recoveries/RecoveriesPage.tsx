@@ -11,6 +11,7 @@ import { Page } from '../../ui/Page'
 import { Answer, Empty } from '../../ui/States'
 import { Fact, Facts, More, Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
+import { Promises } from './Promises'
 
 const KEYS = [['recoveries']]
 
@@ -22,6 +23,7 @@ export function RecoveriesPage() {
   const live = useLive('/v1/events', KEYS)
   return (
     <Page title="Recoveries" lead={<span className="inline-list">What broke, who saw it, what was decided, and how long the mend took. <Live state={live} /></span>}>
+      <Promises />
       <KindFilter {...filter} />
       <Answer of={recoveries} what="the recovery log">
         {({ pages }) => {

@@ -2,7 +2,7 @@
 
 use kintsugi_gateway_ops::{
     self as ops,
-    types::{RecoveryPage, WorkerList},
+    types::{PromiseList, RecoveryPage, WorkerList},
 };
 use poem_openapi::{
     OpenApi,
@@ -64,6 +64,20 @@ impl System {
     #[oai(path = "/v1/system", method = "get", operation_id = "getSystem", tag = "Tag::System")]
     async fn system(&self, app: Shared<'_>) -> Result<Json<Value>, MonitoringFailure> {
         Ok(Json(ops::system::summary(app.0).await?))
+    }
+
+    /// How the promises are kept
+    ///
+    /// P1 to P9, each with how often it was compared, broken and mended, and what stands. Every breach
+    /// is an entry of the recovery log of kind `promise_breached`.
+    #[oai(
+        path = "/v1/promises",
+        method = "get",
+        operation_id = "listPromises",
+        tag = "Tag::System"
+    )]
+    async fn promises(&self, app: Shared<'_>) -> Result<Json<PromiseList>, MonitoringFailure> {
+        Ok(Json(ops::system::promises(app.0).await?))
     }
 
     /// Metrics for Prometheus

@@ -1,0 +1,227 @@
+//! What a round reads, and what is found in it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use kintsugi_core::{RunId, Timestamp};
+use kintsugi_entities::{Recorded, Since};
+use kintsugi_nats::{StreamState, stream};
+use kintsugi_promises::{
+    Record,
+    live::{self, By, Finding},
+    program,
+};
+use tracing::{error, warn};
+
+use super::{
+    Compiled, Error, LATE_MS, LIMIT, Ledger, RUNS_MAX, VERSIONS_MAX,
+    standing::{Judged, Standing},
+};
+
+/// Lifecycle events, the newest, whose runs are read.
+const LIFE_MAX: u64 = 8;
+
+/// Dead letters of the table that are looked for in the stream, the newest.
+const LETTERS_MAX: u32 = 500;
+
+/// Positions of the stream in which they are looked for, the newest.
+const POSITIONS_MAX: u64 = 2_000;
+
+/// A letter is noted as published before the broker's figures are asked for again.
+const YOUNG_MS: i64 = 1_000;
+
+/// Compiled definitions that are kept.
+const PROGRAMS_MAX: usize = 64;
+
+type Compared = [(StreamState, Vec<String>)];
+
+/// What is known of the stream of dead letters.
+#[derive(Default)]
+pub(super) struct DeadStream {
+    created: Option<String>,
+    messages: u64,
+    last: u64,
+    ids: BTreeMap<u64, String>,
+}
+
+impl DeadStream {
+    pub(super) fn is_changed(&self, compared: &Compared) -> bool {
+        let Some(now) = of(compared, stream::DEAD) else { return false };
+        (&self.created, self.messages, self.last) != (&now.created, now.messages, now.last_seq)
+    }
+}
+
+fn of<'a>(compared: &'a Compared, name: &str) -> Option<&'a StreamState> {
+    compared.iter().map(|(state, _)| state).find(|state| state.name == name)
+}
+
+impl Ledger {
+    /// Whether anything happened since the last round, and the positions of what it was.
+    pub(super) fn moved(&mut self, compared: &Compared) -> (bool, (u64, u64)) {
+        let last = |name| of(compared, name).map_or(0, |state| state.last_seq);
+        let (before, moved) = (self.moved, (last(stream::EVENTS), last(stream::LIFE)));
+        self.moved = moved;
+        let from = (before.1 + 1).max((moved.1 + 1).saturating_sub(LIFE_MAX));
+        (moved != before, (from, moved.1))
+    }
+
+    /// What indexes tell; gives the runs that are to be read.
+    pub(super) async fn look(
+        &mut self,
+        standing: &mut Standing,
+        time: Timestamp,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Vec<RunId>, Error> {
+        let late = time.0 - LATE_MS;
+        let since = Since {
+            pending: late,
+            due: late,
+            letters: late,
+            ended: self.ended,
+            after: self.after.clone(),
+            limit: LIMIT,
+            ended_max: u32::try_from(RUNS_MAX).unwrap_or(u32::MAX),
+        };
+        let look = self.deps.store.ledger_look(&since).await?;
+        let is_full = look.unarmed.len() >= LIMIT as usize;
+        let last = look.unarmed.last().filter(|_| is_full);
+        self.after = last.map(ToString::to_string).unwrap_or_default();
+        self.ended = look.ended.iter().map(|(_, at)| *at).fold(self.ended, i64::max);
+        findings.extend(live::seen(&look, &mut self.epochs));
+        for promise in [1, 2, 6] {
+            standing.checked(promise, 1, time);
+        }
+        standing.checked(9, look.settings.len() + look.partitions.len(), time);
+        self.unarmed(standing, look.unarmed, time, findings).await?;
+        Ok(look.ended.into_iter().map(|(run, _)| run).collect())
+    }
+
+    /// Open runs without a deadline whose states have one.
+    async fn unarmed(
+        &mut self,
+        standing: &mut Standing,
+        mut runs: Vec<RunId>,
+        time: Timestamp,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), Error> {
+        // Those that were found before may be behind the page that is looked at.
+        let before = standing.of(By::Timer).filter_map(|run| RunId::parse(run).ok());
+        runs.extend(before.collect::<Vec<_>>());
+        if runs.is_empty() {
+            return Ok(());
+        }
+        standing.checked(2, runs.len(), time);
+        for row in self.deps.store.runs_load(&runs).await? {
+            match Record::of(row) {
+                Ok(record) => findings.extend(live::unarmed(&record).map(|(found, _)| found)),
+                Err(problem) => warn!(error = &problem as &dyn std::error::Error, "unreadable"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads runs whole: those that ended, what just happened, and those of which something stands.
+    pub(super) async fn runs(
+        &mut self,
+        standing: &mut Standing,
+        (mut runs, (from, to)): (Vec<RunId>, (u64, u64)),
+        time: Timestamp,
+        findings: &mut Vec<Finding>,
+        judged: &mut Judged,
+    ) -> Result<(), Error> {
+        let parse = |subject: &str| RunId::parse(subject.split(':').next().unwrap_or("")).ok();
+        let stand: BTreeSet<RunId> = standing.of(By::Run).filter_map(parse).collect();
+        runs.splice(0..0, stand.into_iter().take(RUNS_MAX / 2));
+        if from <= to && runs.len() < RUNS_MAX {
+            runs.extend(self.deps.bus.life_runs(from, to).await?);
+        }
+        let mut known = BTreeSet::new();
+        runs.retain(|run| known.insert(run.clone()));
+        runs.truncate(RUNS_MAX);
+        let recorded = self.deps.store.ledger_runs(&runs, VERSIONS_MAX).await?;
+        judged.runs.extend(runs.iter().map(ToString::to_string));
+        // Whoever found that a run has no deadline has looked again by now.
+        judged.runs.extend(standing.of(By::Timer).map(str::to_owned));
+        for recorded in &recorded {
+            for promise in [3, 4, 5, 6, 7] {
+                standing.checked(promise, usize::from(recorded.history.is_some()), time);
+            }
+            findings.extend(self.judge(recorded).await?);
+        }
+        Ok(())
+    }
+
+    async fn judge(&mut self, recorded: &Recorded) -> Result<Vec<Finding>, Error> {
+        let Some(compiled) = self.program(&recorded.definition).await? else {
+            let what = format!("its definition {} is gone", recorded.definition);
+            return Ok(vec![Finding::new((9, By::Run), recorded.id.as_str(), what)]);
+        };
+        live::run(recorded, &compiled).or_else(|problem| {
+            error!(workflow.id = %recorded.id, error = &problem as &dyn std::error::Error, "unreadable");
+            Ok(vec![Finding::new((7, By::Run), recorded.id.as_str(), problem.to_string())])
+        })
+    }
+
+    async fn program(&mut self, reference: &str) -> Result<Compiled, Error> {
+        if let Some(Some(known)) = self.programs.get(reference) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        if self.programs.len() >= PROGRAMS_MAX {
+            self.programs.clear();
+        }
+        let found = program(&self.deps.store, reference).await?.map(Arc::new);
+        self.programs.insert(reference.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    /// The table of dead letters against the stream, of the newest.
+    pub(super) async fn letters(
+        &mut self,
+        standing: &mut Standing,
+        compared: &Compared,
+        time: Timestamp,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), Error> {
+        let Some(state) = of(compared, stream::DEAD).filter(|it| it.created.is_some()) else {
+            return Ok(());
+        };
+        let rows = self.deps.store.ledger_letters(LETTERS_MAX).await?;
+        let whole = self.dead_read(state).await?;
+        if !whole {
+            return Ok(());
+        }
+        let noted = rows
+            .iter()
+            .filter(|row| row.published_at.is_some_and(|at| at < time.0.saturating_sub(YOUNG_MS)));
+        let noted: BTreeSet<String> = noted.map(|row| row.id.clone()).collect();
+        let held: BTreeSet<String> = self.dead.ids.values().cloned().collect();
+        standing.checked(6, noted.len(), time);
+        findings.extend(live::missing(&noted, &held));
+        Ok(())
+    }
+
+    /// Takes up what the stream holds; whether the newest letters must be among it, since it dropped
+    /// none for want of room.
+    async fn dead_read(&mut self, state: &StreamState) -> Result<bool, Error> {
+        let dead = &mut self.dead;
+        let new = state.last_seq.saturating_sub(dead.last);
+        let grew = dead.created == state.created
+            && dead.messages + new == state.messages
+            && state.last_seq >= dead.last
+            && dead.ids.len() as u64 == dead.messages;
+        let first = state.first_seq.max((state.last_seq + 1).saturating_sub(POSITIONS_MAX));
+        let from = if grew { dead.last + 1 } else { first };
+        if !grew {
+            dead.ids.clear();
+        }
+        let found = self.deps.bus.dead_ids(from, state.last_seq).await?;
+        dead.ids.extend(found);
+        dead.ids.retain(|seq, _| *seq >= first);
+        (dead.messages, dead.last) = (state.messages, state.last_seq);
+        dead.created.clone_from(&state.created);
+        let is_full = state.bytes_max > 0 && state.bytes / 9 * 10 > state.bytes_max;
+        Ok(!is_full || dead.ids.len() >= LETTERS_MAX as usize * 2)
+    }
+}
