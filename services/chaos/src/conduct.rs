@@ -1,6 +1,6 @@
 //! Goes through a plan: faults under load, healing, and after each window the check of everything.
 
-use std::{collections::BTreeMap, future::Future, pin::pin, time::Duration};
+use std::{collections::BTreeMap, pin::pin, time::Duration};
 
 use kintsugi_trial::{Settings, Trial, Verdict};
 use tokio::{

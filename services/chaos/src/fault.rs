@@ -28,6 +28,7 @@ pub const LEDGERS: [Process; 2] = ["ledger-1", "ledger-2"];
 /// One fault. `ms` is how long it lasts, in milliseconds, before it is healed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "what the fields are is said of each fault")]
 pub enum Fault {
     /// SIGKILL; a new process takes its place at once.
     Kill { process: Process },

@@ -5,7 +5,6 @@ mod carry;
 mod message;
 
 use std::{
-    future::Future,
     io,
     sync::{
         Arc,

@@ -37,7 +37,7 @@ impl Stage {
                 let role = name.trim_end_matches("-2");
                 let urls = ["--nats-url", &nats, "--database-url", &database];
                 let http: &[&str] = if name == "gateway" { &["--http", &self.http] } else { &[] };
-                [&[role], &urls[..], http].concat().into_iter().map(str::to_owned).collect()
+                [&[role][..], &urls, http].concat().into_iter().map(str::to_owned).collect()
             }
         };
         let server = self.setup.nats_server.display();

@@ -23,7 +23,6 @@ use warden::Warden;
 use crate::{
     Error, Scope,
     fault::{LEDGERS, Process, Shape},
-    scope::DEV,
 };
 
 /// How long an engine may take to get ready on a machine that is busy.

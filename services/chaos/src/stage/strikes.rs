@@ -126,11 +126,15 @@ impl Stage {
     }
 
     fn to_broker(&self, process: Process, act: impl FnOnce(&Cable)) {
-        self.cables.broker.get(process).map(act);
+        if let Some(cable) = self.cables.broker.get(process) {
+            act(cable);
+        }
     }
 
     fn to_database(&self, process: Process, act: impl FnOnce(&Cable)) {
-        self.cables.database.get(process).map(act);
+        if let Some(cable) = self.cables.database.get(process) {
+            act(cable);
+        }
     }
 
     fn harm(&self, process: Process, mischief: Mischief, one_in: u64) {
