@@ -260,8 +260,9 @@ async fn reviving<T>(stage: &mut Stage, work: impl Future<Output = T>) -> Result
 
 /// A database that is somebody's already is not one to break.
 async fn is_empty(url: &str) -> Result<(), Error> {
-    let store = kintsugi_entities::Store::connect(url, &kintsugi_entities::Options::default());
-    let runs: u64 = store.await?.counts().await?.runs.iter().map(|(_, count)| count).sum();
+    let options = kintsugi_entities::Options::default();
+    let store = kintsugi_entities::Store::connect(url, &options).await?;
+    let runs: u64 = store.counts().await?.runs.values().sum();
     if runs > 0 {
         return Err(Error::Refused(format!(
             "the database of --database-url holds {runs} runs: name an empty one, since everything in \

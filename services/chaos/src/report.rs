@@ -96,7 +96,7 @@ impl Recovery {
 
 /// Faults by kind.
 #[must_use]
-pub fn kinds(done: &[Done]) -> BTreeMap<&'static str, Summary> {
+pub(crate) fn kinds(done: &[Done]) -> BTreeMap<&'static str, Summary> {
     let mut all: BTreeMap<&'static str, Summary> = BTreeMap::new();
     for one in done {
         let summary = all.entry(one.fault.kind().name()).or_default();
