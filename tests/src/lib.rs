@@ -25,10 +25,10 @@ pub use kintsugi_promises::{
     Answers, Book, Breach, Breaches, Checked, Execution, Holdings, Ledger, Record, Told, Unowned,
     check, expected, unowned,
 };
+pub use kintsugi_trial::{Chance, Earlier, Seen, Settings, Trial, Verdict};
 pub use owners::Owners;
 pub use promises::check_promises;
 pub use raw::Raw;
-pub use kintsugi_trial::{Chance, Earlier, Seen, Settings, Trial, Verdict};
 pub use seed::chance;
 pub use server::{Answer, Peer, Request};
 pub use tools::{Tool, eventually, free_port, root, signal, tool};

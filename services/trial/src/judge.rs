@@ -132,7 +132,8 @@ impl Seen {
                 *begun.entry((&line.task, line.epoch)).or_default() += 1;
             }
         }
-        for ((task, epoch), _) in begun.iter().filter(|(key, times)| late.contains(*key) && **times > 1)
+        for ((task, epoch), _) in
+            begun.iter().filter(|(key, times)| late.contains(*key) && **times > 1)
         {
             let what = format!("{task} was executed twice under {epoch}, once in a window before");
             breaches.0.push(Breach { promise: 4, what });

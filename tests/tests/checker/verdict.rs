@@ -61,11 +61,7 @@ const WAYS: [Doctored; 10] = [
         |v| v.both,
     ),
     ("a letter that is gone", |w| w.book.letters.clear(), |v| v.broken),
-    (
-        "an end that is wrong",
-        |w| w.run().definition = "load/steps:1.0.0".to_owned(),
-        |v| v.wrong,
-    ),
+    ("an end that is wrong", |w| w.run().definition = "load/steps:1.0.0".to_owned(), |v| v.wrong),
     (
         "an execution that was never asked for",
         |w| w.ledger.0.push(line("r:99", 1, None)),

@@ -10,9 +10,7 @@ mod results;
 use std::time::Duration;
 
 use kintsugi_nats::{Bus, stream};
-use kintsugi_tests::{
-    Answer, Engine, Peer, Raw, Shape, check_promises, eventually, streams,
-};
+use kintsugi_tests::{Answer, Engine, Peer, Raw, Shape, check_promises, eventually, streams};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(60);
