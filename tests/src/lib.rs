@@ -9,7 +9,6 @@ mod between;
 mod certificates;
 mod engine;
 mod http;
-mod load;
 mod owners;
 mod promises;
 mod raw;
@@ -26,10 +25,10 @@ pub use kintsugi_promises::{
     Answers, Book, Breach, Breaches, Checked, Execution, Holdings, Ledger, Record, Told, Unowned,
     check, expected, unowned,
 };
-pub use load::{DEFINITIONS, Load};
+pub use kintsugi_trial::{Chance, Earlier, Seen, Settings, Trial, Verdict};
 pub use owners::Owners;
 pub use promises::check_promises;
 pub use raw::Raw;
-pub use seed::Chance;
+pub use seed::chance;
 pub use server::{Answer, Peer, Request};
 pub use tools::{Tool, eventually, free_port, root, signal, tool};

@@ -56,7 +56,7 @@ fn keeps_its_promises(shape: Shape, lasts: &str) {
         assert!(done.is_some_and(|done| done > 0), "{kind} was not done: {}", said.report["kinds"]);
     }
     let verdict = &said.report["verdict"];
-    for what in ["accepted", "completed", "executions"] {
+    for what in ["accepted", "attempts", "executions", "run_again", "dead_letters"] {
         assert!(verdict[what].as_u64().is_some_and(|count| count > 0), "no {what}: {verdict}");
     }
     assert!(said.report["messages_harmed"].as_u64().is_some_and(|harmed| harmed > 0));

@@ -67,7 +67,7 @@ pub async fn conduct(
     let stage = Stage::start(options.setup.clone()).await?;
     say(&format!("seed {}; everything is in {}", options.seed, stage.path().display()));
     let mut conductor = Conductor::begin(stage, &options, stop).await?;
-    let (mut verdict, mut under_load, mut gone_through) = (None::<Verdict>, Duration::ZERO, 0);
+    let (mut verdict, mut under_load, mut gone_through) = (Verdict::default(), Duration::ZERO, 0);
     for (number, window) in windows.iter().enumerate() {
         let began = Instant::now();
         conductor.window(number + 1, window).await?;
@@ -75,19 +75,15 @@ pub async fn conduct(
         gone_through += 1;
         let found = conductor.settle().await?;
         say(&conductor.line(number + 1, windows.len(), &found));
-        match &mut verdict {
-            Some(verdict) => verdict.merge(found),
-            None => verdict = Some(found),
-        }
-        if conductor.stop.is_cancelled() {
+        // What was found is left as it is, to be looked at.
+        let over = !found.is_kept() || conductor.stop.is_cancelled();
+        verdict.merge(found);
+        if over {
             break;
         }
     }
     let Conductor { stage, trial, done, .. } = conductor;
-    // Nothing is left since the last window was settled; what comes of the end is checked all the same.
-    let last = trial.end().await?;
-    let mut verdict = verdict.unwrap_or_default();
-    verdict.merge(last);
+    trial.stop().await;
     Ok(Report {
         seed: options.seed,
         shape: options.setup.shape,
@@ -240,9 +236,9 @@ impl Conductor {
              completed {}, lost {}, breaches {}",
             done.count(),
             found.accepted,
-            found.completed,
+            found.completed(),
             found.lost,
-            found.breaches.len(),
+            found.broken,
         )
     }
 }

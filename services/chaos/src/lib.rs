@@ -5,7 +5,6 @@
 //! `kintsugi-trial` and `kintsugi-promises`.
 
 pub mod between;
-mod chance;
 mod conduct;
 mod error;
 mod fault;

@@ -4,11 +4,11 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use kintsugi_nats::stream;
+use kintsugi_trial::Chance;
 use serde::Serialize;
 
 use crate::{
     Scope,
-    chance::Chance,
     fault::{Fault, Kind},
 };
 
@@ -71,7 +71,7 @@ pub fn plan(seed: u64, lasts: Duration, kinds: &BTreeSet<Kind>, scope: &Scope) -
     while left > 0 {
         let lasts_ms = match left {
             _ if left < WINDOW_MS * 3 / 2 => left,
-            _ => chance.within(WINDOW_MS * 3 / 4, WINDOW_MS * 5 / 4),
+            _ => within(&mut chance, WINDOW_MS * 3 / 4, WINDOW_MS * 5 / 4),
         };
         left -= lasts_ms;
         windows.push(window(lasts_ms, &mut bag, scope, &mut chance));
@@ -100,7 +100,7 @@ fn window(lasts_ms: u64, bag: &mut Bag, scope: &Scope, chance: &mut Chance) -> W
     while let Some(kind) = bag.next(chance) {
         let fault = fault(kind, scope, chance);
         if fault.stands_alone() || strikes.last().is_some_and(|last| last.fault.stands_alone()) {
-            at_ms = at_ms.max(healed_ms + chance.within(500, 1_500));
+            at_ms = at_ms.max(healed_ms + within(chance, 500, 1_500));
         }
         let strike = Strike { at_ms, fault };
         if strike.ends_ms() + MARGIN_MS > lasts_ms {
@@ -109,57 +109,67 @@ fn window(lasts_ms: u64, bag: &mut Bag, scope: &Scope, chance: &mut Chance) -> W
             break;
         }
         healed_ms = healed_ms.max(strike.ends_ms());
-        at_ms += match chance.within(1, 10) {
-            pick if pick <= AT_ONCE => chance.within(0, 300),
-            _ => chance.within(1_000, 4_000),
+        at_ms += match within(chance, 1, 10) {
+            pick if pick <= AT_ONCE => within(chance, 0, 300),
+            _ => within(chance, 1_000, 4_000),
         };
         strikes.push(strike);
     }
     Window { lasts_ms, strikes }
 }
 
+/// A number from `least` to `most`, both included.
+fn within(chance: &mut Chance, least: u64, most: u64) -> u64 {
+    least + chance.below(most - least + 1)
+}
+
+/// One of `list`, which is not empty.
+fn one<T: Copy>(chance: &mut Chance, list: &[T]) -> T {
+    list[chance.place(list.len())]
+}
+
 fn fault(kind: Kind, scope: &Scope, chance: &mut Chance) -> Fault {
-    let wired = chance.one(&scope.wired());
-    let service = chance.one(&scope.services());
+    let wired = one(chance, &scope.wired());
+    let service = one(chance, &scope.services());
     match kind {
-        Kind::Kill => Fault::Kill { process: chance.one(&scope.killed()) },
+        Kind::Kill => Fault::Kill { process: one(chance, &scope.killed()) },
         Kind::KillAll => Fault::KillAll,
         Kind::Freeze => {
-            Fault::Freeze { process: chance.one(&scope.frozen()), ms: chance.within(500, 6_000) }
+            Fault::Freeze { process: one(chance, &scope.frozen()), ms: within(chance, 500, 6_000) }
         }
         Kind::RestartBroker => Fault::RestartBroker,
         Kind::RestartDatabase => Fault::RestartDatabase,
-        Kind::DeleteStream => Fault::DeleteStream { stream: chance.one(&STREAMS) },
+        Kind::DeleteStream => Fault::DeleteStream { stream: one(chance, &STREAMS) },
         Kind::DeleteAllStreams => Fault::DeleteAllStreams,
-        Kind::CutBroker => Fault::CutBroker { process: wired, ms: chance.within(1_000, 6_000) },
+        Kind::CutBroker => Fault::CutBroker { process: wired, ms: within(chance, 1_000, 6_000) },
         Kind::CutDatabase => {
-            Fault::CutDatabase { process: service, ms: chance.within(1_000, 6_000) }
+            Fault::CutDatabase { process: service, ms: within(chance, 1_000, 6_000) }
         }
         Kind::SlowBroker => {
-            let (by_ms, ms) = (chance.within(20, 300), chance.within(2_000, 8_000));
+            let (by_ms, ms) = (within(chance, 20, 300), within(chance, 2_000, 8_000));
             Fault::SlowBroker { process: wired, by_ms, ms }
         }
         Kind::SlowDatabase => {
-            let (by_ms, ms) = (chance.within(5, 100), chance.within(2_000, 8_000));
+            let (by_ms, ms) = (within(chance, 5, 100), within(chance, 2_000, 8_000));
             Fault::SlowDatabase { process: service, by_ms, ms }
         }
         Kind::Duplicate => {
-            let (one_in, ms) = (chance.within(1, 4), chance.within(3_000, 8_000));
+            let (one_in, ms) = (within(chance, 1, 4), within(chance, 3_000, 8_000));
             Fault::Duplicate { process: wired, one_in, ms }
         }
         Kind::Drop => {
-            let (one_in, ms) = (chance.within(5, 20), chance.within(2_000, 6_000));
+            let (one_in, ms) = (within(chance, 5, 20), within(chance, 2_000, 6_000));
             Fault::Drop { process: wired, one_in, ms }
         }
         Kind::Delay => {
-            let (one_in, by_ms) = (chance.within(2, 8), chance.within(50, 1_500));
-            Fault::Delay { process: wired, one_in, by_ms, ms: chance.within(3_000, 8_000) }
+            let (one_in, by_ms) = (within(chance, 2, 8), within(chance, 50, 1_500));
+            Fault::Delay { process: wired, one_in, by_ms, ms: within(chance, 3_000, 8_000) }
         }
-        Kind::FillQuota => Fault::FillQuota { ms: chance.within(2_000, 6_000) },
+        Kind::FillQuota => Fault::FillQuota { ms: within(chance, 2_000, 6_000) },
         Kind::Clock => {
-            let (ahead, by) = (chance.within(0, 1) == 1, chance.within(2, 30));
+            let (ahead, by) = (within(chance, 0, 1) == 1, within(chance, 2, 30));
             let by = i64::try_from(by).unwrap_or_default();
-            let (by_s, ms) = (if ahead { by } else { -by }, chance.within(4_000, 10_000));
+            let (by_s, ms) = (if ahead { by } else { -by }, within(chance, 4_000, 10_000));
             Fault::Clock { process: service, by_s, ms }
         }
     }

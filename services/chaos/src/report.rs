@@ -112,7 +112,7 @@ impl Report {
     /// Whether every promise was kept, nothing was lost, and the engine came back each time.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.verdict.lost == 0 && self.verdict.breaches.is_empty() && self.recovery.never == 0
+        self.verdict.is_kept() && self.recovery.never == 0
     }
 }
 

@@ -43,6 +43,9 @@ pub(crate) struct Chaos {
     keep: bool,
 }
 
+/// Tasks that a worker with a ledger executes at once.
+const LEDGER_SLOTS: usize = 8;
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ShapeName {
     Dev,
@@ -81,7 +84,7 @@ pub(crate) async fn run(
 /// Executes the ledger's tasks until it is killed.
 pub(crate) async fn ledger(ledger: Ledger, settings: &Settings) -> Result<bool, Failure> {
     let url = settings.nats.options("kintsugi-ledger").url;
-    kintsugi_trial::ledger_worker(&url, &ledger.file)
+    kintsugi_trial::ledger_worker(&url, &ledger.file, LEDGER_SLOTS)
         .await
         .map_err(|error| Failure::because("the worker stopped", error))?;
     Ok(true)

@@ -27,7 +27,7 @@ pub use owners::{Holdings, Unowned, unowned};
 pub use told::{Told, expected};
 
 /// A promise that was not kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Breach {
     /// Its number.
     pub promise: u8,

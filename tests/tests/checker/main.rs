@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod owners;
+mod verdict;
 mod world;
 
 use kintsugi_core::{Event, Input, Timestamp};

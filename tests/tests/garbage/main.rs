@@ -10,9 +10,7 @@ mod results;
 use std::time::Duration;
 
 use kintsugi_nats::{Bus, stream};
-use kintsugi_tests::{
-    Answer, Chance, Engine, Peer, Raw, Shape, check_promises, eventually, streams,
-};
+use kintsugi_tests::{Answer, Engine, Peer, Raw, Shape, check_promises, eventually, streams};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -111,7 +109,7 @@ async fn garbage_is_refused_and_stops_nothing() {
     http::lies(&mut field).await;
     bus::documents_and_starts(&mut field).await;
     bus::intake(&mut field).await;
-    let mut chance = Chance::new("garbage_is_refused_and_stops_nothing");
+    let mut chance = kintsugi_tests::chance("garbage_is_refused_and_stops_nothing");
     bus::subjects(&mut field, &mut chance).await;
     results::strays(&mut field).await;
     results::giants(&mut field).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use kintsugi_tests::{eventually, signal};
 use serde_json::{Value, json};
 
-use crate::siege::{PATIENCE, Siege};
+use crate::siege::{HOLD_BACK, PATIENCE, Siege};
 
 /// How long the task is worked on that a frozen worker holds.
 const HOLD_MS: u64 = 4_000;
@@ -107,7 +107,7 @@ impl Siege {
 
     /// `kill -9` of everything at once, Postgres first; then everything is started again.
     pub(crate) async fn everything_killed(&mut self) {
-        self.load.hold_back().await;
+        self.load.hold_back(HOLD_BACK).await.unwrap();
         println!("kill everything");
         let engine = &mut self.engine;
         tokio::task::block_in_place(|| engine.kill_everything_and_restart());

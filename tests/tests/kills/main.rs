@@ -8,7 +8,7 @@ mod siege;
 
 use kintsugi_nats::stream;
 use kintsugi_tests::{Shape, signal, streams};
-use siege::Siege;
+use siege::{HOLD_BACK, Siege};
 
 /// Every process that can be killed; those that can take over from each other are two.
 const PROCESSES: [&str; 13] = [
@@ -106,12 +106,12 @@ async fn streams_lost(siege: &mut Siege) {
     ];
     siege.chance.shuffle(&mut all);
     for name in all {
-        siege.load.hold_back().await;
+        siege.load.hold_back(HOLD_BACK).await.unwrap();
         streams::delete(&siege.bus, name).await;
         siege.look(&format!("{name} deleted")).await;
         siege.load.go_on();
     }
-    siege.load.hold_back().await;
+    siege.load.hold_back(HOLD_BACK).await.unwrap();
     for name in all {
         streams::delete(&siege.bus, name).await;
     }

@@ -8,7 +8,7 @@ use std::{
 use kintsugi_entities::{Options, Store};
 use kintsugi_nats::Bus;
 use kintsugi_tests::{
-    Answer, Book, Breaches, Chance, Engine, Ledger, Load, Owners, Peer, Shape, Told, check,
+    Answer, Breaches, Chance, Engine, Owners, Peer, Settings, Shape, Told, Trial, chance,
     eventually, streams,
 };
 use serde_json::json;
@@ -25,6 +25,12 @@ const OWNED_WITHIN: Duration = Duration::from_secs(15);
 /// How long runs may take to end after the last break.
 const DRAIN: Duration = Duration::from_secs(180);
 
+/// How long what was answered may take to reach the database.
+pub(crate) const HOLD_BACK: Duration = Duration::from_secs(60);
+
+/// Runs that are started a second.
+const RATE: f64 = 15.0;
+
 const SECRET: &str = "a secret of the test of kills";
 
 /// A run whose one task a worker with a ledger holds for a while.
@@ -37,7 +43,7 @@ const FIRST: &str = "document: {dsl: '1.0.3', namespace: test, name: first, vers
 
 pub(crate) struct Siege {
     pub(crate) engine: Engine,
-    pub(crate) load: Load,
+    pub(crate) load: Trial,
     pub(crate) chance: Chance,
     pub(crate) bus: Bus,
     pub(crate) store: Store,
@@ -45,7 +51,6 @@ pub(crate) struct Siege {
     pub(crate) own: Vec<String>,
     owners: Owners,
     hooks: Peer,
-    ledger: PathBuf,
     kills: usize,
     revived: usize,
     worst: Duration,
@@ -75,12 +80,21 @@ impl Siege {
         }
         let bus = streams::bus(&engine.nats_url()).await;
         let store = Store::connect(&engine.database_url(), &Options::default()).await.unwrap();
-        let chance = Chance::new(test);
+        let chance = chance(test);
         let client = engine.client.clone();
         for definition in [HELD, FIRST] {
             client.define(definition).await;
         }
-        let load = Load::begin(client.clone(), bus.clone(), store.clone(), &chance).await;
+        let settings = Settings {
+            http: client.url(""),
+            nats: engine.nats_url(),
+            database: engine.database_url(),
+            ledger,
+            seed: chance.seed(),
+            rate: RATE,
+            workflows: Vec::new(),
+        };
+        let load = Trial::begin(settings).await.unwrap();
         let owners = Owners::new(store.clone(), bus.clone(), client);
         Some(Self {
             engine,
@@ -91,7 +105,6 @@ impl Siege {
             own: Vec::new(),
             owners,
             hooks,
-            ledger,
             kills: 0,
             revived: 0,
             worst: Duration::ZERO,
@@ -192,16 +205,16 @@ impl Siege {
     pub(crate) async fn end(mut self) {
         self.revive();
         let began = Instant::now();
-        self.load.drain(DRAIN).await;
+        assert!(self.load.drain(DRAIN).await, "not every run ended within {DRAIN:?}");
         let drained = began.elapsed();
-        let mut answers = self.load.stop().await;
-        answers.accepted.extend(self.own.iter().cloned());
+        let mut seen = self.load.see().await.unwrap();
+        self.load.stop().await;
+        seen.answers.accepted.extend(self.own.iter().cloned());
         let (store, hooks) = (&self.store, &self.hooks);
-        let book = Book::read(store, &self.bus).await.unwrap();
         let deadline = Instant::now() + PATIENCE;
         loop {
             let mut missing = Breaches::default();
-            Told::check(&hooks.told("/hook", SECRET), &book, &mut missing);
+            Told::check(&hooks.told("/hook", SECRET), &seen.book, &mut missing);
             let pending = store.counts().await.unwrap().notifications_pending;
             if missing.0.is_empty() && pending == 0 {
                 break;
@@ -209,40 +222,26 @@ impl Siege {
             assert!(Instant::now() < deadline, "not told; {pending} pending: {missing:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let ledger = Ledger::read(&self.ledger).unwrap();
-        let (checked, mut breaches) = check(&book);
-        answers.check(&book, &mut breaches);
-        ledger.check(&book, &mut breaches);
-        Told::check(&hooks.told("/hook", SECRET), &book, &mut breaches);
-        for record in book.runs.values() {
-            let name = record.definition.trim_end_matches(":1.0.0");
-            let status = record.status.as_str();
-            let fits = match name {
-                "load/waits" => status == "cancelled",
-                "load/faults" => status == "faulted" || status == "completed",
-                _ => status == "completed",
-            };
-            assert!(fits, "{} is {status}: {:?}", record.id, record.state.error);
-        }
+        let verdict = seen.judge();
+        let mut breaches = Breaches::default();
+        Told::check(&hooks.told("/hook", SECRET), &seen.book, &mut breaches);
         println!(
             "{:?}, seed {}: {} kills, {} revived; drained in {drained:?}; longest without an owner \
-             {:?}; {} answers of starts, {} results, {} redrives, {} cancellations; {} executions \
-             in the ledger; {} notifications; {checked:?}",
+             {:?}; {} results, {} redrives, {} cancellations; {} notifications\n{verdict}",
             self.engine.shape,
             self.chance.seed(),
             self.kills,
             self.revived,
             self.worst,
-            answers.accepted.len(),
-            answers.completed.len(),
-            answers.redriven.len(),
-            answers.cancelled.len(),
-            ledger.begun(),
+            seen.answers.completed.len(),
+            seen.answers.redriven.len(),
+            seen.answers.cancelled.len(),
             hooks.seen().len(),
         );
         breaches.none();
-        assert!(checked.lost > 0 && checked.refused > 0 && checked.dead > 0, "{checked:?}");
-        assert!(!answers.redriven.is_empty() && !answers.cancelled.is_empty());
-        assert!(ledger.begun() > 0 && !hooks.seen().is_empty());
+        assert!(verdict.is_kept(), "{verdict}");
+        assert!(verdict.taken_over > 0 && verdict.refused > 0 && verdict.dead_letters > 0);
+        assert!(!seen.answers.redriven.is_empty() && !seen.answers.cancelled.is_empty());
+        assert!(verdict.executions > 0 && !hooks.seen().is_empty());
     }
 }
