@@ -5,7 +5,7 @@
 use std::{path::Path, process::Command};
 
 use kintsugi_chaos::{Kind, Scope, Shape};
-use kintsugi_tests::{Chance, Tool, tool};
+use kintsugi_tests::{Tool, chance, tool};
 use serde_json::Value;
 
 /// What a run of `kintsugi chaos` said.
@@ -46,7 +46,7 @@ fn keeps_its_promises(shape: Shape, lasts: &str) {
         Shape::Dev => "dev",
         Shape::Services => "services",
     };
-    let seed = Chance::new(&format!("chaos in the shape {name}")).seed().to_string();
+    let seed = chance(&format!("chaos in the shape {name}")).seed().to_string();
     let said = chaos(&program, &nats_server, &["--shape", name, "--for", lasts, "--seed", &seed]);
     println!("{}", said.text);
     assert_eq!(said.code, Some(0));

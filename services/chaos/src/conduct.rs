@@ -175,8 +175,8 @@ impl Conductor {
     }
 
     async fn strike(&mut self, mut done: Done) -> Result<(), Error> {
-        let alone = done.fault.stands_alone();
-        if alone {
+        let destroys = done.fault.destroys();
+        if destroys {
             let held = reviving(&mut self.stage, self.trial.hold_back(HOLD_BACK)).await?;
             done.not_done = held.err().map(|error| told(&error));
         }
@@ -185,7 +185,7 @@ impl Conductor {
             let struck = self.stage.begin(&done.fault).await;
             done.not_done = struck.err().map(|error| told(&error));
         }
-        if alone {
+        if destroys {
             self.trial.go_on();
         }
         let place = self.done.len();

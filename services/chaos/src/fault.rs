@@ -191,11 +191,16 @@ impl Fault {
         }
     }
 
-    /// Whether it destroys what answers may rest on: nothing else may be broken while those are waited
-    /// for.
+    /// Whether it destroys what answers may rest on: those are waited for first.
+    #[must_use]
+    pub fn destroys(&self) -> bool {
+        matches!(self, Self::DeleteStream { .. } | Self::DeleteAllStreams)
+    }
+
+    /// Whether nothing else may be broken at its begin and its end, since the broker is asked to do it.
     #[must_use]
     pub fn stands_alone(&self) -> bool {
-        matches!(self, Self::DeleteStream { .. } | Self::DeleteAllStreams)
+        self.destroys() || matches!(self, Self::FillQuota { .. })
     }
 }
 

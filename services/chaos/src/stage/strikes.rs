@@ -32,7 +32,7 @@ impl Stage {
         match *fault {
             Fault::Kill { process } => self.kill(process)?,
             Fault::KillAll => self.kill_all().await?,
-            Fault::Freeze { process, .. } => self.signal(process, "STOP"),
+            Fault::Freeze { process, .. } => self.signal(process, "STOP")?,
             Fault::RestartBroker => {
                 self.broker.kill().await;
                 self.broker.start_again().await?;
@@ -72,7 +72,8 @@ impl Stage {
     /// When that cannot be done.
     pub async fn heal(&mut self, fault: &Fault) -> Result<(), Error> {
         match *fault {
-            Fault::Freeze { process, .. } => self.signal(process, "CONT"),
+            // Who is gone meanwhile is not frozen any more.
+            Fault::Freeze { process, .. } => self.signal(process, "CONT").unwrap_or_default(),
             Fault::CutBroker { process, .. } => self.to_broker(process, Cable::mend),
             Fault::CutDatabase { process, .. } => self.to_database(process, Cable::mend),
             Fault::SlowBroker { process, .. } => {
@@ -95,8 +96,7 @@ impl Stage {
         if self.kill_child(process) {
             return self.start_again(process);
         }
-        self.signal(process, "KILL");
-        Ok(())
+        self.signal(process, "KILL")
     }
 
     /// The database first, so that nothing is in good order.
@@ -113,16 +113,17 @@ impl Stage {
         names.into_iter().try_for_each(|name| self.start_again(name))
     }
 
-    fn signal(&self, process: Process, name: &str) {
+    fn signal(&self, process: Process, name: &str) -> Result<(), Error> {
         match process {
             BROKER => self.broker.signal(name),
             DATABASE => self.database.signal(name),
             _ => {
-                if let Some(pid) = self.pid(process) {
-                    signal(pid, name);
-                }
+                let pid = self.pid(process);
+                let gone = || Error::Refused(format!("there is no {process} at the moment"));
+                signal(pid.ok_or_else(gone)?, name);
             }
         }
+        Ok(())
     }
 
     fn to_broker(&self, process: Process, act: impl FnOnce(&Cable)) {
