@@ -54,7 +54,7 @@ pub struct Options {
 pub async fn conduct(
     options: Options,
     stop: CancellationToken,
-    say: impl Fn(&str) + Send,
+    say: impl Fn(&str) + Send + Sync + 'static,
 ) -> Result<Report, Error> {
     let owns_database =
         options.setup.shape == Shape::Services && options.setup.database_url.is_none();
@@ -66,7 +66,7 @@ pub async fn conduct(
     }
     let stage = Stage::start(options.setup.clone()).await?;
     say(&format!("seed {}; everything is in {}", options.seed, stage.path().display()));
-    let mut conductor = Conductor::begin(stage, &options, stop).await?;
+    let mut conductor = Conductor::begin(stage, &options, stop, Box::new(say)).await?;
     let (mut verdict, mut under_load, mut gone_through) = (Verdict::default(), Duration::ZERO, 0);
     for (number, window) in windows.iter().enumerate() {
         let began = Instant::now();
@@ -74,7 +74,7 @@ pub async fn conduct(
         under_load += began.elapsed();
         gone_through += 1;
         let found = conductor.settle().await?;
-        say(&conductor.line(number + 1, windows.len(), &found));
+        (conductor.say)(&conductor.line(number + 1, windows.len(), &found));
         // What was found is left as it is, to be looked at.
         let over = !found.is_kept() || conductor.stop.is_cancelled();
         verdict.merge(found);
@@ -108,7 +108,11 @@ fn broken(verdict: &Verdict) -> BTreeMap<u8, usize> {
     broken
 }
 
+/// Who is told how it goes.
+type Say = Box<dyn Fn(&str) + Send + Sync>;
+
 struct Conductor {
+    say: Say,
     stage: Stage,
     trial: Trial,
     probe: Probe,
@@ -124,6 +128,7 @@ impl Conductor {
         mut stage: Stage,
         options: &Options,
         stop: CancellationToken,
+        say: Say,
     ) -> Result<Self, Error> {
         let probe = Probe::new(&stage.http());
         probe.define().await.map_err(Error::Refused)?;
@@ -139,7 +144,7 @@ impl Conductor {
         };
         let trial = Trial::begin(settings).await?;
         let (seed, done, probes) = (options.seed, Vec::new(), JoinSet::new());
-        Ok(Self { stage, trial, probe, seed, stop, done, probes })
+        Ok(Self { say, stage, trial, probe, seed, stop, done, probes })
     }
 
     /// Does what is planned for a window. In the end everything is healed.
@@ -188,6 +193,11 @@ impl Conductor {
         if destroys {
             self.trial.go_on();
         }
+        let (at, fault) = (seconds(Duration::from_millis(done.at_ms)), done.fault);
+        (self.say)(&match &done.not_done {
+            None => format!("  {at:>9}  {fault}"),
+            Some(why) => format!("  {at:>9}  {fault}: not done: {why}"),
+        });
         let place = self.done.len();
         if done.not_done.is_none() {
             let (probe, run) = (self.probe.clone(), format!("chaos-{}-{place}", self.seed));
