@@ -177,7 +177,8 @@ impl Stage {
         if made["error"].is_object() {
             return Err(refused("make a stream")(made["error"].to_string()));
         }
-        let most = super::QUOTA_BYTES / JUNK_BYTES as u64 + 1;
+        // What is on its way to the disk is not counted at once.
+        let most = 2 * super::QUOTA_BYTES / JUNK_BYTES as u64;
         for _ in 0..most {
             let answer = bus.request("chaos.junk", vec![0; JUNK_BYTES], PATIENCE).await;
             let answer = answer.map_err(refused("take junk"))?;
