@@ -106,15 +106,15 @@ impl Doubts {
         let Some(doubts) = self.queues.get_mut(served) else { return Vec::new() };
         let mut settled = Vec::new();
         doubts.retain(|_, doubt| {
-            let Some((finding, patience)) = look(&doubt.question, state, fleet, now) else {
-                return true;
-            };
+            let (finding, patience) = look(&doubt.question, state, fleet, now);
             if matches!(finding, Finding::Lost(..)) {
                 let since = *doubt.missing_since.get_or_insert(now);
                 let all_heard = || fleet.all_heard_since(&served.0, &served.1, since);
                 let sooner = patience == DIED && all_heard();
                 let patience = if sooner { ALL_HEARD } else { patience };
-                if now.duration_since(since) < patience {
+                // While not all have been heard it may be missing for that alone: the time of it
+                // counts, the word does not.
+                if now.duration_since(since) < patience || !fleet.knows_enough(now) {
                     return true;
                 }
             }
@@ -146,37 +146,34 @@ impl Finding {
     }
 }
 
-/// What is so now, and for how long it has to be so before it counts; none: nobody can say yet.
+/// What is so now, as far as is known, and for how long it has to be so before it counts.
 fn look(
     question: &Verify,
     state: Option<&QueueState>,
     fleet: &Fleet,
     now: Instant,
-) -> Option<(Finding, Duration)> {
+) -> (Finding, Duration) {
     if let Some((worker, at)) = fleet.holder(&question.run, question.task, question.epoch) {
-        return Some((Finding::Held(worker.clone(), *at), Duration::ZERO));
-    }
-    if !fleet.knows_enough(now) {
-        return None;
+        return (Finding::Held(worker.clone(), *at), Duration::ZERO);
     }
     let Some(queue) = state else {
-        return Some((Finding::Lost(LossCause::MessageLost, None), SECOND_LOOK));
+        return (Finding::Lost(LossCause::MessageLost, None), SECOND_LOOK);
     };
     let still_queued = queue.pending > 0
         && queue
             .oldest_pending_at
             .is_none_or(|oldest| oldest <= question.dispatched_at.plus(SLACK_MS));
     if still_queued {
-        return Some((Finding::InOrder, Duration::ZERO));
+        return (Finding::InOrder, Duration::ZERO);
     }
     let held = fleet.held_for(&question.queue, &question.task_type) as u64;
     if queue.ack_pending <= held {
-        return Some((Finding::Lost(LossCause::MessageLost, None), SECOND_LOOK));
+        return (Finding::Lost(LossCause::MessageLost, None), SECOND_LOOK);
     }
     let (ghosts, ghost) = fleet.ghosts(&question.queue, &question.task_type, now);
     let is_known = queue.ack_pending <= held + ghosts;
     let patience = if is_known { DIED } else { UNCLAIMED };
-    Some((Finding::Lost(LossCause::WorkerDead, ghost), patience))
+    (Finding::Lost(LossCause::WorkerDead, ghost), patience)
 }
 
 #[cfg(test)]
@@ -232,10 +229,12 @@ mod tests {
         assert_eq!(settle(Some(&queue(0, 0, None)), &fleet, late), (lost, 500));
         let waits = queue(5, 0, Some(9_000));
         assert_eq!(settle(Some(&waits), &fleet, late), (Finding::InOrder, 0));
-        // Just started, it cannot say, and does not forget that it was asked.
+        // Just started, it cannot say, and does not forget that it was asked, nor since when it looks.
         let lost = Finding::Lost(LossCause::MessageLost, None);
         let fleet = Fleet::new(late);
-        assert_eq!(settle(None, &fleet, late), (lost, 2_500));
+        assert_eq!(settle(None, &fleet, late), (lost, 2_000));
+        let lost = Finding::Lost(LossCause::WorkerDead, None);
+        assert_eq!(settle(Some(&queue(0, 1, None)), &fleet, late), (lost, 2_000));
     }
 
     #[test]

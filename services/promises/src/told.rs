@@ -1,4 +1,4 @@
-//! P10: whoever wanted to know of a fault or a dead letter was told, at least once, under one id.
+//! P10: whoever wanted to know of a fault, a dead letter or a question to a person was told, at least once, under one id.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub fn expected(book: &Book) -> Vec<String> {
         for (seq, steps) in &record.rows {
             for (position, step) in steps.iter().enumerate() {
                 for (index, event) in step.events.iter().enumerate() {
-                    if matches!(event, Event::RunFaulted { .. } | Event::TaskDeadLettered { .. }) {
+                    if is_told(event) {
                         all.push(format!("{}:{seq}:{position}:{index}", record.id));
                     }
                 }
@@ -33,6 +33,17 @@ pub fn expected(book: &Book) -> Vec<String> {
         }
     }
     all
+}
+
+/// What a webhook is told of by default.
+fn is_told(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::RunFaulted { .. }
+            | Event::TaskDeadLettered { .. }
+            | Event::HumanTaskAsked { .. }
+            | Event::HumanTaskDue { .. }
+    )
 }
 
 impl Told {
