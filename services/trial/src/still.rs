@@ -84,11 +84,7 @@ impl Shared {
         }
         for id in redriven {
             let row = self.store.dead_letter_get(&id).await.ok()?;
-<<<<<<< HEAD
-            if !row.is_some_and(|row| row.status == DeadLetterStatus::Redriven) {
-=======
             if row.is_none_or(|row| row.status != DeadLetterStatus::Redriven) {
->>>>>>> trial
                 return Some(false);
             }
             self.kept().redriven.remove(&id);
