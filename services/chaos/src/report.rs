@@ -187,4 +187,26 @@ mod tests {
         assert_eq!((kinds["kill-all"].done, kinds["kill-all"].not_done), (201, 1));
         assert_eq!(Recovery::of([].iter()).max_ms, 0);
     }
+    #[test]
+    fn what_was_lost_or_did_not_come_back_is_no_good_report() {
+        let report = |verdict: Verdict, done: Vec<Done>| Report {
+            seed: 1,
+            shape: Shape::Dev,
+            windows: 1,
+            under_load_seconds: 1.0,
+            kinds: kinds(&done),
+            recovery: Recovery::of(done.iter()),
+            faults: done,
+            revived: 0,
+            messages_harmed: 0,
+            verdict,
+            broken: BTreeMap::new(),
+        };
+        let lost = Verdict { lost: 1, ..Verdict::default() };
+        let bad = report(lost, Vec::new());
+        assert!(!bad.holds() && bad.to_string().ends_with("NOT every promise was kept"));
+        assert!(!report(Verdict::default(), vec![done(None, None)]).holds());
+        let good = report(Verdict::default(), vec![done(Some(1), None)]);
+        assert!(good.holds() && good.to_string().ends_with("every promise was kept"));
+    }
 }
