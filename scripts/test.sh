@@ -149,6 +149,17 @@ run_sim() {
   (cd "$ROOT" && cargo run --release --quiet --locked -p kintsugi-sim -- "${options[@]}" "$@")
 }
 
+run_chaos() {
+  need_rust
+  need_node
+  need_nats_server
+  need_postgres
+  die_if_missing
+  build_release kintsugi kintsugi
+  export POSTGRES_BIN_DIR
+  exec "$REPLY" chaos --set "nats.server_binary=$NATS_SERVER_BIN" "$@"
+}
+
 run_bench() {
   need_rust
   case ${1:-} in

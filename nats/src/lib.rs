@@ -39,7 +39,7 @@ pub use exact::{Inexact, JSON_DEPTH_MAX, exact};
 pub use headers::Headers;
 pub use hints::{RunHint, RunHints};
 pub use intake::{IntakeConsumer, IntakeDelivery};
-pub use kintsugi_nats_server::{Server, ServerError, ServerOptions};
+pub use kintsugi_nats_server::{FILE_BYTES_MAX, Server, ServerError, ServerOptions};
 pub use life::{LifeConsumer, LifeDelivery, LifeFrom, LifeReader};
 pub use live::{Liveness, Ping};
 pub use login::Options;

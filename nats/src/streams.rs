@@ -66,6 +66,31 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The same, in proportion, so that all streams together take at most so many bytes.
+    #[must_use]
+    pub fn within(self, bytes: u64) -> Self {
+        let all = [self.events_bytes, self.tasks_bytes, self.intake_bytes, self.cloudevents_bytes]
+            .into_iter()
+            .chain([self.life_bytes, self.dead_bytes, self.advisories_bytes, self.rejected_bytes]);
+        let all = u128::from(all.sum::<u64>().max(1));
+        let share = |of: u64| {
+            u64::try_from(u128::from(of) * u128::from(bytes) / all).unwrap_or(u64::MAX).max(1)
+        };
+        Self {
+            events_bytes: share(self.events_bytes),
+            tasks_bytes: share(self.tasks_bytes),
+            intake_bytes: share(self.intake_bytes),
+            cloudevents_bytes: share(self.cloudevents_bytes),
+            life_bytes: share(self.life_bytes),
+            dead_bytes: share(self.dead_bytes),
+            advisories_bytes: share(self.advisories_bytes),
+            rejected_bytes: share(self.rejected_bytes),
+            ..self
+        }
+    }
+}
+
 /// A stream, as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamState {

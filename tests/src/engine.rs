@@ -17,7 +17,11 @@ use tempfile::TempDir;
 
 mod ending;
 
-use crate::{Between, Client, Tool, Trouble, between, eventually, free_port, root, signal, tool};
+use crate::{
+    Cable, Client, Tool, Trouble,
+    between::{self, Mischief, Stands},
+    eventually, free_port, root, signal, tool,
+};
 
 /// The two shapes that every suite runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +87,7 @@ pub struct Engine {
     flags: Vec<String>,
     ports: (u16, u16),
     trouble: Trouble,
-    between: Option<Between>,
+    between: Option<Stands>,
     /// The orchestrator to kill; 0: it is killed already.
     victim: Arc<AtomicU32>,
     /// The database's own server, in the shape of services.
@@ -136,7 +140,7 @@ impl Engine {
         Some(engine)
     }
 
-    async fn stand_between(&self) -> Option<Between> {
+    async fn stand_between(&self) -> Option<Stands> {
         let victim = Arc::clone(&self.victim);
         let kill = move || match victim.swap(0, Ordering::SeqCst) {
             0 => {}
@@ -144,11 +148,15 @@ impl Engine {
         };
         match self.trouble {
             Trouble::None => None,
-            Trouble::MessagesTwice => Some(between::doubled(self.ports.1).await),
+            Trouble::MessagesTwice => {
+                let cable = Cable::to_broker(&format!("127.0.0.1:{}", self.ports.1)).await.unwrap();
+                cable.harm(Some((Mischief::Duplicate, 1)));
+                Some(Stands::Cable(cable))
+            }
             Trouble::CommitsUnheard(which) => {
                 let (_, port) = self.postgres.as_ref()?.url.rsplit_once(':')?;
                 let port = port.split('/').next()?.parse().unwrap();
-                Some(between::severed(port, which, kill).await)
+                Some(Stands::Severed(between::severed(port, which, kill).await))
             }
         }
     }
@@ -156,7 +164,7 @@ impl Engine {
     /// How many messages came twice, or how many commits nobody heard of; and of how many.
     #[must_use]
     pub fn troubled(&self) -> (usize, usize) {
-        self.between.as_ref().map_or((0, 0), |between| (between.done(), between.seen()))
+        self.between.as_ref().map_or((0, 0), Stands::done)
     }
 
     /// Starts again what was killed.
@@ -235,7 +243,7 @@ impl Engine {
     /// The same, which finds broker and database elsewhere: behind what stands between.
     pub fn spawn_role_at(&mut self, name: &str, role: Role, urls: (String, String)) {
         let (mut nats, mut database) = urls;
-        let between = self.between.as_ref().map_or(0, |between| between.port);
+        let between = self.between.as_ref().map_or(0, Stands::port);
         match (self.trouble, role) {
             (Trouble::MessagesTwice, _) => nats = format!("nats://127.0.0.1:{between}"),
             (Trouble::CommitsUnheard(_), Role::Orchestrator) => {

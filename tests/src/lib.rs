@@ -17,7 +17,7 @@ mod server;
 pub mod streams;
 mod tools;
 
-pub use between::{Between, Cable, Trouble, Which};
+pub use between::{Cable, Trouble, Which};
 pub use certificates::{Authority, Identity};
 pub use engine::{Engine, Role, Shape};
 pub use http::Client;

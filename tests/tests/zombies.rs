@@ -150,8 +150,8 @@ async fn suite(shape: Shape, cut_off: bool, wanted: usize) {
         let (name, away) = match victim.take() {
             Some(name) => (name, Away::Frozen),
             None => {
-                let port = trial.engine.nats_url().rsplit(':').next().unwrap().parse().unwrap();
-                let cable = Cable::start(port).await;
+                let broker = trial.engine.nats_url();
+                let cable = Cable::start(broker.trim_start_matches("nats://")).await.unwrap();
                 let url = format!("nats://127.0.0.1:{}", cable.port());
                 (trial.hire(url), Away::CutOff(cable))
             }

@@ -18,7 +18,7 @@ pub(super) fn file(dir: &Path) -> PathBuf {
 }
 
 /// The configuration. JSON strings are strings of its syntax as well, whatever is in a path.
-pub(super) fn text(dir: &Path, listen: SocketAddr) -> String {
+pub(super) fn text(dir: &Path, listen: SocketAddr, file_bytes_max: u64) -> String {
     let quoted = |path: &Path| serde_json::Value::from(path.to_string_lossy()).to_string();
     let port = if listen.port() == 0 { "-1".to_owned() } else { listen.port().to_string() };
     let (store, pid) = (quoted(&dir.join("jetstream")), quoted(&pid(dir)));
@@ -36,7 +36,7 @@ ping_max: 2
 jetstream {{
     store_dir: {store}
     max_memory_store: 64MB
-    max_file_store: 8GB
+    max_file_store: {file_bytes_max}
 }}
 "#,
         host = listen.ip(),

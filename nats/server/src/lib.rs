@@ -23,6 +23,9 @@ use tracing::{info, warn};
 /// The oldest nats-server whose behaviour this was tested against.
 const OLDEST: (u64, u64) = (2, 12);
 
+/// Twice what the engine's streams take at most.
+pub const FILE_BYTES_MAX: u64 = 8 << 30;
+
 /// Why a nats-server could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
@@ -77,6 +80,8 @@ pub struct ServerOptions {
     pub listen: SocketAddr,
     /// How long it may take to get ready. Default: 20 s.
     pub ready_within: Duration,
+    /// How many bytes its streams may take on the disk, all together. Default: 8 GiB.
+    pub file_bytes_max: u64,
 }
 
 impl ServerOptions {
@@ -84,7 +89,15 @@ impl ServerOptions {
     pub fn new(binary: impl Into<PathBuf>, dir: impl Into<PathBuf>) -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let ready_within = Duration::from_secs(20);
-        Self { binary: binary.into(), dir: dir.into(), listen, ready_within }
+        let (binary, dir, file_bytes_max) = (binary.into(), dir.into(), FILE_BYTES_MAX);
+        Self { binary, dir, listen, ready_within, file_bytes_max }
+    }
+
+    /// The same, with another disk quota.
+    #[must_use]
+    pub fn file_bytes_max(mut self, bytes: u64) -> Self {
+        self.file_bytes_max = bytes;
+        self
     }
 
     /// The same, listening elsewhere.

@@ -42,7 +42,8 @@ impl Process {
     ) -> Result<(Self, SocketAddr), ServerError> {
         let dir = &options.dir;
         let file = config::file(dir);
-        fs::write(&file, config::text(dir, listen)).map_err(folder(&file))?;
+        fs::write(&file, config::text(dir, listen, options.file_bytes_max))
+            .map_err(folder(&file))?;
         forget_ports(dir);
         let (out, err) = log(dir)?;
         let not_runnable =

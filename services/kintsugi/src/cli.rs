@@ -81,6 +81,11 @@ pub(crate) enum Command {
     /// Says why a run, a task, a queue, a worker or a schedule does not move. Exits with 1 if there is no
     /// such thing, or nobody answers.
     Explain(crate::explain::Explain),
+    /// Starts an engine, puts it under load, breaks it in every way from a seed, and prints a verdict. Exits
+    /// with 1 if a promise is broken.
+    Chaos(crate::chaos::Chaos),
+    #[command(hide = true)]
+    ChaosLedger(crate::chaos::Ledger),
     /// Exits with 0 if a gateway is ready.
     Health {
         /// The gateway.

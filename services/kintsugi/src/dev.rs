@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use kintsugi_nats::{Server, ServerOptions};
+use kintsugi_nats::{FILE_BYTES_MAX, Server, ServerOptions};
 use kintsugi_runtime::{Secret, Shutdown, cancel_on_signal};
 use tokio::task::JoinSet;
 use tracing::info;
@@ -55,7 +55,10 @@ pub(crate) async fn run(
     tokio::spawn(cancel_on_signal(shutdown.clone()));
 
     let binary = settings.nats.server_binary.clone().unwrap_or_else(|| "nats-server".into());
-    let server = Server::spawn(ServerOptions::new(binary, data.join("nats")).listen(dev.nats))
+    let options = ServerOptions::new(binary, data.join("nats"))
+        .listen(dev.nats)
+        .file_bytes_max(settings.nats.server_bytes_max.unwrap_or(FILE_BYTES_MAX));
+    let server = Server::spawn(options)
         .await
         .map_err(|error| Failure::because("cannot start nats-server", error))?;
     let (url, broker) = (server.url(), server.clone());

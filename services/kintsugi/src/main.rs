@@ -1,5 +1,6 @@
 //! The binary: every role, and all of them in one process.
 
+mod chaos;
 mod check;
 mod children;
 mod cli;
@@ -79,7 +80,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     }
     let loaded: Loaded<Settings> = load(common.config.as_deref(), &flags)
         .map_err(|error| Failure::because("the configuration is wrong", error))?;
-    let (settings, file) = (loaded.value.share(), common.ready_file);
+    let (settings, file) = (loaded.value.share(), common.ready_file.clone());
     match cli.command {
         Command::Config => return tools::print_config(&loaded.settings),
         Command::Validate(args) => {
@@ -88,7 +89,11 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Graph(args) => return check::draw(args, &settings.processes.allow).await,
         Command::Explain(args) => return explain::explain(args, &settings).await,
         Command::Health { url } => return Ok(tools::health(&url).await),
-        _ => wire::logs(&settings)?,
+        Command::Chaos(args) => return Box::pin(chaos::run(args, &settings, &common)).await,
+        _ => {
+            wire::logs(&settings)?;
+            wire::clock(&settings)?;
+        }
     }
     let ok = Box::pin(serve(cli.command, settings, file)).await?;
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -145,7 +150,9 @@ async fn serve(
         Command::Worker { what: Some(WorkerCommand::Exec(exec)), .. } => {
             tools::exec(exec, &settings).await?
         }
+        Command::ChaosLedger(args) => chaos::ledger(args, &settings).await?,
         Command::Config
+        | Command::Chaos { .. }
         | Command::Validate { .. }
         | Command::Graph { .. }
         | Command::Explain { .. }

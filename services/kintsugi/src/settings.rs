@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf};
 
 use kintsugi_core::Ability;
-use kintsugi_nats::Options;
+use kintsugi_nats::{Limits, Options};
 use kintsugi_runtime::{Secret, Service};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,7 @@ pub(crate) struct Settings {
     pub(crate) log: Log,
     pub(crate) trace: Trace,
     pub(crate) processes: Processes,
+    pub(crate) chaos: Chaos,
     pub(crate) gateway: <kintsugi_api_gateway::ApiGateway as Service>::Config,
     pub(crate) orchestrator: <kintsugi_orchestrator::Orchestrator as Service>::Config,
     pub(crate) worker: <kintsugi_task_worker::TaskWorker as Service>::Config,
@@ -79,11 +80,22 @@ pub(crate) struct Nats {
     pub(crate) certificate: Option<PathBuf>,
     /// The key of `certificate` (PEM).
     pub(crate) key: Option<PathBuf>,
-    /// The nats-server that `kintsugi dev` runs; none: the one on PATH.
+    /// The nats-server that `kintsugi dev` and `kintsugi chaos` run; none: the one on PATH.
     pub(crate) server_binary: Option<PathBuf>,
+    /// How many bytes that nats-server's streams may take on the disk, all together; none: 8 GiB.
+    pub(crate) server_bytes_max: Option<u64>,
+    /// How many bytes the engine's streams may take, all together; each has a fixed share. Every service
+    /// must be told the same. None: 3.7 GiB.
+    pub(crate) streams_bytes_max: Option<u64>,
 }
 
 impl Nats {
+    /// How large the streams may grow.
+    pub(crate) fn limits(&self, partitions: u16) -> Limits {
+        let limits = Limits { partitions, ..Limits::default() };
+        self.streams_bytes_max.map_or(limits.clone(), |bytes| limits.within(bytes))
+    }
+
     /// How to connect as `name`.
     pub(crate) fn options(&self, name: &str) -> Options {
         let secret = |secret: &Option<Secret>| secret.as_ref().map(|it| it.expose().to_owned());
@@ -147,6 +159,16 @@ pub(crate) struct Processes {
     /// What workflows may start on the machines of workers: `shell`, `script`, `container`,
     /// `container_volumes`, `mcp_stdio`. Default: nothing.
     pub(crate) allow: BTreeSet<Ability>,
+}
+
+/// Settings in the table `[chaos]`: what breaks an engine on purpose. All of it is off.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Chaos {
+    /// Whether this process may be broken on purpose. Without it no other setting here is taken.
+    pub(crate) enabled: bool,
+    /// How many seconds this process's clock is ahead; below zero: behind. Default: 0.
+    pub(crate) clock_offset_seconds: i64,
 }
 
 impl Settings {

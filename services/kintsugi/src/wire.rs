@@ -1,7 +1,7 @@
 //! Opens what services share: logs, traces, store, bus.
 
 use kintsugi_entities::Store;
-use kintsugi_nats::{Bus, Limits};
+use kintsugi_nats::Bus;
 use kintsugi_observability::{LogFormat, LogOptions, TraceOptions, Tracer};
 use kintsugi_runtime::{Announce, Deps, WorkerDeps};
 
@@ -12,6 +12,19 @@ pub(crate) fn logs(settings: &Settings) -> Result<(), Failure> {
     let format = if settings.log.json { LogFormat::Json } else { LogFormat::Text };
     kintsugi_observability::init(&LogOptions { format, filter: settings.log.filter.clone() })
         .map_err(|error| Failure::because("cannot start logging", error))
+}
+
+/// Sets the clock of this process, where that is allowed.
+pub(crate) fn clock(settings: &Settings) -> Result<(), Failure> {
+    let seconds = settings.chaos.clock_offset_seconds;
+    if seconds != 0 && !settings.chaos.enabled {
+        return Err(Failure::plain(
+            "chaos.clock_offset_seconds moves the clock of a process on purpose, so it is refused \
+             unless chaos.enabled = true",
+        ));
+    }
+    kintsugi_runtime::move_clock(seconds);
+    Ok(())
 }
 
 /// A name for this process that no other has.
@@ -57,7 +70,7 @@ pub(crate) async fn store(settings: &Settings) -> Result<Store, Failure> {
 pub(crate) async fn deps(settings: &Settings, alone: bool) -> Result<Deps, Failure> {
     let instance = instance(settings);
     let (store, bus) = (store(settings).await?, bus(settings, &instance).await?);
-    let stream_limits = Limits { partitions: settings.engine.partitions, ..Limits::default() };
+    let stream_limits = settings.nats.limits(settings.engine.partitions);
     bus.ensure_streams(&stream_limits)
         .await
         .map_err(|error| Failure::because("cannot make the streams", error))?;

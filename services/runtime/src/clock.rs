@@ -7,11 +7,25 @@ use std::{
 
 use kintsugi_core::Timestamp;
 
+/// How many seconds the clock of this process is ahead of the machine's. A process has one clock, so this
+/// is the one thing that its services share without being given it.
+static AHEAD_SECONDS: AtomicI64 = AtomicI64::new(0);
+
+/// Moves the clock of this process, as one that is set wrong; for `kintsugi chaos`.
+pub fn move_clock(seconds: i64) {
+    AHEAD_SECONDS.store(seconds, Ordering::Relaxed);
+}
+
 /// The time now. A clock before 1970 reads as 1970.
 #[must_use]
 pub fn now() -> Timestamp {
+    Timestamp(nanos() / 1_000_000)
+}
+
+fn nanos() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    let ahead = AHEAD_SECONDS.load(Ordering::Relaxed).saturating_mul(1_000_000_000);
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX).saturating_add(ahead).max(0)
 }
 
 /// Gives out places in an order: nanoseconds since the Unix epoch, and within one process no two
@@ -22,8 +36,7 @@ pub struct Places(AtomicI64);
 impl Places {
     /// The next place.
     pub fn next(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = i64::try_from(since.as_nanos()).unwrap_or(i64::MAX);
+        let now = nanos();
         let before = self.0.fetch_max(now, Ordering::SeqCst);
         if now > before { now } else { self.0.fetch_add(1, Ordering::SeqCst) + 1 }
     }

@@ -13,7 +13,7 @@ mod service;
 mod signal;
 
 pub use beat::{asked_as, beat};
-pub use clock::{Places, now};
+pub use clock::{Places, move_clock, now};
 pub use config::{ConfigError, Loaded, Setting, load, secret_variables};
 pub use deps::{Announce, Deps, Links, Part, WorkerDeps};
 pub use progress::{Round, Stalled};

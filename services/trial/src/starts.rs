@@ -107,6 +107,7 @@ impl Shared {
         let input = subject.input(id).to_string().into_bytes();
         let answer = self.bus.request_with(&to, input, headers, within).await.ok()?;
         let answer: Value = serde_json::from_slice(&answer).ok()?;
-        answer["seq"].as_u64().map(|_| true)
+        // A refusal has a sequence, too: 0.
+        (answer["error"].is_null() && answer["seq"].is_u64()).then_some(true)
     }
 }

@@ -57,8 +57,7 @@ impl Probes {
 
     /// Starts one more that can be cut off.
     pub(crate) async fn spawn_behind_a_cable(&self) {
-        let port = self.nats_url.rsplit(':').next().unwrap().parse().unwrap();
-        let cable = Cable::start(port).await;
+        let cable = Cable::start(self.nats_url.trim_start_matches("nats://")).await.unwrap();
         let pid = self.spawn_at(&format!("nats://127.0.0.1:{}", cable.port()));
         self.cables.lock().unwrap_or_else(PoisonError::into_inner).insert(pid, cable);
     }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex, atomic::Ordering},
+    sync::{Arc, Mutex},
 };
 
 use tokio::{
@@ -30,14 +30,15 @@ pub(crate) async fn severed(
     kill: impl Fn() + Send + Sync + 'static,
 ) -> Between {
     let kill = Arc::new(kill);
-    Between::start(port, move |client, server, tally| {
+    let server = format!("127.0.0.1:{port}");
+    let between = Between::start(&server, move |client, server, tally| {
         let kill = Arc::clone(&kill);
         // Before the connection ends, by which the orchestrator would know of something.
         let committed = move || {
-            let odd = tally.seen.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
+            let odd = tally.saw().is_multiple_of(2);
             let unheard = odd == (which == Which::Odd);
             if unheard {
-                tally.done.fetch_add(1, Ordering::Relaxed);
+                tally.did();
                 kill();
             }
             unheard
@@ -51,8 +52,8 @@ pub(crate) async fn severed(
             let back = back(from_server, to_client, &said, committed);
             tokio::select! { ended = forth => ended, ended = back => ended }
         }
-    })
-    .await
+    });
+    between.await.unwrap()
 }
 
 /// What a client has said so far.

@@ -1,24 +1,10 @@
-//! What stands between a service and a server, and does to their messages what a bad day does.
+//! What troubles an engine all the time. The proxies themselves are those of `kintsugi chaos`.
 
-mod broker;
-mod cut;
 mod database;
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+pub use kintsugi_chaos::between::{Between, Cable, Mischief};
+use tokio::io::{AsyncRead, AsyncReadExt};
 
-use tokio::{
-    io::{AsyncRead, AsyncReadExt},
-    net::{TcpListener, TcpStream},
-};
-
-pub(crate) use broker::doubled;
-pub use cut::Cable;
 pub(crate) use database::severed;
 
 /// What happens to an engine all the time.
@@ -50,55 +36,29 @@ impl Trouble {
     }
 }
 
-/// A proxy on a port of its own. It ends with the test.
-#[derive(Clone, Debug)]
-pub struct Between {
+/// What stands between services and a server.
+pub(crate) enum Stands {
+    /// Before the broker.
+    Cable(Cable),
+    /// Before the database.
+    Severed(Between),
+}
+
+impl Stands {
     /// Where services find it.
-    pub port: u16,
-    tally: Arc<Tally>,
-}
-
-/// What a proxy has come across.
-#[derive(Debug, Default)]
-struct Tally {
-    /// How often it could have done what it is there for.
-    seen: AtomicUsize,
-    /// How often it did.
-    done: AtomicUsize,
-}
-
-impl Between {
-    /// How often it did what it is there for.
-    #[must_use]
-    pub fn done(&self) -> usize {
-        self.tally.done.load(Ordering::Relaxed)
+    pub(crate) fn port(&self) -> u16 {
+        match self {
+            Self::Cable(cable) => cable.port(),
+            Self::Severed(between) => between.port,
+        }
     }
 
-    /// How often it could have done it.
-    #[must_use]
-    pub fn seen(&self) -> usize {
-        self.tally.seen.load(Ordering::Relaxed)
-    }
-
-    /// Opens a connection to `server` for each that comes, and gives both to `carry`.
-    async fn start<F: Future<Output = std::io::Result<()>> + Send + 'static>(
-        server: u16,
-        carry: impl Fn(TcpStream, TcpStream, Arc<Tally>) -> F + Send + Sync + 'static,
-    ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (port, tally) = (listener.local_addr().unwrap().port(), Arc::default());
-        let kept = Arc::clone(&tally);
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let at = SocketAddr::from(([127, 0, 0, 1], server));
-                // A server that is not there is seen by the client as a connection that ends.
-                let Ok(server) = TcpStream::connect(at).await else { continue };
-                let _ = (client.set_nodelay(true), server.set_nodelay(true));
-                let carried = carry(client, server, Arc::clone(&kept));
-                tokio::spawn(async move { carried.await.ok() });
-            }
-        });
-        Self { port, tally }
+    /// How often it did what it is there for, and how often it could have done it.
+    pub(crate) fn done(&self) -> (usize, usize) {
+        match self {
+            Self::Cable(cable) => (cable.done(), cable.seen()),
+            Self::Severed(between) => (between.done(), between.seen()),
+        }
     }
 }
 
