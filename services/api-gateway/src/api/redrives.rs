@@ -17,6 +17,7 @@ use crate::body::{JsonBody, OptionalJsonBody};
 pub(crate) struct Redrives;
 
 #[derive(ApiResponse)]
+#[expect(clippy::large_enum_variant, reason = "it is made once a request and written at once")]
 pub(crate) enum Asked {
     /// It is kept, and begins in a moment.
     #[oai(status = 201)]
