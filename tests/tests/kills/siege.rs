@@ -216,6 +216,7 @@ impl Siege {
         let began = Instant::now();
         self.load.drain(DRAIN).await;
         let drained = began.elapsed();
+        self.kept().await;
         let mut answers = self.load.stop().await;
         answers.accepted.extend(self.own.iter().cloned());
         let (store, hooks) = (&self.store, &self.hooks);
@@ -231,7 +232,6 @@ impl Siege {
             assert!(Instant::now() < deadline, "not told; {pending} pending: {missing:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        self.kept().await;
         let ledger = Ledger::read(&self.ledger).unwrap();
         let (checked, mut breaches) = check(&book);
         answers.check(&book, &mut breaches);
