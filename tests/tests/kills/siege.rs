@@ -229,6 +229,7 @@ impl Siege {
         let began = Instant::now();
         assert!(self.load.drain(DRAIN).await, "not every run ended within {DRAIN:?}");
         let drained = began.elapsed();
+        self.kept().await;
         let mut seen = self.load.see().await.unwrap();
         self.load.stop().await;
         seen.answers.accepted.extend(self.own.iter().cloned());
@@ -244,7 +245,6 @@ impl Siege {
             assert!(Instant::now() < deadline, "not told; {pending} pending: {missing:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        self.kept().await;
         let verdict = seen.judge();
         let mut breaches = Breaches::default();
         Told::check(&hooks.told("/hook", SECRET), &seen.book, &mut breaches);
