@@ -56,10 +56,12 @@ fn keeps_its_promises(shape: Shape, lasts: &str) {
         assert!(done.is_some_and(|done| done > 0), "{kind} was not done: {}", said.report["kinds"]);
     }
     let verdict = &said.report["verdict"];
-    for what in ["accepted", "attempts", "executions", "run_again", "dead_letters"] {
+    for what in ["accepted", "attempts", "executions", "taken_over", "dead_letters"] {
         assert!(verdict[what].as_u64().is_some_and(|count| count > 0), "no {what}: {verdict}");
     }
-    assert!(said.report["messages_harmed"].as_u64().is_some_and(|harmed| harmed > 0));
+    // In one process only the workers' few messages can be.
+    let harmed = said.report["messages_harmed"].as_u64();
+    assert!(harmed.is_some_and(|harmed| harmed > 0 || shape == Shape::Dev), "{harmed:?}");
     assert!(said.report["recovery"]["p50_ms"].as_u64().is_some_and(|p50| p50 > 0));
 }
 

@@ -81,7 +81,7 @@ async fn an_orchestrator_that_is_cut_off_from_the_database_is_replaced() {
     let url = engine.database_url();
     let (_, rest) = url.rsplit_once(':').unwrap();
     let (port, name) = rest.split_once('/').unwrap();
-    let cable = Cable::start(port.parse().unwrap()).await;
+    let cable = Cable::start(&format!("127.0.0.1:{port}")).await.unwrap();
     let behind = format!("postgres://postgres@127.0.0.1:{}/{name}", cable.port());
     engine.spawn_role_at("cut-off", Role::Orchestrator, (engine.nats_url(), behind));
     let pid = engine.pid("cut-off");

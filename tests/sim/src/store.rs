@@ -229,7 +229,8 @@ impl Store {
             || !waits.requests.is_empty()
             || self.letters.values().any(|letter| letter.published_at.is_none());
         let runs = runs.into_iter().map(|(at, id)| (id.clone(), at)).collect();
-        Due { runs, next, overdue }
+        // Redrives of many letters are not simulated.
+        Due { runs, next, overdue, redrive: None }
     }
 
     /// Every open run, as reconcilers read it.

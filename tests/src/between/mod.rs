@@ -2,7 +2,8 @@
 
 mod database;
 
-pub use kintsugi_chaos::between::{Between, Cable, Mischief};
+pub use kintsugi_chaos::between::Cable;
+pub(crate) use kintsugi_chaos::between::{Between, Mischief};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 pub(crate) use database::severed;

@@ -34,7 +34,7 @@ fn found(world: &World) -> Vec<Finding> {
 #[test]
 fn a_doctored_run_is_found() {
     assert_eq!(found(&good()), []);
-    let ways: &[(&str, u8, fn(&mut World))] = &[
+    let ways: &[crate::Doctored] = &[
         ("a result twice", 3, |w| {
             let twice = w.events().find(|e| matches!(e, Event::TaskCompleted { .. }));
             let twice = twice.unwrap().clone();
