@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Error;
+use crate::{Error, Retries};
 
 /// The most slots that one task type may have; each held lease travels in every heartbeat.
 const CONCURRENCY_MAX: usize = 4_096;
@@ -26,6 +26,8 @@ pub struct Settings {
     /// Whether tasks that fail may open the circuit of their type. Off for a worker each of whose
     /// tasks calls something else: that one fails says nothing about the next. Default: yes.
     pub circuits: bool,
+    /// How many attempts may be such of tasks that failed before, for each task type and each target.
+    pub retries: Retries,
     /// Whether [`crate::Worker::run`] stops at SIGINT and SIGTERM. Default: yes.
     pub signals: bool,
 }
@@ -40,6 +42,7 @@ impl Default for Settings {
             output_max: 1 << 20,
             heartbeat: Duration::from_millis(300),
             circuits: true,
+            retries: Retries::default(),
             signals: true,
         }
     }
@@ -53,6 +56,11 @@ impl Settings {
         }
         if !(1_024..=6 << 20).contains(&self.output_max) {
             return Err(Error::Setting { what: "output_max", rule: "1 KiB to 6 MiB" });
+        }
+        let Retries { percent, floor_per_second } = self.retries;
+        if percent > 100 || !(1..=100_000).contains(&floor_per_second) {
+            let rule = "a percentage, and 1 to 100000 a second";
+            return Err(Error::Setting { what: "retries", rule });
         }
         let period = Duration::from_millis(50)..=Duration::from_millis(500);
         if !period.contains(&self.heartbeat) {

@@ -35,6 +35,11 @@ impl Machine<'_> {
                 }
                 self.completed(*task, output.clone(), worker);
             }
+            Input::Deferred { task, epoch, for_ms, reason, worker }
+                if self.is_current(*task, *epoch, input) =>
+            {
+                self.deferred(*task, *for_ms, (reason, worker));
+            }
             Input::Failed { task, epoch, .. } | Input::Lost { task, epoch, .. }
                 if self.is_current(*task, *epoch, input) =>
             {

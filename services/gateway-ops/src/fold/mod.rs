@@ -113,6 +113,16 @@ impl Tasks {
                     over(task, TaskStatus::Failed, at);
                 });
             }
+            Event::TaskDeferred { task, epoch, until, worker } => {
+                self.with(*task, *epoch, |task, attempt| {
+                    held(task, attempt, Some(worker), None);
+                    ended(attempt, AttemptStatus::Lost, at);
+                    attempt.cause = Some("deferred".to_owned());
+                    attempt.retry_at = Some(until.to_rfc3339());
+                    (task.status, task.ended_at) = (TaskStatus::BackingOff, None);
+                    task.retry_at = Some(until.to_rfc3339());
+                });
+            }
             _ => self.decision(event, step),
         }
     }

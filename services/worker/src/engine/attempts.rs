@@ -57,6 +57,11 @@ fn result(shared: &Shared, attempt: &Attempt, outcome: Outcome) -> Input {
     let (worker, started_at) = (shared.name.clone(), Some(attempt.since));
     match outcome {
         Ok(output) => Input::Completed { task, epoch, output, worker, started_at },
+        Err(failure) if let Some(delay) = failure.deferred_for() => {
+            let for_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+            let reason = failure.into_fault().message;
+            Input::Deferred { task, epoch, for_ms, reason, worker }
+        }
         Err(failure) => {
             Input::Failed { task, epoch, fault: failure.into_fault(), worker, started_at }
         }
