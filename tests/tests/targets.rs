@@ -152,6 +152,40 @@ async fn a_target_that_is_down_is_left_alone_in_seven_processes_whoever_is_kille
     suite(Shape::Services).await;
 }
 
+/// Their attempts would not last: ever again, one of them is let through to see whether it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_few_tasks_of_a_target_that_is_down_wait_without_dying() {
+    let flags = ["--set", "worker.http.allow=any"];
+    let Some(engine) = Engine::start(Shape::Dev, &flags).await else { return };
+    let (down, log) = (Arc::new(AtomicBool::new(true)), Log::default());
+    let (is_down, noted) = (Arc::clone(&down), log.clone());
+    let ill = Peer::start(move |_| {
+        noted.note();
+        if is_down.load(Ordering::SeqCst) { Answer::status(503) } else { Answer::json(&json!(1)) }
+    })
+    .await;
+    let about = target(&ill.url("/"));
+    engine.client.define(&definition("few", &ill.url("/"))).await;
+    let mut accepted = Vec::new();
+    for _ in 0..3 {
+        accepted.push(engine.client.start("test/few:1.0.0", json!({})).await);
+    }
+    // Three tasks have twelve attempts in all.
+    eventually("it is called more often than that", Duration::from_secs(180), || async {
+        (log.count() > 12).then_some(())
+    })
+    .await;
+    assert_eq!(recoveries(&engine, "circuit_opened", &about).await.len(), 1);
+    let (_, letters) = engine.client.get("/v1/dead-letters").await;
+    assert_eq!(letters["items"], json!([]));
+    down.store(false, Ordering::SeqCst);
+    for run in &accepted {
+        let ended = engine.client.ended(run, SOON).await;
+        assert_eq!(ended["status"], "completed", "{ended}");
+    }
+    check_promises(&engine, &accepted).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_refuses_connections_or_is_held_keeps_its_tasks_waiting() {
     let flags = ["--set", "worker.http.allow=any"];

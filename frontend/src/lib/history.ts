@@ -96,7 +96,7 @@ const LOSS: Readonly<Record<string, (worker: string) => string>> = {
   redelivered: () => 'the broker delivered it again, since nobody had acknowledged it',
   undeliverable: () => 'the broker gave up delivering it',
   message_lost: () => 'its message was in no stream, and no worker had it',
-  deferred: (worker) => `${worker} did not begin it, since what it calls is left alone for now; that counts for nothing`,
+  deferred: (worker) => `${worker} put it off, since what it calls is left alone for now; that counts for nothing`,
   broker_restarted: () => 'the broker was restarted and may have delivered it before',
 }
 
@@ -168,7 +168,7 @@ const TELL: Readonly<Record<string, Teller>> = {
   },
   task_deferred: (fact, name, at) => [
     'hold',
-    `Attempt ${fact.epoch ?? '?'} of ${name} was not begun${by(fact)}, since what it calls is left alone; it comes again${within(at, fact.until)} and counts for nothing.`,
+    `Attempt ${fact.epoch ?? '?'} of ${name} was put off${by(fact)}, since what it calls is left alone; it comes again${within(at, fact.until)}, and that counts for nothing.`,
   ],
   retry_scheduled: (fact, name, at) => [
     'hold',

@@ -68,7 +68,14 @@ fn inputs_fit_their_schema() {
             worker: worker.clone(),
             started_at: None,
         },
-        Input::Deferred { task, epoch, for_ms: 8_000, reason: "down".to_owned(), worker },
+        Input::Deferred {
+            task,
+            epoch,
+            for_ms: 8_000,
+            reason: "down".to_owned(),
+            fault: Some(Fault::default()),
+            worker,
+        },
         Input::Lost {
             task,
             epoch,

@@ -77,13 +77,17 @@ impl Drain {
         let mut reach = self.known.reach.lock().unwrap_or_else(PoisonError::into_inner);
         reach.prune(now);
         let (serving, calling) = (conduct.serving(now), reach.serving());
+        let held = self.known.held.targets();
         let time = u64::try_from(kintsugi_runtime::now().0).unwrap_or(0);
         let config = &self.config;
         let Decided { types, targets } = self.decided.get_or_insert_with(|| {
             let (mut types, mut targets) = (Circuits::new(time), Circuits::new(time));
             if config.circuits {
                 types.adopt(&serving, now);
-                targets.adopt(&calling, now);
+                // What is held by hand is told the same way, and is no circuit.
+                let mut open = calling.clone();
+                open.retain(|target, _| !held.contains_key(&target.0));
+                targets.adopt(&open, now);
             }
             Decided { types, targets }
         });
@@ -116,7 +120,6 @@ impl Drain {
                 limits.entry(worker.to_owned()).or_insert_with(fresh).types = types;
             }
         }
-        let held = self.known.held.targets();
         for worker in reach.workers() {
             let targets = left_alone(worker, targets, &held);
             if !targets.is_empty() {

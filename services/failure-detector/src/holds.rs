@@ -2,8 +2,8 @@
 //!
 //! A held task type or queue is a paused consumer: its tasks wait in the stream, and no attempt is spent.
 //! That must be so whoever made the consumer, and when; so what is paused is compared with what is held,
-//! every second while anything is. A held target of calls is told to workers, as an open circuit is. Runs that did not begin since their definition was held go on when
-//! nothing holds it any more.
+//! every second while anything is. A held target of calls is told to workers, as an open circuit is. Runs
+//! that did not begin since their definition was held go on when nothing holds it any more.
 
 use std::{
     collections::BTreeMap,

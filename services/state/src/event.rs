@@ -117,8 +117,8 @@ pub enum Event {
         /// When it was seen.
         seen_at: Timestamp,
     },
-    /// An attempt was not begun, since what the task calls is left alone; the reason stands in the
-    /// input. It counts for nothing.
+    /// An attempt was put off, since what the task calls is left alone; the reason stands in the input. It
+    /// counts for nothing.
     TaskDeferred {
         /// Number of the task.
         task: u64,
@@ -126,7 +126,7 @@ pub enum Event {
         epoch: u64,
         /// When the next one is given out.
         until: Timestamp,
-        /// Who did not begin it.
+        /// Who put it off.
         worker: String,
     },
     /// Another attempt follows.

@@ -32,7 +32,7 @@ pub struct TaskState {
     /// When it leaves its quarantine by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_at: Option<Timestamp>,
-    /// Attempts of it are not begun.
+    /// Its attempts are put off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deferred: Option<Deferral>,
     /// Refusals noted in history, which has room for a few only.
@@ -46,14 +46,14 @@ pub struct TaskState {
     pub attempts: Vec<FailedAttempt>,
 }
 
-/// What a task calls is left alone: its attempts are not begun, and cost nothing.
+/// What a task calls is left alone: its attempts are put off, and cost nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deferral {
     /// Since when.
     pub since: Timestamp,
-    /// How many attempts were not begun.
+    /// How many attempts were put off.
     pub times: u32,
-    /// Why the last one was not.
+    /// Why the last one was.
     pub reason: String,
 }
 

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     engine::{LEASE, Link},
-    targets::Targets,
+    targets::{Called, Targets},
 };
 
 /// Why an attempt ends before its handler does.
@@ -62,8 +62,8 @@ pub(crate) struct Attempt {
     pub(crate) link: Arc<Link>,
     /// What tasks of this worker call.
     pub(crate) targets: Arc<Targets>,
-    /// What this attempt has called, each with whether that failed.
-    pub(crate) called: Mutex<BTreeMap<String, bool>>,
+    /// What this attempt has called.
+    pub(crate) called: Mutex<BTreeMap<String, Called>>,
     why: OnceLock<Stop>,
     ended: AtomicBool,
     delivery: Mutex<Held>,
@@ -140,6 +140,14 @@ impl Attempt {
     /// Why it was told to stop.
     pub(crate) fn why(&self) -> Option<Stop> {
         self.why.get().copied()
+    }
+
+    /// What this attempt was let through to for all others, and did not reach.
+    pub(crate) fn not_reached(&self) -> Option<String> {
+        let called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
+        let timed_out = self.why() == Some(Stop::TimedOut);
+        let failed = |it: &Called| it.is_canary && (it.has_failed || timed_out);
+        called.iter().find(|(_, it)| failed(it)).map(|(target, _)| target.clone())
     }
 
     /// The delivery that is to be acked.

@@ -30,7 +30,7 @@ const HOLDS_MAX: Duration = Duration::from_secs(60);
 
 /// After how long a task comes again that may not call its target at all, and one for which there was no
 /// room while what waited is let through by and by. The engine adds up to half as much.
-const LEFT_ALONE: Duration = Duration::from_secs(8);
+pub(crate) const LEFT_ALONE: Duration = Duration::from_secs(8);
 const NO_ROOM: Duration = Duration::from_secs(1);
 
 /// The longest that a target may ask to be left alone.
@@ -82,15 +82,15 @@ impl Known {
         self.kept.as_ref().filter(|kept| kept.until > now)
     }
 
-    /// Lets a call through, or says why not and when to try again.
-    fn admit(&mut self, is_retry: bool, now: Instant) -> Result<(), (Duration, String)> {
+    /// Lets a call through, and says whether as a canary; or says why not and when to try again.
+    fn admit(&mut self, is_retry: bool, now: Instant) -> Result<bool, (Duration, String)> {
         let spent = self.spent;
         if let Some(kept) = self.kept(now) {
             let no = |pause| Err((pause, kept.reason.clone()));
             match kept.once {
                 Some(once) if kept.slots > 0 && spent != once.saturating_add(1) => {
                     self.spent = once.saturating_add(1);
-                    return Ok(());
+                    return Ok(true);
                 }
                 Some(_) => return no(LEFT_ALONE),
                 None if kept.slots == 0 => return no(LEFT_ALONE),
@@ -99,13 +99,21 @@ impl Known {
             }
         }
         if self.retries.takes(is_retry) {
-            return Ok(());
+            return Ok(false);
         }
         Err((
             Duration::from_millis(budget::PAUSE_MS),
             "the budget for retries is used up".to_owned(),
         ))
     }
+}
+
+/// How an attempt's calls of a target went.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Called {
+    pub(crate) has_failed: bool,
+    /// It was let through for all others, and there was no answer yet.
+    pub(crate) is_canary: bool,
 }
 
 /// What tasks of a worker call.
@@ -203,23 +211,28 @@ impl Calling {
         let goes_on = called.contains_key(&target);
         let is_retry = attempt.message.failures > 0;
         let admitted = attempt.targets.with(&target, now, |known| {
-            let admitted = if goes_on { Ok(()) } else { known.admit(is_retry, now) };
+            let admitted = if goes_on { Ok(false) } else { known.admit(is_retry, now) };
             if admitted.is_ok() {
                 known.running += 1;
                 known.called_at = now;
             }
             admitted
         });
-        if let Some(Err((pause, why))) = admitted {
-            return Err(Failure::deferred(pause, format!("`{target}` is left alone: {why}")));
-        }
-        called.entry(target.clone()).or_insert(false);
+        let is_canary = match admitted {
+            Some(Err((pause, why))) => {
+                return Err(Failure::deferred(pause, format!("`{target}` is left alone: {why}")));
+            }
+            Some(Ok(is_canary)) => is_canary,
+            None => false,
+        };
+        called.entry(target.clone()).or_insert(Called { has_failed: false, is_canary });
         drop(called);
         Ok(Self { attempt: Arc::clone(attempt), target, told: false })
     }
 
     /// There was an answer: what was called is there, whatever it says.
     pub fn answered(mut self) {
+        self.called(|called| called.is_canary = false);
         self.tell(|known| known.well += 1);
     }
 
@@ -230,9 +243,7 @@ impl Calling {
     }
 
     fn fail(&mut self, busy_for: Option<Duration>) {
-        let mut called = self.attempt.called.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = called.insert(self.target.clone(), true) == Some(true);
-        drop(called);
+        let before = self.called(|called| std::mem::replace(&mut called.has_failed, true));
         let is_fresh = !before && self.attempt.message.failures == 0;
         let busy = busy_for.map(|busy| u64::try_from(busy.min(BUSY_MAX).as_millis()).unwrap_or(0));
         self.tell(|known| {
@@ -241,6 +252,11 @@ impl Calling {
             known.failed_at = Some(Instant::now());
             known.busy_until = known.busy_until.max(busy.map(|busy| now().plus(busy)));
         });
+    }
+
+    fn called<T>(&self, act: impl FnOnce(&mut Called) -> T) -> T {
+        let mut called = self.attempt.called.lock().unwrap_or_else(PoisonError::into_inner);
+        act(called.entry(self.target.clone()).or_default())
     }
 
     fn tell(&mut self, act: impl FnOnce(&mut Known)) {
@@ -287,7 +303,7 @@ mod tests {
         Limit { for_ms, types: Vec::new(), targets }
     }
 
-    fn admit(targets: &Targets) -> Result<(), (Duration, String)> {
+    fn admit(targets: &Targets) -> Result<bool, (Duration, String)> {
         let now = Instant::now();
         targets.with(SHOP, now, |known| known.admit(false, now)).unwrap()
     }
@@ -300,7 +316,7 @@ mod tests {
         assert_eq!(admit(&targets), Err((LEFT_ALONE, "down".to_owned())));
         for number in [7, 8] {
             targets.limit(&limit(1, Some(number), 5_000));
-            assert!(admit(&targets).is_ok());
+            assert_eq!(admit(&targets), Ok(true));
             // Said again, it is the same canary.
             targets.limit(&limit(1, Some(number), 5_000));
             assert!(admit(&targets).is_err());
@@ -309,7 +325,7 @@ mod tests {
         targets.with(SHOP, Instant::now(), |known| known.running = 2);
         assert_eq!(admit(&targets).unwrap_err().0, NO_ROOM);
         targets.limit(&Limit { for_ms: 0, types: Vec::new(), targets: Vec::new() });
-        assert!(admit(&targets).is_ok());
+        assert_eq!(admit(&targets), Ok(false));
     }
 
     #[test]

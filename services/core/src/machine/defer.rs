@@ -1,10 +1,11 @@
-//! Attempts that a worker does not begin, since what the task calls is down, overloaded or held by hand.
+//! Attempts that a worker puts off, since what the task calls is down, overloaded or held by hand.
 //!
-//! Nothing was tried, so nothing is counted: neither a failure nor a crash, whatever the policy says.
-//! The time that the policy gives a task in all, and that its run has, goes on.
+//! Nothing is counted, neither a failure nor a crash: most are not begun, and one that is, to see whether
+//! what it calls is back, is made for all the others. Time goes on: that of the run, and what the policy
+//! gives in all, after which the next failure is the last.
 
 use super::{Machine, watch::Turn};
-use crate::{Deferral, Event, Phase, Status, scramble};
+use crate::{Deferral, Event, Fault, Phase, Status, scramble};
 
 /// The shortest and the longest that an attempt is put off, in milliseconds: a worker that asks for
 /// nothing keeps the engine from turning in a circle, and one that asks for a year is asked again.
@@ -15,7 +16,18 @@ const REASON_MAX: usize = 1_024;
 
 impl Machine<'_> {
     /// Puts a task off. Up to half as long again is added, so that not all come back at once.
-    pub(super) fn deferred(&mut self, number: u64, for_ms: u64, (reason, worker): (&str, &str)) {
+    pub(super) fn deferred(
+        &mut self,
+        number: u64,
+        (for_ms, fault): (u64, Option<&Fault>),
+        (reason, worker): (&str, &str),
+    ) {
+        // Who allows one attempt does not want what was begun to be done again.
+        if let Some(fault) = fault
+            && self.call_of(number).is_some_and(|(_, call)| call.policy.retry.maximum_attempts <= 1)
+        {
+            return self.failed(number, fault, (Some(worker), None));
+        }
         let now = self.now;
         let Some((_, task)) = self.call_mut(number) else { return };
         let (epoch, was_running) = (task.epoch, matches!(task.phase, Phase::Started { .. }));

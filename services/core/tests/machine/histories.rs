@@ -101,8 +101,8 @@ fn any_input() -> impl Strategy<Value = Input> {
             worker: worker(),
             started_at: None,
         }),
-        3 => (ids(), 0..2_000_u64).prop_map(move |((task, epoch), for_ms)| Input::Deferred {
-            task, epoch, for_ms, reason: "down".to_owned(), worker: worker() }),
+        3 => (ids(), 0..2_000_u64, any::<bool>()).prop_map(move |((task, epoch), for_ms, begun)| Input::Deferred {
+            task, epoch, for_ms, reason: "down".to_owned(), fault: begun.then(Fault::default), worker: worker() }),
         3 => (ids(), causes, 0..4, any::<Option<bool>>()).prop_map(|((task, epoch), cause, by, blamed)| Input::Lost {
             task, epoch, cause, worker: (by > 0).then(|| format!("w{by}")), seen_at: Timestamp(0), blamed }),
     ]
@@ -218,7 +218,8 @@ proptest! {
         };
         prop_assume!(!state.status.is_terminal() && state.cancelling.is_none());
         let (epoch, now, worker) = (before.epoch, Timestamp(50_000_000), "w1".to_owned());
-        let input = Input::Deferred { task, epoch, for_ms, reason: "down".to_owned(), worker };
+        let (reason, fault) = ("down".to_owned(), None);
+        let input = Input::Deferred { task, epoch, for_ms, reason, fault, worker };
         Machine::advance(&run, &program, &Identity, &mut state, &input, now);
         let after = state.tasks().find(|found| found.task == task).unwrap().state;
         let counted = |task: &TaskState| (task.failures, task.crashes, task.attempts.len());

@@ -145,6 +145,7 @@ impl World {
             epoch,
             for_ms: 8_000,
             reason: reason.clone(),
+            fault: None,
             worker: worker.clone(),
         });
     }
