@@ -58,7 +58,7 @@ impl Log {
 }
 
 async fn recoveries(engine: &Engine, kind: &str, about: &str) -> Vec<Value> {
-    let (_, page) = engine.client.get(&format!("/v1/recoveries?kind={kind}&limit=500")).await;
+    let (_, page) = engine.client.get(&format!("/v1/recoveries?kind={kind}&limit=200")).await;
     let items = page["items"].as_array().cloned().unwrap_or_default();
     items.into_iter().filter(|row| row.to_string().contains(about)).collect()
 }
@@ -117,6 +117,14 @@ async fn suite(shape: Shape) {
             sleep(Duration::from_millis(800 / RATE)).await;
         }
     }
+    let about = target(&ill.url("/"));
+    eventually("the circuit is closed", SOON, || async {
+        recoveries(&engine, "circuit_closed", &about).await.pop()
+    })
+    .await;
+    let closed = back.elapsed();
+    println!("{shape:?}: closed {closed:?} after its return");
+    assert!(closed < Duration::from_secs(30), "at full rate again too late: {closed:?}");
     for run in accepted.iter().chain(&others) {
         let ended = engine.client.ended(run, SOON).await;
         assert_eq!(ended["status"], "completed", "{ended}");
@@ -128,15 +136,8 @@ async fn suite(shape: Shape) {
     assert!(peak <= STORM, "a storm: {peak} calls in a second");
     let (_, letters) = engine.client.get("/v1/dead-letters").await;
     assert_eq!(letters["items"], json!([]));
-    let about = target(&ill.url("/"));
     let opened = recoveries(&engine, "circuit_opened", &about).await;
     assert_eq!(opened.len(), 1, "it stays open whoever decides: {opened:?}");
-    eventually("the circuit is closed", SOON, || async {
-        recoveries(&engine, "circuit_closed", &about).await.pop()
-    })
-    .await;
-    println!("{shape:?}: closed {:?} after its return", back.elapsed());
-    assert!(back.elapsed() < Duration::from_secs(30), "at full rate again too late");
     assert_eq!(recoveries(&engine, "circuit_opened", &target(&well.url("/"))).await.len(), 0);
     accepted.extend(others);
     check_promises(&engine, &accepted).await;
