@@ -113,6 +113,14 @@ impl Tasks {
                     over(task, TaskStatus::Failed, at);
                 });
             }
+            _ => self.decision(event, step),
+        }
+    }
+
+    /// What was decided about a task, rather than what an attempt brought.
+    fn decision(&mut self, event: &Event, step: &Step) {
+        let at = step.at;
+        match event {
             Event::TaskDeferred { task, epoch, until, worker } => {
                 self.with(*task, *epoch, |task, attempt| {
                     held(task, attempt, Some(worker), None);
@@ -123,14 +131,6 @@ impl Tasks {
                     task.retry_at = Some(until.to_rfc3339());
                 });
             }
-            _ => self.decision(event, step),
-        }
-    }
-
-    /// What the engine decided about a task, rather than what an attempt brought.
-    fn decision(&mut self, event: &Event, step: &Step) {
-        let at = step.at;
-        match event {
             Event::RetryScheduled { task, at: due, failures } => {
                 let Some(task) = self.tasks.get_mut(task) else { return };
                 task.failures = *failures;
