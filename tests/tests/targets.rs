@@ -68,6 +68,16 @@ fn target(url: &str) -> String {
     url.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned()
 }
 
+/// Something to call that answers 503 while it is down.
+async fn ill_peer(down: &Arc<AtomicBool>, log: &Log) -> Peer {
+    let (is_down, noted) = (Arc::clone(down), log.clone());
+    Peer::start(move |_| {
+        noted.note();
+        if is_down.load(Ordering::SeqCst) { Answer::status(503) } else { Answer::json(&json!(1)) }
+    })
+    .await
+}
+
 async fn suite(shape: Shape) {
     let flags = ["--set", "worker.http.allow=any"];
     let Some(mut engine) = Engine::start(shape, &flags).await else { return };
@@ -75,12 +85,7 @@ async fn suite(shape: Shape) {
         engine.spawn_role("detector-2", Role::Detector);
     }
     let (down, log) = (Arc::new(AtomicBool::new(false)), Log::default());
-    let (is_down, noted) = (Arc::clone(&down), log.clone());
-    let ill = Peer::start(move |_| {
-        noted.note();
-        if is_down.load(Ordering::SeqCst) { Answer::status(503) } else { Answer::json(&json!(1)) }
-    })
-    .await;
+    let ill = ill_peer(&down, &log).await;
     let well = Peer::start(|_| Answer::json(&json!(2))).await;
     engine.client.define(&definition("ill", &ill.url("/"))).await;
     engine.client.define(&definition("well", &well.url("/"))).await;
@@ -159,12 +164,7 @@ async fn the_few_tasks_of_a_target_that_is_down_wait_without_dying() {
     let flags = ["--set", "worker.http.allow=any"];
     let Some(engine) = Engine::start(Shape::Dev, &flags).await else { return };
     let (down, log) = (Arc::new(AtomicBool::new(true)), Log::default());
-    let (is_down, noted) = (Arc::clone(&down), log.clone());
-    let ill = Peer::start(move |_| {
-        noted.note();
-        if is_down.load(Ordering::SeqCst) { Answer::status(503) } else { Answer::json(&json!(1)) }
-    })
-    .await;
+    let ill = ill_peer(&down, &log).await;
     let about = target(&ill.url("/"));
     engine.client.define(&definition("few", &ill.url("/"))).await;
     let mut accepted = Vec::new();

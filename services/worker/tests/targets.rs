@@ -27,11 +27,11 @@ fn limit(slots: u32, once: Option<u64>) -> Limit {
 
 /// Tells the one worker something, and waits until it says that it knows.
 async fn tell(engine: &Engine, limit: &Limit) {
-    let mut beats = std::pin::pin!(engine.bus.heartbeats().await.unwrap());
-    let worker = within(beats.next()).await.unwrap().worker;
-    engine.bus.limit_worker(&worker, limit).await.unwrap();
+    let mut beats = std::pin::pin!(engine.bus.heartbeats().await.expect("heartbeats"));
+    let worker = within(beats.next()).await.expect("a heartbeat").worker;
+    engine.bus.limit_worker(&worker, limit).await.expect("it is sent");
     loop {
-        let beat = within(beats.next()).await.unwrap();
+        let beat = within(beats.next()).await.expect("a heartbeat");
         if beat
             .targets
             .iter()
