@@ -131,16 +131,17 @@ async fn is_bounded(engine: &mut Engine) {
     assert!((10..100).contains(&retries) && (retries as f64) <= most, "{retries} in {took:?}");
 }
 
-fn settings(circuits: bool) -> Settings {
-    let retries = Retries { percent: 10, floor_per_second: 5 };
-    Settings { retries, circuits, ..Settings::default() }
-}
+const RETRIES: Retries = Retries { percent: 10, floor_per_second: 5 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn retries_of_a_type_have_a_budget() {
     let Some(mut engine) = Engine::start().await else { return };
     let work = |_: Context, input: Value| async move { Ok::<_, Failure>(input) };
-    let worker = run(engine.worker().await.settings(settings(true)).task("buy", work));
+    let worker = run(engine
+        .worker()
+        .await
+        .settings(Settings { type_retries: Some(RETRIES), ..Settings::default() })
+        .task("buy", work));
     is_bounded(&mut engine).await;
     worker.stop().await;
 }
@@ -152,7 +153,11 @@ async fn retries_of_a_target_have_a_budget() {
         context.calling(SHOP)?.answered();
         Ok::<_, Failure>(input)
     };
-    let worker = run(engine.worker().await.settings(settings(false)).task("buy", work));
+    let worker = run(engine
+        .worker()
+        .await
+        .settings(Settings { retries: RETRIES, ..Settings::default() })
+        .task("buy", work));
     is_bounded(&mut engine).await;
     worker.stop().await;
 }

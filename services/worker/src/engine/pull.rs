@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     attempt::{Attempt, now},
-    budget,
+    budget::{self, Budget},
 };
 
 /// How many tasks are asked for at once at most.
@@ -182,7 +182,8 @@ async fn take(shared: &Arc<Shared>, kind: &TaskType, mut delivery: TaskDelivery,
         let cause = if again { LossCause::Redelivered } else { LossCause::BrokerRestarted };
         return not_executed(shared, message, cause, delivery);
     }
-    if shared.settings.circuits && !kind.retries.takes(message.failures > 0) {
+    let takes = |budget: &Budget| budget.takes(message.failures > 0);
+    if !kind.retries.as_ref().is_none_or(takes) {
         return put_off(shared, message, delivery);
     }
     let Some(Free { slots, room }) = free.split() else {

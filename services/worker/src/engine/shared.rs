@@ -54,7 +54,7 @@ pub(crate) struct TaskType {
     /// How many tasks may be held.
     pub(crate) limit: Limited,
     /// How many of its tasks may be such that failed before.
-    pub(crate) retries: Budget,
+    pub(crate) retries: Option<Budget>,
 }
 
 /// What the parts of a worker's engine share.
@@ -83,7 +83,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(bus: Bus, plan: Plan, reports: mpsc::UnboundedSender<Report>) -> Self {
-        let (concurrency, retries) = (plan.settings.concurrency, plan.settings.retries);
+        let (concurrency, retries) = (plan.settings.concurrency, plan.settings.type_retries);
         let types = plan.handlers.into_iter().map(|(name, handler)| {
             let slots = Arc::new(Semaphore::new(concurrency));
             let room = Arc::new(Semaphore::new(concurrency + UNSENT_MAX));
@@ -95,7 +95,7 @@ impl Shared {
                 completed: AtomicU64::new(0),
                 failed: AtomicU64::new(0),
                 refused: AtomicU64::new(0),
-                retries: Budget::new(retries),
+                retries: retries.map(Budget::new),
                 fresh: AtomicU64::new(0),
                 limit: Limited::default(),
             })
