@@ -9,8 +9,6 @@ pub enum HoldKind {
     Queue,
     /// A definition: `namespace/name`, or one version of it.
     Definition,
-    /// What tasks call: `host:port`.
-    Target,
 }
 
 impl HoldKind {
@@ -21,14 +19,13 @@ impl HoldKind {
             Self::TaskType => "task-type",
             Self::Queue => "queue",
             Self::Definition => "definition",
-            Self::Target => "target",
         }
     }
 
     /// Reads what [`HoldKind::as_str`] writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let all = [Self::TaskType, Self::Queue, Self::Definition, Self::Target];
+        let all = [Self::TaskType, Self::Queue, Self::Definition];
         all.into_iter().find(|kind| kind.as_str() == text)
     }
 }
@@ -63,7 +60,7 @@ impl HoldRow {
         match self.kind {
             HoldKind::TaskType => self.name == task_type,
             HoldKind::Queue => self.name == queue,
-            HoldKind::Definition | HoldKind::Target => false,
+            HoldKind::Definition => false,
         }
     }
 

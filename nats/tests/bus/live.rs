@@ -22,7 +22,6 @@ fn beat(worker: &str) -> Heartbeat {
         concurrency: 1,
         started_at: Timestamp(0),
         at: Timestamp(0),
-        targets: Vec::new(),
         leases: Vec::new(),
         stopping: false,
     }

@@ -171,8 +171,7 @@ impl Attempt<'_> {
 
     fn session(&self) -> Session<'_> {
         let calls = self.calls;
-        let (context, sensitive) = (self.context, &self.sensitive);
-        Session { web: &calls.web, tokens: &calls.tokens, sensitive, context }
+        Session { web: &calls.web, tokens: &calls.tokens, sensitive: &self.sensitive }
     }
 
     /// Masks what went in as a secret.

@@ -86,7 +86,6 @@ struct Member {
     incarnation: String,
     heard: Instant,
     results: BTreeMap<Kind, VecDeque<(Instant, Tally)>>,
-    told: BTreeMap<Kind, (u32, String)>,
     verdict: Verdict,
 }
 
@@ -105,8 +104,7 @@ impl Member {
         let all = samples.back()?.1.calls();
         let old = samples.iter().rev().find(|(at, _)| now - *at >= CALLS_WINDOW);
         let before = old.or_else(|| samples.front())?.1.calls();
-        let (worker, lately, told) = (worker.to_owned(), all.since(before), self.told.get(kind));
-        Some(Serving { worker, all, lately, busy_until: None, told: told.cloned() })
+        Some(Serving { worker: worker.to_owned(), all, lately: all.since(before) })
     }
 
     /// What it brings from now on counts.
@@ -138,7 +136,6 @@ impl Conduct {
             incarnation: beat.incarnation.clone(),
             heard: now,
             results: BTreeMap::new(),
-            told: BTreeMap::new(),
             verdict: Verdict::Trusted,
         };
         let member = self.0.entry(beat.worker.clone()).or_insert_with(fresh);
@@ -146,13 +143,8 @@ impl Conduct {
             *member = fresh();
         }
         member.heard = now;
-        member.told.clear();
         for served in &beat.types {
             let kind = (served.queue.clone(), served.task_type.clone());
-            if let Some(limit) = served.limit {
-                let reason = served.limit_reason.clone().unwrap_or_default();
-                member.told.insert(kind.clone(), (limit, reason));
-            }
             let samples = member.results.entry(kind).or_default();
             let newest = (now, Tally::of(served));
             if samples.len() > 1

@@ -34,7 +34,6 @@ fn heartbeat() -> Heartbeat {
         concurrency: 8,
         started_at: now(),
         at: now(),
-        targets: Vec::new(),
         leases: Vec::new(),
         stopping: false,
     }

@@ -62,9 +62,7 @@ impl Machine<'_> {
                     self.drop_what_follows();
                 }
             }
-            Input::Failed { task, epoch, .. }
-            | Input::Lost { task, epoch, .. }
-            | Input::Deferred { task, epoch, .. }
+            Input::Failed { task, epoch, .. } | Input::Lost { task, epoch, .. }
                 if self.is_current(*task, *epoch, input) =>
             {
                 self.close(*task, End::Cancelled);

@@ -12,7 +12,6 @@ mod child;
 mod compensate;
 mod data;
 mod dead;
-mod defer;
 mod emit;
 mod errors;
 mod extend;
