@@ -114,6 +114,12 @@ impl Trial {
         self.load.shared.kept().answers.completed.len()
     }
 
+    /// Which runs belong to windows that are over, and are gone.
+    #[must_use]
+    pub fn earlier(&self) -> Earlier {
+        self.earlier
+    }
+
     /// Starts nothing more, and waits until every run has ended or waits for something that is named;
     /// whether that was so in time.
     pub async fn drain(&self, within: Duration) -> bool {
