@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult, QueryOrder, QuerySelect, Transac
 use crate::batch::{ROWS_MAX, clean};
 use crate::dead_letters::condition;
 use crate::entity::dead_letter::{Column, Entity};
-use crate::redrives::lock;
+use crate::redrives::{UNASKED, lock};
 use crate::row::{DeadLetterStatus, DiscardRow, LetterGroup, LetterSample, Undo, cursor};
 use crate::{Backend, DeadLetterFilter, Error, Page, Paged, Store};
 
@@ -143,13 +143,11 @@ impl Store {
         row: &DiscardRow,
     ) -> Result<u64, Error> {
         let because = Error::because("discard dead letters");
-        let kept = "NOT EXISTS (SELECT 1 FROM requests WHERE requests.id = 'redrive:' || \
-            dead_letters.id)";
         let open = DeadLetterStatus::Open.as_str();
         let transaction = self.writer().begin().await.map_err(&because)?;
         let which = condition(filter).add(Expr::cust("dead_letters.status = 'open'"));
         // Whoever redrives locks them, too: what is asked of a letter is seen by the statement after the lock.
-        let ids = lock(&transaction, which.add(Expr::cust(kept))).await?;
+        let ids = lock(&transaction, which.add(Expr::cust(UNASKED))).await?;
         let mut letters = 0;
         for ids in ids.chunks(ROWS_MAX) {
             letters += Entity::update_many()
@@ -157,7 +155,7 @@ impl Store {
                 .col_expr(Column::Discard, Expr::value(row.id.as_str()))
                 .filter(Column::Id.is_in(ids))
                 .filter(Column::Status.eq(open))
-                .filter(Expr::cust(kept))
+                .filter(Expr::cust(UNASKED))
                 .exec(&transaction)
                 .await
                 .map_err(&because)?

@@ -33,7 +33,7 @@ const REMEMBERED_MAX: i64 = 100;
 /// Kinds of letters that a preview tells apart.
 const KINDS_MAX: u64 = 100;
 
-const UNASKED: &str =
+pub(crate) const UNASKED: &str =
     "NOT EXISTS (SELECT 1 FROM requests WHERE requests.id = 'redrive:' || dead_letters.id)";
 
 const UNFINISHED: &str = "status IN ('running', 'paused')";
