@@ -9,8 +9,12 @@ use super::{Between, Tally, carry};
 /// What becomes of single messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mischief {
-    /// What is published to a stream is followed by a copy that nobody waits for.
+    /// What is published to a stream is followed by a copy that nobody waits for, under no id: the stream
+    /// keeps both.
     Duplicate,
+    /// The same under its id, as by a client that did not hear that it was stored. The stream keeps both of
+    /// what has no id.
+    Repeat,
     /// What is published to a stream, acknowledged, or delivered from a stream is lost.
     Drop,
     /// What is published to a stream comes later by this, after others.

@@ -91,6 +91,7 @@ async fn carry_messages(
                     continue;
                 }
                 Some(Mischief::Duplicate) => message.copy(),
+                Some(Mischief::Repeat) => message.repeat(),
                 None => None,
             };
             for bytes in [Some(message.bytes), copy].into_iter().flatten() {
@@ -122,7 +123,7 @@ fn harm(message: &Message, state: &watch::Receiver<State>, tally: &Tally) -> Opt
     let (mischief, one_in) = state.borrow().mischief?;
     let fits = match mischief {
         Mischief::Drop => message.may_be_lost(),
-        Mischief::Duplicate | Mischief::Delay(_) => message.is_for_a_stream(),
+        Mischief::Duplicate | Mischief::Repeat | Mischief::Delay(_) => message.is_for_a_stream(),
     };
     if !fits || !(tally.saw() + 1).is_multiple_of(one_in.max(1)) {
         return None;

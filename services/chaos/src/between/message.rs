@@ -74,6 +74,16 @@ impl Message {
     /// The same message once more, without the id by which the stream would know it for a repeat, and
     /// without anybody who waits for its answer.
     pub(super) fn copy(&self) -> Option<Vec<u8>> {
+        let is_id = |line: &str| line.to_ascii_lowercase().starts_with("nats-msg-id:");
+        self.once_more(|line| !is_id(line))
+    }
+
+    /// The same with its id, as by a client that did not hear that it was stored.
+    pub(super) fn repeat(&self) -> Option<Vec<u8>> {
+        self.once_more(|_| true)
+    }
+
+    fn once_more(&self, keeps: impl Fn(&str) -> bool) -> Option<Vec<u8>> {
         let words = self.words();
         let subject = Self::subject(&words);
         let body = &self.bytes[self.line..];
@@ -85,8 +95,7 @@ impl Message {
         let length: usize = words.get(words.len().checked_sub(2)?)?.parse().ok()?;
         let (headers, payload) = body.split_at_checked(length)?;
         let headers = std::str::from_utf8(headers).ok()?;
-        let is_id = |line: &&str| line.to_ascii_lowercase().starts_with("nats-msg-id:");
-        let headers: String = headers.split_inclusive("\r\n").filter(|line| !is_id(line)).collect();
+        let headers: String = headers.split_inclusive("\r\n").filter(|line| keeps(line)).collect();
         let (length, total) = (headers.len(), headers.len() + payload.len() - 2);
         let line = format!("HPUB {subject} {length} {total}\r\n");
         Some([line.as_bytes(), headers.as_bytes(), payload].concat())
@@ -124,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_copy_is_no_repeat_to_the_stream() {
+    async fn a_copy_is_no_repeat_to_the_stream_and_a_repeat_is_one() {
         let said = b"HPUB kintsugi.tasks.a.b _INBOX.1 46 48\r\n\
             NATS/1.0\r\nNats-Msg-Id: one\r\nTrace: 0123456\r\n\r\nok\r\n";
         let copy = all(said).await[0].copy().unwrap();
@@ -134,5 +143,7 @@ mod tests {
             "HPUB kintsugi.tasks.a.b 28 30\r\nNATS/1.0\r\nTrace: 0123456\r\n\r\nok\r\n"
         );
         assert_eq!(all(&copy).await.len(), 1);
+        let repeat = String::from_utf8(all(said).await[0].repeat().unwrap()).unwrap();
+        assert_eq!(repeat, String::from_utf8_lossy(said).replace("_INBOX.1 ", ""));
     }
 }

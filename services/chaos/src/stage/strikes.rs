@@ -53,7 +53,7 @@ impl Stage {
                 self.to_database(process, |cable| cable.slow(Duration::from_millis(by_ms)));
             }
             Fault::Duplicate { process, one_in, .. } => {
-                self.harm(process, Mischief::Duplicate, one_in);
+                self.harm(process, Mischief::Repeat, one_in);
             }
             Fault::Drop { process, one_in, .. } => self.harm(process, Mischief::Drop, one_in),
             Fault::Delay { process, one_in, by_ms, .. } => {
