@@ -2,7 +2,7 @@
 
 use kintsugi_core::RunId;
 use kintsugi_entities_ledger as ledger;
-pub use kintsugi_entities_ledger::{Look, Recorded, Since};
+pub use kintsugi_entities_ledger::{Bounds, Look, Recorded, Since};
 
 use crate::{DeadLetterFilter, DeadLetterRow, Error, Page, Store};
 
@@ -16,18 +16,14 @@ impl Store {
         ledger::look(self.reader(), since).await
     }
 
-    /// Runs with their histories and dead letters, of one moment; of those that changed more than
-    /// `versions_max` times without the history.
+    /// Runs with their histories and dead letters, of one moment; of those beyond `bounds`
+    /// neither state nor history.
     ///
     /// # Errors
     ///
     /// When the database does not answer.
-    pub async fn ledger_runs(
-        &self,
-        ids: &[RunId],
-        versions_max: i64,
-    ) -> Result<Vec<Recorded>, Error> {
-        ledger::recorded(self.reader(), ids, versions_max).await
+    pub async fn ledger_runs(&self, ids: &[RunId], bounds: Bounds) -> Result<Vec<Recorded>, Error> {
+        ledger::recorded(self.reader(), ids, bounds).await
     }
 
     /// The newest dead letters, at most `limit`.

@@ -53,6 +53,6 @@ pub use kintsugi_rows::{
 };
 #[cfg(feature = "testing")]
 pub use kintsugi_testing as testing;
-pub use ledger::{Look as LedgerLook, Recorded, Since};
+pub use ledger::{Bounds, Look as LedgerLook, Recorded, Since};
 pub use requests::STEER;
 pub use store::Store;

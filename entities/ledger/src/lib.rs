@@ -10,7 +10,7 @@ mod recorded;
 
 pub use look::{Look, Since, look};
 pub use mend::run_arm;
-pub use recorded::{Recorded, recorded};
+pub use recorded::{Bounds, Recorded, recorded};
 use sea_orm::{DatabaseConnection, DbBackend, Statement, Value};
 
 fn is_postgres(db: &DatabaseConnection) -> bool {

@@ -22,12 +22,23 @@ pub struct Recorded {
     pub status: Status,
     /// When it must be told the time.
     pub wake_at: Option<i64>,
-    /// JSON of its state.
+    /// JSON of its state; nothing where there is no history.
     pub state: Vec<u8>,
-    /// Positions and steps of its history, in order; none where it is longer than was asked for.
+    /// Positions and steps of its history, in order; none where the run is larger than was asked for.
     pub history: Option<Vec<(i64, Vec<u8>)>>,
     /// Its dead letters in the table.
     pub letters: Vec<String>,
+}
+
+/// Which runs are read with their histories: all three hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// How many batches have changed it, at most.
+    pub versions: i64,
+    /// Bytes of its state at most.
+    pub state: i64,
+    /// Bytes of its history at most.
+    pub history: i64,
 }
 
 #[derive(FromQueryResult)]
@@ -41,8 +52,8 @@ struct Found {
     bytes: Vec<u8>,
 }
 
-/// Reads the runs that exist of `ids`, in one statement; of those that changed more than
-/// `versions_max` times without the history.
+/// Reads the runs that exist of `ids`, in one statement; of those beyond `bounds` neither state nor
+/// history.
 ///
 /// # Errors
 ///
@@ -50,7 +61,7 @@ struct Found {
 pub async fn recorded(
     db: &DatabaseConnection,
     ids: &[RunId],
-    versions_max: i64,
+    bounds: Bounds,
 ) -> Result<Vec<Recorded>, Error> {
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -64,25 +75,34 @@ pub async fn recorded(
         let ids = Value::String(Some(format!("[{}]", ids.join(","))));
         ("IN (SELECT value FROM json_each($1))", ids, "x''")
     };
+    // Neither database reads what it only measures.
     let sql = format!(
-        "SELECT 'run' AS kind, id AS run_id, version AS seq, definition AS what, status, wake_at,
-            state AS bytes FROM runs WHERE id {of}
+        "WITH whole AS (SELECT id FROM runs WHERE id {of} AND version <= $2
+            AND LENGTH(state) <= $3 AND COALESCE((SELECT SUM(LENGTH(steps)) FROM history
+                WHERE run_id = runs.id), 0) <= $4)
+        SELECT 'run' AS kind, id AS run_id, version AS seq, definition AS what, status, wake_at,
+            {none} AS bytes FROM runs WHERE id {of}
+        UNION ALL
+        SELECT 'state' AS kind, id AS run_id, 0 AS seq, '' AS what, '' AS status,
+            CAST(NULL AS BIGINT) AS wake_at, state AS bytes FROM runs
+            WHERE id IN (SELECT id FROM whole)
         UNION ALL
         SELECT 'step' AS kind, run_id, seq, '' AS what, '' AS status,
             CAST(NULL AS BIGINT) AS wake_at, steps AS bytes FROM history
-            WHERE run_id {of} AND (SELECT version FROM runs WHERE runs.id = run_id) <= $2
+            WHERE run_id IN (SELECT id FROM whole)
         UNION ALL
         SELECT 'letter' AS kind, run_id, 0 AS seq, id AS what, status,
             CAST(NULL AS BIGINT) AS wake_at, {none} AS bytes FROM dead_letters WHERE run_id {of}"
     );
-    let rows = Found::find_by_statement(statement(db, &sql, [ids, versions_max.into()]))
+    let values = [ids, bounds.versions.into(), bounds.state.into(), bounds.history.into()];
+    let rows = Found::find_by_statement(statement(db, &sql, values))
         .all(db)
         .await
         .map_err(Error::because("read runs with their histories"))?;
-    sorted(rows, versions_max)
+    sorted(rows)
 }
 
-fn sorted(rows: Vec<Found>, versions_max: i64) -> Result<Vec<Recorded>, Error> {
+fn sorted(rows: Vec<Found>) -> Result<Vec<Recorded>, Error> {
     let (runs, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.kind == "run");
     let mut all = BTreeMap::new();
     for row in runs {
@@ -93,7 +113,7 @@ fn sorted(rows: Vec<Found>, versions_max: i64) -> Result<Vec<Recorded>, Error> {
             status: status(&row.run_id, &row.status)?,
             wake_at: row.wake_at,
             state: row.bytes,
-            history: (row.seq <= versions_max).then(Vec::new),
+            history: None,
             letters: Vec::new(),
         };
         all.insert(row.run_id, run);
@@ -101,10 +121,13 @@ fn sorted(rows: Vec<Found>, versions_max: i64) -> Result<Vec<Recorded>, Error> {
     for row in others {
         // A letter outlives its run for a moment.
         let Some(run) = all.get_mut(&row.run_id) else { continue };
-        match (row.kind.as_str(), &mut run.history) {
-            ("letter", _) => run.letters.push(row.what),
-            (_, Some(history)) => history.push((row.seq, row.bytes)),
-            (_, None) => {}
+        match row.kind.as_str() {
+            "letter" => run.letters.push(row.what),
+            "state" => {
+                run.state = row.bytes;
+                run.history.get_or_insert_default();
+            }
+            _ => run.history.get_or_insert_default().push((row.seq, row.bytes)),
         }
     }
     for run in all.values_mut() {

@@ -7,6 +7,7 @@ mod children;
 mod definitions;
 mod holds;
 mod human_tasks;
+mod ledger;
 mod letters;
 mod mail;
 mod make;
@@ -94,6 +95,7 @@ cases![
     holds::what_is_held_is_so_once_and_remembered_when_it_is_lifted,
     others::partitions_are_claimed_and_rewound,
     others::dead_letters_are_published_and_redriven,
+    ledger::runs_beyond_the_bounds_are_not_read_whole,
     letters::letters_are_grouped_by_what_they_died_of,
     letters::letters_of_before_get_a_fingerprint,
     letters::what_is_discarded_can_be_taken_back_for_a_while,

@@ -3,8 +3,9 @@
 //! A round asks the broker how its streams are. Only when that says that something happened, when
 //! something was found, or after a rest, it looks at the database: one statement of indexed parts, and
 //! one that reads a few runs whole. So an engine at rest pays nothing, and one under load a bounded
-//! sample ([`RUNS_MAX`] runs, [`LIMIT`] rows of each kind a round). What is found is judged by
-//! `kintsugi_promises::live`, counted by [`standing`], and mended by whoever's task it is.
+//! sample ([`RUNS_MAX`] runs, [`LIMIT`] rows of each kind a round), and of its time a bounded part:
+//! whatever runs hold, replaying them takes one [`SHARE`]th of a core at most. What is found is judged
+//! by `kintsugi_promises::live`, counted by [`standing`], and mended by whoever's task it is.
 //!
 //! Nothing here must not be lost: what is counted stands in the recovery log, and the next round
 //! finds again what is not. Killed behind the notification and before the entry, the same is told
@@ -23,7 +24,7 @@ use std::{
 
 use kintsugi_core::{Program, RunId, Timestamp};
 use kintsugi_definition::Expressions;
-use kintsugi_entities::{Page, RecoveryRow};
+use kintsugi_entities::{Bounds, Page, RecoveryRow};
 use kintsugi_nats::LifeEvent;
 use kintsugi_promises::live;
 use kintsugi_runtime::{Deps, Reconciler, Waker, now};
@@ -39,8 +40,15 @@ const LIMIT: u32 = 500;
 /// Runs that one round reads whole and replays.
 const RUNS_MAX: usize = 20;
 
-/// Runs that changed more often are not replayed: that would take as long as a thousand others.
-const VERSIONS_MAX: i64 = 300;
+/// Runs that are larger are not replayed: one of them would take as long as a thousand others.
+const BOUNDS: Bounds = Bounds { versions: 300, state: 256 << 10, history: 512 << 10 };
+
+/// What was read and replayed in some time is followed by so many times of that without: a hundredth
+/// of a core, where the goal for the whole ledger is two.
+const SHARE: u32 = 100;
+
+/// Nothing was so large that runs are left alone for longer.
+const ALONE_MAX: Duration = Duration::from_secs(300);
 
 /// How late somebody is told who is late: on a good day in half of that (P2).
 const LATE_MS: i64 = 5_000;
@@ -63,6 +71,8 @@ pub(crate) enum Error {
     Bus(#[from] kintsugi_nats::Error),
     #[error("cannot judge what is stored")]
     Promises(#[from] kintsugi_promises::Error),
+    #[error("judging what is stored broke off")]
+    Judge,
 }
 
 /// What the ledger says of itself, shared with whoever answers for it.
@@ -88,6 +98,11 @@ pub(crate) struct Ledger {
     made: BTreeMap<String, String>,
     /// The last positions of inputs and of lifecycle events.
     moved: (u64, u64),
+    /// Before this no runs are read, and whether some are waiting for it.
+    alone_until: Option<Instant>,
+    waiting: bool,
+    /// The last position of a lifecycle event whose run was read.
+    life: u64,
     dead: read::DeadStream,
     epochs: BTreeMap<String, i64>,
     /// Up to when runs that ended were taken up, and the run behind which those without a deadline
@@ -115,6 +130,9 @@ impl Ledger {
             programs: HashMap::new(),
             made: BTreeMap::new(),
             moved: (0, 0),
+            alone_until: None,
+            waiting: false,
+            life: 0,
             dead: read::DeadStream::default(),
             epochs: BTreeMap::new(),
             ended: 0,
@@ -161,18 +179,28 @@ impl Ledger {
         standing.checked(8, compared.len(), time);
 
         let is_due = self.looked.is_none_or(|at| at.elapsed() >= self.config.ledger_rest);
-        let (moved, life) = self.moved(&compared);
+        let moved = self.moved(&compared);
         let letters = self.dead.is_changed(&compared);
         if moved
             || letters
             || first
             || is_due
+            || self.waiting
             || std::mem::take(&mut self.again)
             || !standing.is_empty()
         {
-            let runs = self.look(standing, time, &mut findings).await?;
+            let ended = self.look(standing, time, &mut findings).await?;
             judged.by.insert(live::By::Look);
-            self.runs(standing, (runs, life), time, &mut findings, &mut judged).await?;
+            // Whoever found that a run has no deadline has looked again by now.
+            judged.runs.extend(standing.of(live::By::Timer).map(str::to_owned));
+            self.waiting = self.alone_until.is_some_and(|until| until > Instant::now());
+            if !self.waiting {
+                let began = Instant::now();
+                let read = self.runs(standing, ended, time, &mut findings, &mut judged).await;
+                let alone = (began.elapsed() * SHARE).min(ALONE_MAX);
+                self.alone_until = Some(Instant::now() + alone);
+                read?;
+            }
             if letters || first || is_due || standing.of(live::By::Letters).next().is_some() {
                 self.letters(standing, &compared, time, &mut findings).await?;
                 judged.by.insert(live::By::Letters);

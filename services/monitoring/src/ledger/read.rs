@@ -5,7 +5,8 @@ use std::{
     sync::Arc,
 };
 
-use kintsugi_core::{RunId, Timestamp};
+use kintsugi_core::{Program, RunId, Timestamp};
+use kintsugi_definition::Expressions;
 use kintsugi_entities::{Recorded, Since};
 use kintsugi_nats::{StreamState, stream};
 use kintsugi_promises::{
@@ -13,10 +14,11 @@ use kintsugi_promises::{
     live::{self, By, Finding},
     program,
 };
+use tokio::task::spawn_blocking;
 use tracing::{error, warn};
 
 use super::{
-    Compiled, Error, LATE_MS, LIMIT, Ledger, RUNS_MAX, VERSIONS_MAX,
+    BOUNDS, Compiled, Error, LATE_MS, LIMIT, Ledger, RUNS_MAX,
     standing::{Judged, Standing},
 };
 
@@ -58,22 +60,20 @@ fn of<'a>(compared: &'a Compared, name: &str) -> Option<&'a StreamState> {
 }
 
 impl Ledger {
-    /// Whether anything happened since the last round, and the positions of what it was.
-    pub(super) fn moved(&mut self, compared: &Compared) -> (bool, (u64, u64)) {
+    /// Whether anything happened since the last round.
+    pub(super) fn moved(&mut self, compared: &Compared) -> bool {
         let last = |name| of(compared, name).map_or(0, |state| state.last_seq);
-        let (before, moved) = (self.moved, (last(stream::EVENTS), last(stream::LIFE)));
-        self.moved = moved;
-        let from = (before.1 + 1).max((moved.1 + 1).saturating_sub(LIFE_MAX));
-        (moved != before, (from, moved.1))
+        let now = (last(stream::EVENTS), last(stream::LIFE));
+        std::mem::replace(&mut self.moved, now) != now
     }
 
-    /// What indexes tell; gives the runs that are to be read.
+    /// What indexes tell; gives the runs that ended since some were read, and when each did.
     pub(super) async fn look(
         &mut self,
         standing: &mut Standing,
         time: Timestamp,
         findings: &mut Vec<Finding>,
-    ) -> Result<Vec<RunId>, Error> {
+    ) -> Result<Vec<(RunId, i64)>, Error> {
         let late = time.0 - LATE_MS;
         let since = Since {
             pending: late,
@@ -88,14 +88,13 @@ impl Ledger {
         let is_full = look.unarmed.len() >= LIMIT as usize;
         let last = look.unarmed.last().filter(|_| is_full);
         self.after = last.map(ToString::to_string).unwrap_or_default();
-        self.ended = look.ended.iter().map(|(_, at)| *at).fold(self.ended, i64::max);
         findings.extend(live::seen(&look, &mut self.epochs));
         for promise in [1, 2, 6] {
             standing.checked(promise, 1, time);
         }
         standing.checked(9, look.settings.len() + look.partitions.len(), time);
         self.unarmed(standing, look.unarmed, time, findings).await?;
-        Ok(look.ended.into_iter().map(|(run, _)| run).collect())
+        Ok(look.ended)
     }
 
     /// Open runs without a deadline whose states have one.
@@ -122,56 +121,62 @@ impl Ledger {
         Ok(())
     }
 
-    /// Reads runs whole: those that ended, what just happened, and those of which something stands.
+    /// Reads runs whole: those of which something stands, that ended, and that just changed.
     pub(super) async fn runs(
         &mut self,
         standing: &mut Standing,
-        (mut runs, (from, to)): (Vec<RunId>, (u64, u64)),
+        ended: Vec<(RunId, i64)>,
         time: Timestamp,
         findings: &mut Vec<Finding>,
         judged: &mut Judged,
     ) -> Result<(), Error> {
         let parse = |subject: &str| RunId::parse(subject.split(':').next().unwrap_or("")).ok();
         let stand: BTreeSet<RunId> = standing.of(By::Run).filter_map(parse).collect();
-        runs.splice(0..0, stand.into_iter().take(RUNS_MAX / 2));
+        let mut runs: Vec<RunId> = stand.into_iter().take(RUNS_MAX / 2).collect();
+        self.ended = ended.iter().map(|(_, at)| *at).fold(self.ended, i64::max);
+        runs.extend(ended.into_iter().map(|(run, _)| run));
+        let to = self.moved.1;
+        // A stream that was made anew counts from the beginning.
+        let after = if self.life > to { 0 } else { self.life };
+        let from = (after + 1).max((to + 1).saturating_sub(LIFE_MAX));
         if from <= to && runs.len() < RUNS_MAX {
             runs.extend(self.deps.bus.life_runs(from, to).await?);
         }
+        self.life = to;
         let mut known = BTreeSet::new();
         runs.retain(|run| known.insert(run.clone()));
         runs.truncate(RUNS_MAX);
-        let recorded = self.deps.store.ledger_runs(&runs, VERSIONS_MAX).await?;
+        let recorded = self.deps.store.ledger_runs(&runs, BOUNDS).await?;
         judged.runs.extend(runs.iter().map(ToString::to_string));
-        // Whoever found that a run has no deadline has looked again by now.
-        judged.runs.extend(standing.of(By::Timer).map(str::to_owned));
-        for recorded in &recorded {
-            for promise in [3, 4, 5, 6, 7] {
-                standing.checked(promise, usize::from(recorded.history.is_some()), time);
-            }
-            findings.extend(self.judge(recorded).await?);
+        let whole = recorded.iter().filter(|recorded| recorded.history.is_some()).count();
+        for promise in [3, 4, 5, 6, 7] {
+            standing.checked(promise, whole, time);
         }
+        let mut pairs = Vec::new();
+        for recorded in recorded {
+            match self.program(&recorded.definition).await? {
+                Some(compiled) => pairs.push((recorded, compiled)),
+                None => {
+                    let what = format!("its definition {} is gone", recorded.definition);
+                    findings.push(Finding::new((9, By::Run), recorded.id.as_str(), what));
+                }
+            }
+        }
+        // Replaying is work: in one process it would stand in the way of everybody else's.
+        let judge = move || pairs.iter().flat_map(judged_run).collect::<Vec<_>>();
+        findings.extend(spawn_blocking(judge).await.map_err(|_| Error::Judge)?);
         Ok(())
-    }
-
-    async fn judge(&mut self, recorded: &Recorded) -> Result<Vec<Finding>, Error> {
-        let Some(compiled) = self.program(&recorded.definition).await? else {
-            let what = format!("its definition {} is gone", recorded.definition);
-            return Ok(vec![Finding::new((9, By::Run), recorded.id.as_str(), what)]);
-        };
-        live::run(recorded, &compiled).or_else(|problem| {
-            error!(workflow.id = %recorded.id, error = &problem as &dyn std::error::Error, "unreadable");
-            Ok(vec![Finding::new((7, By::Run), recorded.id.as_str(), problem.to_string())])
-        })
     }
 
     async fn program(&mut self, reference: &str) -> Result<Compiled, Error> {
         if let Some(Some(known)) = self.programs.get(reference) {
             return Ok(Some(Arc::clone(known)));
         }
-        if self.programs.len() >= PROGRAMS_MAX {
-            self.programs.clear();
-        }
         let found = program(&self.deps.store, reference).await?.map(Arc::new);
+        while self.programs.len() >= PROGRAMS_MAX {
+            let Some(any) = self.programs.keys().next().cloned() else { break };
+            self.programs.remove(&any);
+        }
         self.programs.insert(reference.to_owned(), found.clone());
         Ok(found)
     }
@@ -224,4 +229,11 @@ impl Ledger {
         let is_full = state.bytes_max > 0 && state.bytes / 9 * 10 > state.bytes_max;
         Ok(!is_full || dead.ids.len() >= LETTERS_MAX as usize * 2)
     }
+}
+
+fn judged_run((recorded, compiled): &(Recorded, Arc<(Program, Expressions)>)) -> Vec<Finding> {
+    live::run(recorded, compiled).unwrap_or_else(|problem| {
+        error!(workflow.id = %recorded.id, error = &problem as &dyn std::error::Error, "unreadable");
+        vec![Finding::new((7, By::Run), recorded.id.as_str(), problem.to_string())]
+    })
 }
