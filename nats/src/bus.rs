@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -42,6 +42,8 @@ pub struct Bus {
     pub(crate) connections: watch::Receiver<u64>,
     /// When the broker of the latest connection began.
     pub(crate) began: Arc<Mutex<Option<(Connection, Timestamp)>>>,
+    /// Whether streams were there once: one that is missing then was deleted.
+    pub(crate) had_streams: Arc<AtomicBool>,
     /// Ends what works for the bus beside it when nobody else uses it any more.
     pub(crate) _used: Option<Arc<DropGuard>>,
     /// Changes when messages were dropped because their reader was too slow.
@@ -87,7 +89,8 @@ impl Bus {
             .timeout(ANSWER_TIMEOUT)
             .max_ack_inflight(UNACKED_MAX)
             .build(client.clone());
-        let bus = Self { client, js, connections, began: Arc::default(), _used: None, dropped };
+        let (began, had_streams) = Default::default();
+        let bus = Self { client, js, connections, began, had_streams, _used: None, dropped };
         if !bus.connected_within(options.wait).await {
             let action = "connect to the broker";
             // The client tells no more of a failed attempt than its kind, so one more is made for the cause.

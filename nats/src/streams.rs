@@ -1,12 +1,12 @@
 //! The streams: what they hold, and for how long.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use futures::{Stream, StreamExt};
 use kintsugi_core::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     Bus, Error,
@@ -101,6 +101,9 @@ pub struct StreamState {
     pub created: Option<String>,
     /// It was made by this call.
     pub is_new: bool,
+    /// It has files of the stream of this name before it, and may lose them: [`Bus::ensure_streams`]
+    /// makes it once more.
+    pub is_left_over: bool,
     /// The first sequence that it holds.
     pub first_seq: u64,
     /// The last sequence that it gave out.
@@ -126,6 +129,16 @@ impl Info {
         let time = async_nats::datetime::parse_rfc3339(&self.created).ok()?;
         Some(Timestamp(i64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok()?))
     }
+
+    /// Its last message is older than itself: nats-server 2.15 takes the name of a deleted stream free
+    /// before its files, and one that is made in between begins with those, loses them, and then
+    /// stores nothing ever again.
+    fn is_left_over(&self) -> bool {
+        let time = |text| async_nats::datetime::parse_rfc3339(text).ok();
+        let last = time(&self.state.last_ts);
+        self.state.last_seq > 0
+            && last.zip(time(&self.created)).is_some_and(|(last, own)| last < own)
+    }
 }
 
 #[derive(Deserialize)]
@@ -134,7 +147,16 @@ pub(crate) struct State {
     pub(crate) bytes: u64,
     pub(crate) first_seq: u64,
     pub(crate) last_seq: u64,
+    #[serde(default)]
+    last_ts: String,
 }
+
+/// How long after a stream was found missing it is made: until then the broker has put its files
+/// away. A process that finds none at its start does not wait.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// How often one is made once more that has files of the one before, until the next look.
+const TRIES: usize = 5;
 
 /// Every stream, in the order in which they are made: advisories first, since one that nobody
 /// keeps is lost; the intake after the stream that had a part of its subjects once.
@@ -256,7 +278,8 @@ impl Bus {
     }
 
     async fn ensure(&self, name: &'static str, wanted: Value) -> Result<StreamState, Error> {
-        match self.stream_info(name).await {
+        let found = match self.stream_info(name).await {
+            Ok(info) if info.is_left_over() => self.make(name, &wanted, true).await,
             Ok(info) if is_as_wanted(&info.config, &wanted) => Ok(state(name, Some(&info), false)),
             Ok(_) => {
                 let subject = format!("STREAM.UPDATE.{name}");
@@ -264,13 +287,33 @@ impl Bus {
                 info!(stream = name, "stream changed");
                 Ok(state(name, Some(&info), false))
             }
-            Err(Error::StreamMissing { .. }) => {
-                let subject = format!("STREAM.CREATE.{name}");
-                let info: Info = self.api("make a stream", name, subject, &wanted).await?;
-                info!(stream = name, "stream made");
-                Ok(state(name, Some(&info), true))
-            }
+            Err(Error::StreamMissing { .. }) => self.make(name, &wanted, false).await,
             Err(error) => Err(error),
+        };
+        self.had_streams.store(true, Ordering::Relaxed);
+        found
+    }
+
+    /// Makes a stream, `anew` if there is one, until it begins with nothing. Nothing is in one that is
+    /// left over but what somebody deleted: its last message is older than itself.
+    async fn make(&self, name: &str, wanted: &Value, mut anew: bool) -> Result<StreamState, Error> {
+        let mut tried = 0;
+        loop {
+            if anew {
+                let subject = format!("STREAM.DELETE.{name}");
+                let _: Value = self.api("delete a stream", name, subject, &()).await?;
+                warn!(stream = name, "stream began with what was left of the one before; deleted");
+            }
+            if anew || self.had_streams.load(Ordering::Relaxed) {
+                tokio::time::sleep(SETTLE).await;
+            }
+            let subject = format!("STREAM.CREATE.{name}");
+            let info: Info = self.api("make a stream", name, subject, wanted).await?;
+            (anew, tried) = (info.is_left_over(), tried + 1);
+            if !anew || tried >= TRIES {
+                info!(stream = name, "stream made");
+                return Ok(state(name, Some(&info), true));
+            }
         }
     }
 }
@@ -293,6 +336,7 @@ fn state(name: &str, info: Option<&Info>, is_new: bool) -> StreamState {
         name: name.to_owned(),
         created: info.map(|info| info.created.clone()),
         is_new,
+        is_left_over: info.is_some_and(Info::is_left_over),
         first_seq: at(|state| state.first_seq),
         last_seq: at(|state| state.last_seq),
         messages: at(|state| state.messages),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kintsugi_nats::{Headers, Limits, Server, ServerOptions};
 use serde_json::json;
 
-use crate::support::{Dir, binary, connect};
+use crate::support::{Dir, binary, connect, raw, tick, world};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -65,4 +65,37 @@ async fn a_stream_on_disk_gets_its_new_subjects_and_keeps_what_it_holds() {
     let states = bus.stream_states().await.unwrap();
     let held = |name| states.iter().find(|one| one.name == name).unwrap().messages;
     assert_eq!(held("KINTSUGI_CLOUDEVENTS"), 3);
+}
+
+/// Whoever makes a stream anew the moment it is deleted must not be given what is left of it: the broker
+/// (nats-server 2.15) takes its name free before its files, and such a stream loses them afterwards and
+/// stores nothing ever again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_made_anew_at_once_stores() {
+    let Some(world) = world().await else { return };
+    let bus = &world.bus;
+    let raw = raw(&world.server).await;
+    for round in 0..40 {
+        for part in 0..8 {
+            bus.publish_inputs(vec![tick(&format!("run-{round}-{part}"))], 16).await.unwrap();
+        }
+        let gone = async {
+            let deleted = raw.request("$JS.API.STREAM.DELETE.KINTSUGI_EVENTS", "".into());
+            let answer: serde_json::Value =
+                serde_json::from_slice(&deleted.await.unwrap().payload).unwrap();
+            assert_eq!(answer["success"], true, "{answer}");
+        };
+        let anew = async {
+            loop {
+                let states = bus.ensure_streams(&Limits::default()).await.unwrap();
+                if let Some(made) = states.into_iter().find(|state| state.is_new) {
+                    return made;
+                }
+            }
+        };
+        let ((), made) = tokio::join!(gone, anew);
+        assert_eq!((made.last_seq, made.is_left_over), (0, false), "round {round}");
+        let stored = bus.publish_inputs(vec![tick("run-after")], 16).await;
+        assert!(stored.is_ok(), "round {round}, {made:?}: {stored:?}");
+    }
 }

@@ -65,7 +65,7 @@ impl Reconciler for Streams {
         };
         let seen_at = now();
         let mut states = self.deps.bus.stream_states().await?;
-        if states.iter().any(|state| state.created.is_none()) {
+        if states.iter().any(|state| state.created.is_none() || state.is_left_over) {
             self.deps.bus.ensure_streams(&self.deps.stream_limits).await?;
             states = self.deps.bus.stream_states().await?;
         }

@@ -207,6 +207,7 @@ mod tests {
             name: stream::EVENTS.to_owned(),
             created: None,
             is_new: false,
+            is_left_over: false,
             first_seq: 91,
             last_seq: 100,
             messages: 10,

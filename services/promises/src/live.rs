@@ -148,7 +148,7 @@ pub fn unarmed(record: &Record) -> Option<(Finding, i64)> {
     Some((Finding::new((2, By::Timer), record.id.as_str(), what).certainly(), due.0))
 }
 
-/// Streams that are not there, are others than `made` says, or have other settings (P8); `made`
+/// Streams that are not there, are others than `made` says, are left over or have other settings (P8); `made`
 /// takes up what is there.
 #[must_use]
 pub fn streams(
@@ -166,6 +166,10 @@ pub fn streams(
         if before.is_some_and(|before| before != *created) {
             let lost = Finding::new((8, By::Streams), name, REPLACED);
             findings.push(lost.certainly());
+        }
+        if stream.is_left_over {
+            let what = "has what was left of the one before, and may store nothing";
+            findings.push(Finding::new((8, By::Streams), name, what).certainly());
         }
         if !others.is_empty() {
             let what = format!("has other settings: {}", others.join(", "));

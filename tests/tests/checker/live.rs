@@ -121,6 +121,7 @@ fn streams_are_compared_with_what_they_were() {
         name: "S".to_owned(),
         created: created.map(str::to_owned),
         is_new: false,
+        is_left_over: false,
         first_seq: 1,
         last_seq: 1,
         messages: 1,
@@ -137,6 +138,8 @@ fn streams_are_compared_with_what_they_were() {
     assert_eq!(judge(None, &[]), [8]);
     assert_eq!(judge(Some("b"), &[]), [8]);
     assert_eq!(judge(Some("b"), &[]), NONE);
+    let left_over = StreamState { is_left_over: true, ..state(Some("b")) };
+    assert_eq!(numbers(&live::streams(&[(left_over, Vec::new())], &mut made)), [8]);
 }
 
 #[test]
