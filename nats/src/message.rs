@@ -218,7 +218,7 @@ pub struct WakeHint {
 }
 
 /// A service's sign of life.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceBeat {
     /// The service, for example `orchestrator`.
     pub service: String,
@@ -231,6 +231,18 @@ pub struct ServiceBeat {
     /// Which part of it does not move, and for how long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled: Option<String>,
+    /// Since when that part does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalled_since: Option<Timestamp>,
+    /// When it said so, by its own clock; none: an older version, which never says that it stops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// It was told to stop: its silence from now on is no loss.
+    #[serde(default)]
+    pub stopping: bool,
+    /// How often it took partitions.
+    #[serde(default)]
+    pub claims: u64,
 }
 
 /// A task that exhausted its policy, with its whole context.

@@ -82,7 +82,7 @@ async fn signs_of_life_come_through_and_odd_ones_are_dropped() {
     bus.wake_hint(WakeHint { at: 5 }).await.unwrap();
     assert_eq!(soon(hints.next()).await.unwrap().at, 5);
     let (service, instance) = ("monitoring".to_owned(), "m-1".to_owned());
-    let sign = ServiceBeat { service, instance, pid: 1, ready: true, stalled: None };
+    let sign = ServiceBeat { service, instance, pid: 1, ready: true, ..ServiceBeat::default() };
     bus.service_beat(&sign).await.unwrap();
     assert_eq!(soon(services.next()).await.unwrap(), sign);
 

@@ -124,7 +124,7 @@ mod tests {
             instance: instance.to_owned(),
             pid: 1,
             ready: true,
-            stalled: None,
+            ..ServiceBeat::default()
         }
     }
 

@@ -100,7 +100,7 @@ impl Service for FailureDetector {
         let (period, wake) = (config.streams_interval, Waker::default());
         work.spawn(streams::listen(deps.clone(), wake.clone(), shutdown.clone()));
         work.spawn(reconcile(streams, period, wake, part("streams"), shutdown.clone()));
-        let (known, wake) = (Arc::<Mutex<services::Known>>::default(), Waker::default());
+        let (known, wake) = (Arc::<Mutex<kintsugi_mending::Services>>::default(), Waker::default());
         work.spawn(services::listen(
             deps.clone(),
             Arc::clone(&known),

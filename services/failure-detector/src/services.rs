@@ -1,20 +1,18 @@
-//! Services that are up and do not move: a process that is there and answers nobody, or one that says
-//! of a part of itself that it stands still.
+//! Services that are up and do not move, and such that are lost: killed, crashed or cut off.
 //!
 //! Others take over by themselves what they can (partitions); this is for those who have to know.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::{StreamExt, future::join_all};
-use kintsugi_core::Timestamp;
-use kintsugi_entities::RecoveryRow;
-use kintsugi_nats::{Liveness, ServiceBeat};
+use kintsugi_entities::{Page, RecoveryRow};
+use kintsugi_mending::{LOST, NOTED, Name, SERVICE_SUSPECT, STALLED, Services as Known};
+use kintsugi_nats::Liveness;
 use kintsugi_runtime::{Deps, Reconciler, Shutdown, Waker, asked_as, now};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::Error;
@@ -22,95 +20,25 @@ use crate::Error;
 /// How often silent ones are looked for.
 pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 
-/// Silence after which a service is asked whether it lives: two beats and a half.
-const SUSPECT: Duration = Duration::from_millis(2_500);
-
-/// How long it may take to answer.
+/// How long one that is asked may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 
 /// Before the next attempt to listen.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// More than these are not followed: anyone on the bus can send signs of life.
-const SERVICES_MAX: usize = 10_000;
+/// Entries of each kind in which one looks, when it starts, for what another one noted and did not end.
+const RESUMED_MAX: u32 = 500;
 
-/// A service of a process.
-type Name = (String, String);
+const BY: &str = "failure-detector";
 
-#[derive(Debug)]
-struct Member {
-    heard: Instant,
-    /// What it says of itself.
-    says: Option<String>,
-    /// What was recorded of it and is not over: under which name, and since when.
-    open: Option<Stall>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Stall {
-    since: Timestamp,
-    what: String,
-}
-
-/// Every service that was heard of.
-#[derive(Debug, Default)]
-pub(crate) struct Known(BTreeMap<Name, Member>);
-
-impl Known {
-    fn heard(&mut self, beat: ServiceBeat, now: Instant) -> bool {
-        let name = (beat.service, beat.instance);
-        if self.0.len() >= SERVICES_MAX && !self.0.contains_key(&name) {
-            return false;
-        }
-        let fresh = Member { heard: now, says: None, open: None };
-        let member = self.0.entry(name).or_insert(fresh);
-        (member.heard, member.says) = (now, beat.stalled);
-        member.says.is_some() != member.open.is_some()
-    }
-
-    fn listen_anew(&mut self, now: Instant) {
-        self.0.values_mut().for_each(|member| member.heard = now);
-    }
-
-    fn silent(&self, now: Instant) -> Vec<Name> {
-        let silent = |member: &Member| now.duration_since(member.heard) >= SUSPECT;
-        self.0.iter().filter(|(_, member)| silent(member)).map(|(name, _)| name.clone()).collect()
-    }
-
-    /// What is to be recorded now: stalls that began and such that are over.
-    fn changes(&mut self, frozen: &[Name], time: Timestamp) -> Vec<(Name, Stall, bool)> {
-        let mut changes = Vec::new();
-        for (name, member) in &mut self.0 {
-            let what = if frozen.contains(name) {
-                Some("it is connected and answers nobody".to_owned())
-            } else {
-                member.says.as_ref().map(|part| format!("its part does not move: {part}"))
-            };
-            match (&member.open, what) {
-                (None, Some(what)) => {
-                    let stall = Stall { since: time, what };
-                    member.open = Some(stall.clone());
-                    changes.push((name.clone(), stall, true));
-                }
-                (Some(_), None) => {
-                    let stall = member.open.take();
-                    changes.extend(stall.map(|stall| (name.clone(), stall, false)));
-                }
-                _ => {}
-            }
-        }
-        changes
-    }
-}
-
-/// Notes signs of life until `shutdown`; wakes the reconciler when one says something else than before.
+/// Notes signs of life until `shutdown`; wakes the reconciler when something follows from one.
 pub(crate) async fn listen(deps: Deps, known: Arc<Mutex<Known>>, waker: Waker, shutdown: Shutdown) {
     let work = async {
         loop {
             if let Ok(beats) = deps.bus.service_beats().await {
                 let mut beats = std::pin::pin!(beats);
                 while let Some(beat) = beats.next().await {
-                    if lock(&known).heard(beat, Instant::now()) {
+                    if lock(&known).heard(beat, now(), Instant::now()) {
                         waker.wake();
                     }
                 }
@@ -121,20 +49,36 @@ pub(crate) async fn listen(deps: Deps, known: Arc<Mutex<Known>>, waker: Waker, s
     shutdown.run_until_cancelled(work).await;
 }
 
-/// Asks silent services whether they live, and records those that stand still, and that they move again.
+/// Asks silent services whether they live, and records those that stand still or are lost, and what came
+/// of it.
 pub(crate) struct Services {
     deps: Deps,
     known: Arc<Mutex<Known>>,
     unrecorded: Vec<RecoveryRow>,
+    resumed: bool,
+    looked: Instant,
 }
 
 impl Services {
     pub(crate) fn new(deps: Deps, known: Arc<Mutex<Known>>) -> Self {
-        Self { deps, known, unrecorded: Vec::new() }
+        Self { deps, known, unrecorded: Vec::new(), resumed: false, looked: Instant::now() }
     }
 
-    /// Those of the silent ones that are there and do not answer. Those that are gone are forgotten: they
-    /// were stopped, or whatever runs them starts them again.
+    /// What one before noted has an owner again.
+    async fn resume(&mut self) -> Result<(), Error> {
+        if self.resumed {
+            return Ok(());
+        }
+        for kind in [LOST, STALLED] {
+            let page = Page { limit: RESUMED_MAX, cursor: None };
+            let rows = self.deps.store.recoveries_list(page, None, Some(kind)).await?;
+            lock(&self.known).resume(&rows.items, Instant::now());
+        }
+        self.resumed = true;
+        Ok(())
+    }
+
+    /// Those of the silent ones that are there and do not answer.
     async fn frozen(&self, silent: Vec<Name>) -> Vec<Name> {
         let asked = silent.iter().map(|(service, instance)| async {
             self.deps.bus.ping_worker(&asked_as(service, instance), ANSWER_MAX).await
@@ -145,15 +89,8 @@ impl Services {
             match answer {
                 Ok(Liveness::Silent) => frozen.push(name),
                 Ok(Liveness::NoResponders) => {
-                    let mut known = lock(&self.known);
-                    let member = known.0.get_mut(&name);
-                    // Heard of meanwhile: what it says now counts.
-                    if let Some(member) = member.filter(|it| it.heard.elapsed() >= SUSPECT) {
+                    if lock(&self.known).is_gone(&name, Instant::now()) {
                         info!(service = name.0, instance = name.1, "a service is gone");
-                        member.says = None;
-                        if member.open.is_none() {
-                            known.0.remove(&name);
-                        }
                     }
                 }
                 Ok(Liveness::Answered) | Err(_) => {}
@@ -161,96 +98,56 @@ impl Services {
         }
         frozen
     }
-}
 
-impl Reconciler for Services {
-    type Error = Error;
-
-    /// Killed between what is noted here and its row: the next detector notes it anew, under another name.
-    async fn activate(&mut self) -> Result<(), Error> {
-        if !self.deps.bus.is_connected() {
-            lock(&self.known).listen_anew(Instant::now());
-            return Ok(());
-        }
-        let silent = lock(&self.known).silent(Instant::now());
-        let frozen = self.frozen(silent).await;
-        let time = now();
-        let changes = lock(&self.known).changes(&frozen, time);
-        for (name, stall, begins) in changes {
-            if begins {
-                warn!(service = name.0, instance = name.1, what = stall.what, "does not move");
-            } else {
-                info!(service = name.0, instance = name.1, "moves again, or is gone");
-            }
-            self.unrecorded.push(row(&name, &stall, begins, time));
-        }
-        if !self.unrecorded.is_empty() {
-            self.deps.store.recovery_note(&self.unrecorded).await?;
-            self.unrecorded.clear();
+    /// Looks who has which partition, when somebody took some.
+    async fn owners(&self) -> Result<(), Error> {
+        if lock(&self.known).want_owners() {
+            let rows = self.deps.store.partitions_all().await?;
+            lock(&self.known).owned(&rows, now());
         }
         Ok(())
     }
 }
 
+impl Reconciler for Services {
+    type Error = Error;
+
+    /// Killed between what is noted here and its row: the next detector finds what is silent by then only
+    /// if it heard of it. Killed behind the row: the next one takes it up.
+    async fn activate(&mut self) -> Result<(), Error> {
+        // Silence says nothing while this process was frozen or had no connection.
+        let was_away = self.looked.elapsed() > PERIOD + ANSWER_MAX + SERVICE_SUSPECT;
+        self.looked = Instant::now();
+        if was_away || !self.deps.bus.is_connected() {
+            lock(&self.known).listen_anew(Instant::now());
+            return Ok(());
+        }
+        self.resume().await?;
+        let silent = lock(&self.known).silent(Instant::now());
+        let frozen = self.frozen(silent).await;
+        let owners = self.owners().await;
+        let rows = lock(&self.known).tell(&frozen, now(), Instant::now(), BY);
+        for row in &rows {
+            if row.outcome == NOTED {
+                warn!(kind = row.kind, what = row.decided, "a service is in trouble");
+            } else {
+                info!(
+                    kind = row.kind,
+                    what = row.decided,
+                    outcome = row.outcome,
+                    "told of a service"
+                );
+            }
+        }
+        self.unrecorded.extend(rows);
+        if !self.unrecorded.is_empty() {
+            self.deps.store.recovery_note(&self.unrecorded).await?;
+            self.unrecorded.clear();
+        }
+        owners
+    }
+}
+
 fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn row((service, instance): &Name, stall: &Stall, begins: bool, at: Timestamp) -> RecoveryRow {
-    let decided = if service == "orchestrator" {
-        "others take its partitions; it is fenced by their epochs when it moves again"
-    } else {
-        "others of its kind do its work; started again where its process can do that"
-    };
-    RecoveryRow {
-        id: format!("stalled:{service}:{instance}:{}", stall.since.0),
-        at: at.0,
-        kind: "service_stalled".to_owned(),
-        run: None,
-        task: None,
-        epoch: None,
-        worker: None,
-        seen_at: stall.since.0,
-        decided: format!("{service} {instance} does not move ({}): {decided}", stall.what),
-        outcome: if begins { "noted" } else { "moves again, or is gone" }.to_owned(),
-        duration_ms: i64::try_from(at.since(stall.since)).unwrap_or(i64::MAX),
-        by: "failure-detector".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn beat(stalled: Option<&str>) -> ServiceBeat {
-        let stalled = stalled.map(str::to_owned);
-        let (service, instance) = ("orchestrator".to_owned(), "a".to_owned());
-        ServiceBeat { service, instance, pid: 1, ready: stalled.is_none(), stalled }
-    }
-
-    #[test]
-    fn a_stall_is_recorded_once_and_its_end_too() {
-        let (mut known, now) = (Known::default(), Instant::now());
-        assert!(!known.heard(beat(None), now) && known.changes(&[], Timestamp(1)).is_empty());
-        assert!(known.heard(beat(Some("lane for 10 s")), now), "that is worth a look");
-        let changes = known.changes(&[], Timestamp(2));
-        assert!(changes.len() == 1 && changes[0].2, "{changes:?}");
-        assert!(!known.heard(beat(Some("lane for 11 s")), now));
-        assert!(known.changes(&[], Timestamp(3)).is_empty());
-        assert!(known.heard(beat(None), now));
-        let over = known.changes(&[], Timestamp(4));
-        assert!(over.len() == 1 && !over[0].2 && over[0].1 == changes[0].1, "{over:?}");
-    }
-
-    #[test]
-    fn one_that_is_silent_is_asked_and_stands_still_when_it_is_there() {
-        let (mut known, now) = (Known::default(), Instant::now());
-        known.heard(beat(None), now);
-        assert!(known.silent(now).is_empty());
-        let silent = known.silent(now + SUSPECT);
-        assert_eq!(silent.len(), 1);
-        assert!(known.changes(&silent, Timestamp(1))[0].2);
-        known.heard(beat(None), now + SUSPECT);
-        assert!(!known.changes(&[], Timestamp(2))[0].2);
-    }
 }

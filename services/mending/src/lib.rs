@@ -8,6 +8,8 @@ mod doubts;
 mod fleet;
 mod letter;
 mod orphans;
+mod owners;
+mod services;
 mod told;
 mod zombies;
 
@@ -15,5 +17,6 @@ pub use doubts::{Doubts, Finding, Served};
 pub use fleet::{Fleet, Gone, Held};
 pub use letter::letter_message;
 pub use orphans::{Look, Orphan, Orphans};
+pub use services::{LOST, NOTED, Name, SERVICE_SUSPECT, STALLED, Services};
 pub use told::{Again, Deadlines};
 pub use zombies::Zombie;

@@ -8,6 +8,7 @@
 
 mod collect;
 mod config;
+mod detectors;
 mod ledger;
 mod metrics;
 mod recoveries;
@@ -22,7 +23,7 @@ use std::{
 pub use config::{Config, ConfigError};
 use futures::StreamExt;
 use kintsugi_nats::{ApiError, ApiRequest, ApiService, Bus, Endpoint, ServiceInfo};
-use kintsugi_runtime::{Deps, Service, Shutdown, now, reconcile};
+use kintsugi_runtime::{Deps, Service, Shutdown, Waker, now, reconcile};
 pub use ledger::{PromiseView, Promises};
 pub use summary::{
     PartitionView, QueueView, RecoveryView, ServiceView, StreamView, Summary, WorkerView,
@@ -84,10 +85,15 @@ impl Service for Monitoring {
         let waker = self.ledger.waker();
         let part = self.deps.announce.part(Self::NAME, "ledger");
         tokio::spawn(reconcile(self.ledger, self.period, waker, part, shutdown.clone()));
+        let detectors = detectors::Heard::default();
+        let told = detectors::Detectors::new(self.deps.clone(), detectors.clone());
+        let part = self.deps.announce.part(Self::NAME, "detectors");
+        let (period, waker) = (detectors::PERIOD, Waker::default());
+        tokio::spawn(reconcile(told, period, waker, part, shutdown.clone()));
         while !shutdown.is_cancelled() {
             let heard = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                heard = listen(&self.deps.bus, &self.seen) => heard,
+                heard = listen(&self.deps.bus, &self.seen, &detectors) => heard,
             };
             if let Err(error) = heard {
                 debug!(error = &error as &dyn std::error::Error, "cannot listen; trying again");
@@ -138,13 +144,20 @@ async fn answer(
 }
 
 /// Takes signs of life in; ends when the bus no longer gives any.
-async fn listen(bus: &Bus, seen: &Seen) -> Result<(), kintsugi_nats::Error> {
+async fn listen(
+    bus: &Bus,
+    seen: &Seen,
+    detectors: &detectors::Heard,
+) -> Result<(), kintsugi_nats::Error> {
     let (services, workers) = (bus.service_beats().await?, bus.heartbeats().await?);
     futures::pin_mut!(services, workers);
     loop {
         tokio::select! {
             beat = services.next() => match beat {
-                Some(beat) => seen.service(&beat, now()),
+                Some(beat) => {
+                    detectors.service(&beat);
+                    seen.service(&beat, now());
+                }
                 None => return Ok(()),
             },
             beat = workers.next() => match beat {

@@ -3,6 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use kintsugi_entities::{Page, Store};
+use kintsugi_mending::NOTED;
 
 use crate::metrics::Metrics;
 
@@ -37,7 +38,8 @@ impl Recoveries {
             let new = found.items.into_iter().filter(|row| !self.seen.contains(&row.id));
             let new = new.collect::<Vec<_>>();
             let has_known = new.len() < all;
-            for row in new {
+            // What is to come of an entry is counted when it is there.
+            for row in new.into_iter().filter(|row| row.outcome != NOTED) {
                 metrics.recovered(&row.kind, row.duration_ms);
                 self.remember(row.id);
             }

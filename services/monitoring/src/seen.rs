@@ -123,7 +123,7 @@ mod tests {
             instance: "a".to_owned(),
             pid: 7,
             ready: true,
-            stalled: None,
+            ..ServiceBeat::default()
         };
         seen.service(&beat, Timestamp(0));
         let ready = |at| {

@@ -77,7 +77,7 @@ async fn the_figures_are_those_of_the_system() {
     let shutdown = Shutdown::new();
     let work = tokio::spawn(service.run(shutdown.clone()));
     let (service, instance) = ("orchestrator".to_owned(), "a".to_owned());
-    let beat = ServiceBeat { service, instance, pid: 7, ready: true, stalled: None };
+    let beat = ServiceBeat { service, instance, pid: 7, ready: true, ..ServiceBeat::default() };
     let found = eventually("both signs of life", async || {
         deps.bus.service_beat(&beat).await.unwrap();
         deps.bus.heartbeat(&heartbeat()).await.unwrap();

@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use futures::StreamExt;
 use kintsugi_deciding::{Incarnation, Members, Owned, SUSPECT};
-use kintsugi_nats::{Liveness, ServiceBeat, stream};
-use kintsugi_runtime::{Deps, Shutdown, asked_as};
+use kintsugi_nats::{Liveness, stream};
+use kintsugi_runtime::{Deps, Shutdown, asked_as, sign_of_life};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 use tracing::{info, warn};
 
@@ -121,6 +121,9 @@ async fn follow(deps: Deps, shares: watch::Sender<BTreeSet<u16>>, shutdown: Shut
 pub(crate) async fn claim(deps: &Deps, share: &BTreeSet<u16>) -> Result<Owned, Error> {
     let ids: Vec<u16> = share.iter().copied().collect();
     let rows = deps.store.partitions_claim(&ids, &deps.instance).await?;
+    // So that the failure detector knows who has what, and since when.
+    deps.announce.claimed(crate::NAME);
+    say(deps).await;
     let states = deps.bus.ensure_streams(&deps.stream_limits).await?;
     let events = states.into_iter().find(|state| state.name == stream::EVENTS);
     let events = events.map_or_else(Incarnation::default, |state| Incarnation {
@@ -148,14 +151,7 @@ async fn ask(deps: Deps, name: String) -> Asked {
 
 /// A sign of life beside the regular ones.
 async fn say(deps: &Deps) {
-    let stalled = deps.announce.stalled(crate::NAME).map(|stalled| stalled.to_string());
-    let beat = ServiceBeat {
-        service: crate::NAME.to_owned(),
-        instance: deps.instance.clone(),
-        pid: std::process::id(),
-        ready: deps.announce.is_well(crate::NAME),
-        stalled,
-    };
+    let beat = sign_of_life(crate::NAME, deps, false);
     // The regular one comes soon.
     let _ = deps.bus.service_beat(&beat).await;
 }

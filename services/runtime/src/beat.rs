@@ -6,7 +6,7 @@ use futures::StreamExt;
 use kintsugi_nats::{Bus, Ping, ServiceBeat, ServiceInfo};
 use tracing::debug;
 
-use crate::{Links, Service, Shutdown};
+use crate::{Links, Service, Shutdown, now};
 
 /// How often it is asked whether it is time to look for the database.
 const LOOK: Duration = Duration::from_millis(500);
@@ -14,38 +14,55 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Before the next attempt to listen for those who ask.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Sends beats for the service until `shutdown`, and registers it with the NATS services API unless
-/// it does so itself.
-pub async fn beat<S: Service>(deps: S::Deps, shutdown: Shutdown) {
+/// Sends beats for the service until `ended`, and registers it with the NATS services API unless it does
+/// so itself. One that was told to stop by `shutdown` says so until its end, and that it is at its end.
+pub(crate) async fn beat<S: Service>(deps: S::Deps, ended: Shutdown, shutdown: Shutdown) {
     let name = S::NAME;
     let registered = if S::HAS_API { None } else { register(name, &deps).await };
     // Beside the beats: a database that does not answer must not silence them.
-    let (looker, ended) = (deps.clone(), shutdown.clone());
+    let (looker, over) = (deps.clone(), ended.clone());
     tokio::spawn(async move {
-        while ended.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+        while over.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
             looker.look().await;
         }
     });
     let asked = asked_as(name, deps.instance());
-    tokio::spawn(shutdown.clone().run_until_cancelled_owned(answer(deps.bus().clone(), asked)));
+    tokio::spawn(ended.clone().run_until_cancelled_owned(answer(deps.bus().clone(), asked)));
     let mut ticks = tokio::time::interval(S::BEAT);
     loop {
         tokio::select! {
-            () = shutdown.cancelled() => break,
+            () = ended.cancelled() => break,
             _ = ticks.tick() => {}
         }
-        let beat = ServiceBeat {
-            service: name.to_owned(),
-            instance: deps.instance().to_owned(),
-            pid: std::process::id(),
-            ready: deps.is_well(name),
-            stalled: deps.stalled(name).map(|stalled| stalled.to_string()),
-        };
+        let beat = sign_of_life(name, &deps, shutdown.is_cancelled());
         if let Err(error) = deps.bus().service_beat(&beat).await {
             debug!(service = name, error = &error as &dyn std::error::Error, "beat not sent");
         }
     }
     drop(registered);
+    if shutdown.is_cancelled() {
+        let last = ServiceBeat { ready: false, ..sign_of_life(name, &deps, true) };
+        let _ = deps.bus().service_beat(&last).await;
+        // The process may end at once: when the broker answers what came behind the word, it has it.
+        let _ = deps.bus().ping().await;
+    }
+}
+
+/// What a service of this process says of itself now.
+#[must_use]
+pub fn sign_of_life(service: &str, deps: &impl Links, stopping: bool) -> ServiceBeat {
+    let stalled = deps.stalled(service);
+    ServiceBeat {
+        service: service.to_owned(),
+        instance: deps.instance().to_owned(),
+        pid: std::process::id(),
+        ready: deps.is_well(service),
+        stalled: stalled.map(|stalled| stalled.to_string()),
+        stalled_since: stalled.map(|stalled| stalled.since),
+        at: Some(now()),
+        stopping,
+        claims: deps.claims(service),
+    }
 }
 
 /// The name under which a service is asked whether it lives.

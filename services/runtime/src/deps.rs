@@ -72,6 +72,8 @@ pub trait Links: Clone + Send + Sync + 'static {
     fn is_well(&self, service: &str) -> bool;
     /// The part of a service of this process that does not move.
     fn stalled(&self, service: &str) -> Option<Stalled>;
+    /// How often a service of this process took partitions.
+    fn claims(&self, service: &str) -> u64;
     /// Looks whether what no service of this process can work without is there, if it is time to.
     fn look(&self) -> impl Future<Output = ()> + Send;
 }
@@ -91,6 +93,10 @@ impl Links for Deps {
 
     fn stalled(&self, service: &str) -> Option<Stalled> {
         self.announce.stalled(service)
+    }
+
+    fn claims(&self, service: &str) -> u64 {
+        self.announce.said().claims.get(service).copied().unwrap_or_default()
     }
 
     async fn look(&self) {
@@ -119,6 +125,10 @@ impl Links for WorkerDeps {
         None
     }
 
+    fn claims(&self, _: &str) -> u64 {
+        0
+    }
+
     /// A worker needs the bus alone, and a sign of life says by its coming that the bus is there.
     async fn look(&self) {}
 }
@@ -135,6 +145,7 @@ pub struct Announce {
 struct Said {
     addresses: BTreeMap<&'static str, SocketAddr>,
     troubles: BTreeMap<(&'static str, &'static str), String>,
+    claims: BTreeMap<&'static str, u64>,
     looked: Option<Instant>,
     store_is_gone: bool,
 }
@@ -179,6 +190,11 @@ impl Announce {
     /// Says that `name` (for example `http`) is served at `address`.
     pub fn set(&self, name: &'static str, address: SocketAddr) {
         self.said().addresses.insert(name, address);
+    }
+
+    /// Says that `service` took partitions, so that whoever follows who has which looks again.
+    pub fn claimed(&self, service: &'static str) {
+        *self.said().claims.entry(service).or_default() += 1;
     }
 
     /// Every address said so far.

@@ -12,7 +12,7 @@ mod secret;
 mod service;
 mod signal;
 
-pub use beat::{asked_as, beat};
+pub use beat::{asked_as, sign_of_life};
 pub use clock::{Places, move_clock, now};
 pub use config::{ConfigError, Loaded, Setting, load, secret_variables};
 pub use deps::{Announce, Deps, Links, Part, WorkerDeps};

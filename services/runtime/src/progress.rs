@@ -12,7 +12,10 @@ use std::{
     time::Duration,
 };
 
+use kintsugi_core::Timestamp;
 use tokio::time::Instant;
+
+use crate::now;
 
 /// A round of work that has to be done soon, a batch or a scan, stands still when it takes longer. Longer
 /// than any that only waits for a database or a broker that is gone, which have limits of their own.
@@ -33,8 +36,15 @@ pub(crate) struct Progress(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     next: u64,
-    /// Since when, and how long each may take.
-    rounds: BTreeMap<(Name, u64), (Instant, Duration)>,
+    rounds: BTreeMap<(Name, u64), Began>,
+}
+
+/// When a round began, on both clocks, and how long it may take.
+#[derive(Clone, Copy, Debug)]
+struct Began {
+    at: Instant,
+    since: Timestamp,
+    limit: Duration,
 }
 
 /// A part that does not move.
@@ -44,6 +54,8 @@ pub struct Stalled {
     pub part: &'static str,
     /// For how long it has not moved.
     pub still: Duration,
+    /// When it began what it is at.
+    pub since: Timestamp,
     /// Only a new start may help.
     pub is_hopeless: bool,
 }
@@ -81,7 +93,7 @@ impl Progress {
         let mut known = self.known();
         known.next += 1;
         let key = (name, known.next);
-        known.rounds.insert(key, (Instant::now(), limit));
+        known.rounds.insert(key, Began { at: Instant::now(), since: now(), limit });
         drop(known);
         Round { progress: self.clone(), key }
     }
@@ -90,17 +102,18 @@ impl Progress {
     pub(crate) fn stalled(&self, service: &str, now: Instant) -> Option<Stalled> {
         let known = self.known();
         let own = known.rounds.iter().filter(|(((of, _), _), _)| *of == service);
-        let stalled = own.filter_map(|(((_, part), _), (began, limit))| {
-            let still = now.duration_since(*began);
-            let is_hopeless = still >= *limit * RESTART_AFTER;
-            (still >= *limit).then_some(Stalled { part, still, is_hopeless })
+        let stalled = own.filter_map(|(((_, part), _), began)| {
+            let Began { at, since, limit } = *began;
+            let still = now.duration_since(at);
+            let is_hopeless = still >= limit * RESTART_AFTER;
+            (still >= limit).then_some(Stalled { part, still, since, is_hopeless })
         });
         stalled.max_by_key(|stalled| stalled.still)
     }
 
     /// Whether any part of this process is at the same round for that long.
     pub(crate) fn is_slow(&self, than: Duration, now: Instant) -> bool {
-        self.known().rounds.values().any(|(began, _)| now.duration_since(*began) >= than)
+        self.known().rounds.values().any(|began| now.duration_since(began.at) >= than)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

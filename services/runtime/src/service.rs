@@ -5,13 +5,16 @@ use std::{future::Future, time::Duration};
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::{Instrument, error, info, info_span, warn};
 
-use crate::{Links, Shutdown, beat};
+use crate::{Links, Shutdown, beat::beat};
 
 /// The pause before the first restart of a service that failed; doubles up to [`RESTART_MAX`].
 const RESTART_FIRST: Duration = Duration::from_millis(200);
 
 /// The longest pause before a restart.
 const RESTART_MAX: Duration = Duration::from_secs(10);
+
+/// How long a service that stops may take to say so: there may be no broker.
+const LAST_WORD_MAX: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether a service still moves.
 const LOOK: Duration = Duration::from_secs(2);
@@ -64,9 +67,9 @@ pub async fn host<S: Service>(
         let service = S::start(config, deps.clone()).await?;
         info!("ready");
         ready();
-        let beating = Shutdown::new();
-        let guard = beating.clone().drop_guard();
-        tokio::spawn(beat::<S>(deps.clone(), beating));
+        let ended = Shutdown::new();
+        let guard = ended.clone().drop_guard();
+        let beats = tokio::spawn(beat::<S>(deps.clone(), ended, shutdown.clone()));
         // What it started beside itself ends with this, when it is given up.
         let own = shutdown.child_token();
         let stands_still = stands_still::<S>(&deps);
@@ -78,6 +81,8 @@ pub async fn host<S: Service>(
             }
         };
         drop(guard);
+        // A process that ends before its last word is out is taken for lost.
+        let _ = tokio::time::timeout(LAST_WORD_MAX, beats).await;
         result
     };
     let result = work.instrument(info_span!("service", name = S::NAME)).await;

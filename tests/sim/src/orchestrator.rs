@@ -139,7 +139,13 @@ impl World {
             Orchestrating::Heard(instance) => {
                 let now = self.instant();
                 let service = "orchestrator".to_owned();
-                let beat = ServiceBeat { service, instance, pid: 1, ready: true, stalled: None };
+                let beat = ServiceBeat {
+                    service,
+                    instance,
+                    pid: 1,
+                    ready: true,
+                    ..ServiceBeat::default()
+                };
                 if let Some(members) = &mut self.lanes[who].members {
                     members.heard(&beat, now);
                 }

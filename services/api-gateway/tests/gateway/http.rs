@@ -216,7 +216,7 @@ async fn health_tells_the_truth_and_workers_are_known_by_their_heartbeats() {
         instance: "o1".into(),
         pid: 1,
         ready: true,
-        stalled: None,
+        ..Default::default()
     };
     crate::rig::eventually("an orchestrator is heard of", async || {
         rig.bus.service_beat(&beat).await.unwrap();
