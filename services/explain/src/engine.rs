@@ -2,7 +2,7 @@
 
 use kintsugi_core::Timestamp;
 
-use crate::{Cause, Code, Kind, State, chain::Chain, facts::Engine, facts::Run, say};
+use crate::{Cause, Code, Kind, State, chain::Chain, facts::Engine, facts::Gone, facts::Run, say};
 
 /// How late something that is due by time may be before it counts as forgotten, in milliseconds: the
 /// retry engine scans every 5 s.
@@ -100,7 +100,12 @@ impl Engine {
     fn lack(&self, service: &str, absent: &str) -> Option<String> {
         match self.presence(service) {
             Presence::Ready | Presence::Unknown => None,
-            Presence::Absent => Some(absent.to_owned()),
+            Presence::Absent => Some(match self.last(|one| one.service == service) {
+                Some(gone) => {
+                    format!("{absent}: the last one, {}, {}", gone.instance, self.end(gone))
+                }
+                None => absent.to_owned(),
+            }),
             Presence::Unready => {
                 let count = self.services.iter().filter(|one| one.service == service).count();
                 let said = say::count(count as u64, service, &format!("{service}s"));
@@ -109,6 +114,19 @@ impl Engine {
                 ))
             }
         }
+    }
+
+    /// Of those who are gone, the one that was heard of last.
+    fn last(&self, fits: impl Fn(&&Gone) -> bool) -> Option<&Gone> {
+        self.gone.iter().filter(fits).max_by_key(|one| one.heard_at)
+    }
+
+    fn end(&self, gone: &Gone) -> String {
+        let ago = say::ago(gone.heard_at, self.now);
+        if gone.stopped {
+            return format!("stopped as it was told to, {ago}");
+        }
+        format!("was lost: it was heard of last {ago}")
     }
 
     /// The run's partition belongs to an orchestrator that is not heard of, while others are.
@@ -122,10 +140,12 @@ impl Engine {
         if self.services.iter().any(is_there) {
             return chain;
         }
+        let gone = self.last(|one| one.service == "orchestrator" && one.instance == *owner);
+        let how = gone.map_or_else(|| "is not heard of".to_owned(), |gone| self.end(gone));
         let what = match owner.as_str() {
             "" => format!("nobody owns the run's partition {} yet", run.partition),
             owner => format!(
-                "the orchestrator {owner}, which owned the run's partition {}, is not heard of",
+                "the orchestrator {owner}, which owned the run's partition {}, {how}",
                 run.partition
             ),
         };

@@ -23,6 +23,8 @@ pub struct Engine {
     pub listening_since: Option<Timestamp>,
     /// Services that were heard of lately.
     pub services: Vec<Service>,
+    /// Services that were heard of in the last minutes, and not lately.
+    pub gone: Vec<Gone>,
     /// Workers that were heard of in the last minutes.
     pub workers: Vec<Worker>,
     /// Queues that were looked at, by queue and task type; none: the broker has nothing of it. What is
@@ -56,6 +58,19 @@ pub struct Service {
     pub instance: String,
     /// It says that it does its work.
     pub ready: bool,
+}
+
+/// An instance of a service that is not heard of any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// The service, e.g. `orchestrator`.
+    pub service: String,
+    /// Names the process.
+    pub instance: String,
+    /// When it was heard of last.
+    pub heard_at: Timestamp,
+    /// It said that it stops; otherwise it was lost.
+    pub stopped: bool,
 }
 
 /// A worker, by its heartbeats.

@@ -27,7 +27,7 @@ mod worker;
 pub use answer::{Cause, Explanation, Kind, Line, Next, State, Subject};
 pub use code::Code;
 pub use facts::{
-    Engine, Hold, Holder, Lease, Mail, Permit, Queue, Run, Schedule, Served, Service, Worker,
+    Engine, Gone, Hold, Holder, Lease, Mail, Permit, Queue, Run, Schedule, Served, Service, Worker,
 };
 pub use parts::{CHILDREN_FOLLOWED, LISTED, Needs};
 pub use queue::{queue, queues};

@@ -84,14 +84,24 @@ impl Beats {
         let is_cut_off = now.since(listened.last) > SERVICE_SILENT_MS;
         engine.listening_since = listened.since.filter(|_| !is_cut_off);
         let services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
-        let lately = services.values().filter(|(seen, _)| now.since(*seen) <= SERVICE_SILENT_MS);
-        engine.services = lately
-            .map(|(_, beat)| kintsugi_explain::Service {
-                service: beat.service.clone(),
-                instance: beat.instance.clone(),
-                ready: beat.ready,
-            })
-            .collect();
+        // One that stops in good order says last that it is not ready.
+        let is_there = |(seen, beat): &&(Timestamp, ServiceBeat)| {
+            now.since(*seen) <= SERVICE_SILENT_MS && (beat.ready || !beat.stopping)
+        };
+        let (lately, gone): (Vec<_>, Vec<_>) = services.values().partition(is_there);
+        let service = |(_, beat): &(Timestamp, ServiceBeat)| kintsugi_explain::Service {
+            service: beat.service.clone(),
+            instance: beat.instance.clone(),
+            ready: beat.ready,
+        };
+        engine.services = lately.into_iter().map(service).collect();
+        let gone = gone.into_iter().map(|(seen, beat)| kintsugi_explain::Gone {
+            service: beat.service.clone(),
+            instance: beat.instance.clone(),
+            heard_at: *seen,
+            stopped: beat.stopping,
+        });
+        engine.gone = gone.collect();
         let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         engine.workers = workers.values().map(|(seen, beat)| member(*seen, beat, now)).collect();
     }

@@ -1,7 +1,7 @@
 //! What the engine itself may lack.
 
 use kintsugi_core::{Input, Timestamp};
-use kintsugi_explain::{Service, State};
+use kintsugi_explain::{Gone, Service, State};
 use serde_json::json;
 
 use crate::world::{BEGIN, PAY, World, after, worker};
@@ -24,6 +24,25 @@ fn orchestrators_that_do_not_work_are_none() {
     world.engine.services[0].ready = false;
     let told = world.is(State::Stuck, &["not-started", "no-orchestrator"]);
     assert!(told.causes[1].what.contains("1 orchestrator heard of, and none does its work"));
+}
+
+#[test]
+fn how_the_last_orchestrator_went_is_said() {
+    let mut world = World::accepted("r", PAY, json!(null));
+    world.engine.services.retain(|one| one.service != "orchestrator");
+    let (service, instance) = ("orchestrator".to_owned(), "orchestrator-1".to_owned());
+    let gone = Gone { service, instance, heard_at: world.engine.now, stopped: false };
+    world.later(10);
+    world.engine.gone.push(gone.clone());
+    let what = |world: &World| {
+        let told = world.is(State::Stuck, &["not-started", "no-orchestrator"]);
+        told.causes[1].what.clone()
+    };
+    let lost = "the last one, orchestrator-1, was lost: it was heard of last 10 s ago";
+    assert!(what(&world).ends_with(lost), "{}", what(&world));
+    world.engine.gone[0].stopped = true;
+    let stopped = "the last one, orchestrator-1, stopped as it was told to, 10 s ago";
+    assert!(what(&world).ends_with(stopped), "{}", what(&world));
 }
 
 #[test]
