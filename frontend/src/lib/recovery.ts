@@ -19,6 +19,7 @@ export const RECOVERY_KINDS: Readonly<Record<string, Kind>> = {
   result_fenced: { name: 'late result refused', meaning: 'A result came under an attempt that was over.', seenBy: 'the orchestrator' },
   zombie_refused: { name: 'zombie refused', meaning: 'A worker spoke of an attempt that had been given to another one; it was refused, and told to stop.', seenBy: DETECTOR },
   service_stalled: { name: 'service stalled', meaning: 'A service was there and did not move; others took over what they could.', seenBy: DETECTOR },
+  service_lost: { name: 'service lost', meaning: 'A service fell silent, nobody answered for it, and it had not said that it stops; others of its kind took over.', seenBy: DETECTOR },
   promise_breached: { name: 'promise broken', meaning: 'What must never be was found: a promise, by its number, and whether it is kept again.', seenBy: 'the monitoring service' },
   stream_lost: { name: 'stream lost', meaning: 'A stream of the broker was gone and was made anew; every open run was compared with who holds what.', seenBy: DETECTOR },
 }
