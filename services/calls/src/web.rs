@@ -17,7 +17,7 @@ use reqwest::{
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use crate::{Error, HttpConfig, sensitive::Sensitive};
+use crate::{Error, HttpConfig, auth::Session, http::retry_after, sensitive::Sensitive};
 
 /// Sends requests.
 pub(crate) struct Web {
@@ -91,9 +91,9 @@ impl Web {
     pub(crate) async fn send(
         &self,
         request: &Outgoing,
-        sensitive: &Sensitive,
+        session: &Session<'_>,
     ) -> Result<Answer, Failure> {
-        let answer = self.open(request, sensitive).await?;
+        let answer = self.open(request, session).await?;
         self.read(answer).await
     }
 
@@ -101,22 +101,47 @@ impl Web {
     pub(crate) async fn open(
         &self,
         request: &Outgoing,
-        sensitive: &Sensitive,
+        session: &Session<'_>,
     ) -> Result<reqwest::Response, Failure> {
         let (mut request, end) =
             (request.clone(), Instant::now() + request.left(self.config.timeout));
         request.until = Some(end);
         let mut redirects = 0;
         loop {
-            let answer = self.once(&request).await?;
+            let answer = if redirects == 0 {
+                self.counted(&request, session).await?
+            } else {
+                // Where it leads is none of what the task calls: it goes there, whatever is known of it.
+                self.once(&request).await?
+            };
             let Some(next) = next(&request, &answer)? else { return Ok(answer) };
             redirects += 1;
             if redirects > self.config.redirects_max {
                 let message = format!("more than {} redirects", self.config.redirects_max);
                 return Err(Failure::fatal(message).kind("communication"));
             }
-            request.turn_to(next, answer.status(), sensitive)?;
+            request.turn_to(next, answer.status(), session.sensitive)?;
         }
+    }
+
+    /// Sends a request, unless its target is left alone, and says how that went.
+    async fn counted(
+        &self,
+        request: &Outgoing,
+        session: &Session<'_>,
+    ) -> Result<reqwest::Response, Failure> {
+        let calling = session.context.calling(&target(&request.url))?;
+        let answer = self.once(request).await;
+        match &answer {
+            Ok(answer) if is_down(answer.status()) => {
+                calling.failed(retry_after(answer.status(), answer.headers()));
+            }
+            Ok(_) => calling.answered(),
+            Err(failure) if !failure.is_fatal() => calling.failed(None),
+            // It was not sent, or must not be.
+            Err(_) => drop(calling),
+        }
+        answer
     }
 
     async fn once(&self, request: &Outgoing) -> Result<reqwest::Response, Failure> {
@@ -211,6 +236,17 @@ fn authorities(file: &Path) -> Result<(Vec<u8>, Vec<Certificate>), Error> {
         added.map_err(|why| refused(format!("certificate {}: {why}", number + 1)))?;
     }
     Ok((bytes, found))
+}
+
+/// What is called, as the engine is told: nothing else of a URL may be said.
+fn target(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
+}
+
+/// Whether a status says that nothing that is asked there would be done now.
+fn is_down(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status.as_u16(), 408 | 429)
 }
 
 /// Where a redirect leads; none: the answer is no redirect, or the call does not follow any.

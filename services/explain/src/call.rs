@@ -1,6 +1,6 @@
 //! Tasks that workers execute.
 
-use kintsugi_core::{LossCause, Phase, TaskState, Timestamp, WhenExhausted};
+use kintsugi_core::{Deferral, LossCause, Phase, TaskState, Timestamp, WhenExhausted};
 
 use crate::{
     Cause, Code, Kind, State,
@@ -218,6 +218,9 @@ fn backoff(
     (part, task): (&Part<'_>, &TaskState),
     until: Timestamp,
 ) -> Chain {
+    if let Some(deferral) = &task.deferred {
+        return put_off(run, engine, part, (deferral, until));
+    }
     let last = task.attempts.last();
     let why = match last {
         Some(last) if last.lost.is_some() => {
@@ -246,6 +249,29 @@ fn backoff(
         .of(Kind::Task, run.key(part.number))
         .unblocked_by("the end of the pause")
         .next(format!("attempt {} is given out", task.epoch + 1), until)
+        .or_earlier(CUT_OFF, part.cut_off(&run.state));
+    Chain::waiting(cause).by_time()
+}
+
+/// Its attempts are not begun, since what they call is left alone.
+fn put_off(
+    run: &Run,
+    engine: &Engine,
+    part: &Part<'_>,
+    (deferral, until): (&Deferral, Timestamp),
+) -> Chain {
+    let what = format!(
+        "{} is put off, {} so far and without counting: {}; it comes again in {}",
+        run.named(part),
+        say::count(deferral.times.into(), "time", "times"),
+        deferral.reason,
+        say::span(until.since(engine.now)),
+    );
+    let cause = Cause::new(Code::TargetLeftAlone, what)
+        .since(deferral.since)
+        .of(Kind::Task, run.key(part.number))
+        .unblocked_by("what it calls, once that is back, or the end of the hold")
+        .next("it is given out again, and put off again if nothing has changed", until)
         .or_earlier(CUT_OFF, part.cut_off(&run.state));
     Chain::waiting(cause).by_time()
 }

@@ -86,6 +86,7 @@ struct Member {
     incarnation: String,
     heard: Instant,
     results: BTreeMap<Kind, VecDeque<(Instant, Tally)>>,
+    told: BTreeMap<Kind, (u32, String)>,
     verdict: Verdict,
 }
 
@@ -104,7 +105,8 @@ impl Member {
         let all = samples.back()?.1.calls();
         let old = samples.iter().rev().find(|(at, _)| now - *at >= CALLS_WINDOW);
         let before = old.or_else(|| samples.front())?.1.calls();
-        Some(Serving { worker: worker.to_owned(), all, lately: all.since(before) })
+        let (worker, lately, told) = (worker.to_owned(), all.since(before), self.told.get(kind));
+        Some(Serving { worker, all, lately, busy_until: None, told: told.cloned() })
     }
 
     /// What it brings from now on counts.
@@ -136,6 +138,7 @@ impl Conduct {
             incarnation: beat.incarnation.clone(),
             heard: now,
             results: BTreeMap::new(),
+            told: BTreeMap::new(),
             verdict: Verdict::Trusted,
         };
         let member = self.0.entry(beat.worker.clone()).or_insert_with(fresh);
@@ -143,8 +146,13 @@ impl Conduct {
             *member = fresh();
         }
         member.heard = now;
+        member.told.clear();
         for served in &beat.types {
             let kind = (served.queue.clone(), served.task_type.clone());
+            if let Some(limit) = served.limit {
+                let reason = served.limit_reason.clone().unwrap_or_default();
+                member.told.insert(kind.clone(), (limit, reason));
+            }
             let samples = member.results.entry(kind).or_default();
             let newest = (now, Tally::of(served));
             if samples.len() > 1

@@ -11,13 +11,13 @@ use std::{
 
 use futures::{StreamExt, future::join_all};
 use kintsugi_core::Timestamp;
-use kintsugi_entities::RecoveryRow;
+use kintsugi_entities::{Page, RecoveryRow};
 use kintsugi_nats::{Liveness, ServiceBeat};
 use kintsugi_runtime::{Deps, Reconciler, Shutdown, Waker, asked_as, now};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use crate::Error;
+use crate::{Error, charge::Charge};
 
 /// How often silent ones are looked for.
 pub(crate) const PERIOD: Duration = Duration::from_secs(1);
@@ -30,6 +30,16 @@ const ANSWER_MAX: Duration = Duration::from_secs(1);
 
 /// Before the next attempt to listen.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// How a stall is named in the recovery log, and what is written until it is over.
+const KIND: &str = "service_stalled";
+const NOTED: &str = "noted";
+
+/// What begins twice within this is the same, in milliseconds.
+const SAME_MS: i64 = 10_000;
+
+/// Rows that are read of what another one recorded.
+const TAKEN_MAX: u32 = 200;
 
 /// More than these are not followed: anyone on the bus can send signs of life.
 const SERVICES_MAX: usize = 10_000;
@@ -104,12 +114,18 @@ impl Known {
 }
 
 /// Notes signs of life until `shutdown`; wakes the reconciler when one says something else than before.
-pub(crate) async fn listen(deps: Deps, known: Arc<Mutex<Known>>, waker: Waker, shutdown: Shutdown) {
+pub(crate) async fn listen(
+    deps: Deps,
+    (known, charge): (Arc<Mutex<Known>>, Charge),
+    waker: Waker,
+    shutdown: Shutdown,
+) {
     let work = async {
         loop {
             if let Ok(beats) = deps.bus.service_beats().await {
                 let mut beats = std::pin::pin!(beats);
                 while let Some(beat) = beats.next().await {
+                    charge.heard(&beat, Instant::now());
                     if lock(&known).heard(beat, Instant::now()) {
                         waker.wake();
                     }
@@ -125,12 +141,30 @@ pub(crate) async fn listen(deps: Deps, known: Arc<Mutex<Known>>, waker: Waker, s
 pub(crate) struct Services {
     deps: Deps,
     known: Arc<Mutex<Known>>,
+    charge: Charge,
+    /// Whether it knows what the one before it recorded.
+    knows: bool,
     unrecorded: Vec<RecoveryRow>,
 }
 
 impl Services {
-    pub(crate) fn new(deps: Deps, known: Arc<Mutex<Known>>) -> Self {
-        Self { deps, known, unrecorded: Vec::new() }
+    pub(crate) fn new(deps: Deps, known: Arc<Mutex<Known>>, charge: Charge) -> Self {
+        Self { deps, known, charge, knows: false, unrecorded: Vec::new() }
+    }
+
+    /// Takes over what the one in charge before recorded and what is not over.
+    async fn take_over(&mut self) -> Result<(), Error> {
+        let page = Page { limit: TAKEN_MAX, cursor: None };
+        let found = self.deps.store.recoveries_list(page, None, Some(KIND)).await?;
+        let mut known = lock(&self.known);
+        let open = found.items.iter().filter(|row| row.outcome == NOTED);
+        for (name, stall) in open.filter_map(read) {
+            if let Some(member) = known.0.get_mut(&name) {
+                member.open.get_or_insert(stall);
+            }
+        }
+        self.knows = true;
+        Ok(())
     }
 
     /// Those of the silent ones that are there and do not answer. Those that are gone are forgotten: they
@@ -166,8 +200,18 @@ impl Services {
 impl Reconciler for Services {
     type Error = Error;
 
-    /// Killed between what is noted here and its row: the next detector notes it anew, under another name.
+    /// Killed between what is noted here and its row: the next detector notes it anew. After the row: it
+    /// reads it, and goes on.
     async fn activate(&mut self) -> Result<(), Error> {
+        self.charge.look(&self.deps).await;
+        if !self.charge.is_mine(Instant::now()) {
+            self.knows = false;
+            lock(&self.known).0.values_mut().for_each(|member| member.open = None);
+            return Ok(());
+        }
+        if !self.knows {
+            self.take_over().await?;
+        }
         if !self.deps.bus.is_connected() {
             lock(&self.known).listen_anew(Instant::now());
             return Ok(());
@@ -196,6 +240,16 @@ fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A stall, as [`row`] wrote it.
+fn read(row: &RecoveryRow) -> Option<(Name, Stall)> {
+    let (service, rest) = row.id.strip_prefix("stalled:")?.split_once(':')?;
+    let (instance, _) = rest.rsplit_once(':')?;
+    let what = row.decided.split_once('(').map_or("", |(_, what)| what);
+    let what = what.split_once("): ").map_or(what, |(what, _)| what).to_owned();
+    let stall = Stall { since: Timestamp(row.seen_at), what };
+    Some(((service.to_owned(), instance.to_owned()), stall))
+}
+
 fn row((service, instance): &Name, stall: &Stall, begins: bool, at: Timestamp) -> RecoveryRow {
     let decided = if service == "orchestrator" {
         "others take its partitions; it is fenced by their epochs when it moves again"
@@ -203,16 +257,17 @@ fn row((service, instance): &Name, stall: &Stall, begins: bool, at: Timestamp) -
         "others of its kind do its work; started again where its process can do that"
     };
     RecoveryRow {
-        id: format!("stalled:{service}:{instance}:{}", stall.since.0),
+        // Of two that see the same for a moment, one row is left.
+        id: format!("stalled:{service}:{instance}:{}", stall.since.0 / SAME_MS),
         at: at.0,
-        kind: "service_stalled".to_owned(),
+        kind: KIND.to_owned(),
         run: None,
         task: None,
         epoch: None,
         worker: None,
         seen_at: stall.since.0,
         decided: format!("{service} {instance} does not move ({}): {decided}", stall.what),
-        outcome: if begins { "noted" } else { "moves again, or is gone" }.to_owned(),
+        outcome: if begins { NOTED } else { "moves again, or is gone" }.to_owned(),
         duration_ms: i64::try_from(at.since(stall.since)).unwrap_or(i64::MAX),
         by: "failure-detector".to_owned(),
     }
@@ -240,6 +295,14 @@ mod tests {
         assert!(known.heard(beat(None), now));
         let over = known.changes(&[], Timestamp(4));
         assert!(over.len() == 1 && !over[0].2 && over[0].1 == changes[0].1, "{over:?}");
+    }
+
+    #[test]
+    fn the_next_one_in_charge_reads_what_is_not_over() {
+        let name = ("orchestrator".to_owned(), "host-1:2".to_owned());
+        let stall = Stall { since: Timestamp(123_456), what: "lane (for 10 s)".to_owned() };
+        let row = row(&name, &stall, true, Timestamp(130_000));
+        assert_eq!(read(&row).unwrap(), (name, stall));
     }
 
     #[test]

@@ -45,6 +45,6 @@ pub use run::{Leaving, RunState, TaskView, Undone};
 pub use status::Status;
 pub use steer::{Done, Steer, SteerEvent, Steered, Steering, Suspension};
 pub use step::Step;
-pub use task::{Phase, TaskState};
+pub use task::{Deferral, Phase, TaskState};
 
 pub(crate) use present::present;

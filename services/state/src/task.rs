@@ -32,6 +32,9 @@ pub struct TaskState {
     /// When it leaves its quarantine by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_at: Option<Timestamp>,
+    /// Its attempts are put off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deferred: Option<Deferral>,
     /// Refusals noted in history, which has room for a few only.
     #[serde(default, skip_serializing_if = "crate::child::is_zero")]
     pub refusals: u32,
@@ -41,6 +44,17 @@ pub struct TaskState {
     /// Attempts since the last redrive that brought nothing; of many the last 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<FailedAttempt>,
+}
+
+/// What a task calls is left alone: its attempts are put off, and cost nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deferral {
+    /// Since when.
+    pub since: Timestamp,
+    /// How many attempts were put off.
+    pub times: u32,
+    /// Why the last one was.
+    pub reason: String,
 }
 
 /// Where a task stands that a worker executes.

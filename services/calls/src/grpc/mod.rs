@@ -67,12 +67,21 @@ pub(crate) async fn call(attempt: &Attempt<'_>, input: Value) -> Result<Value, F
     let message = message::from_json(method.input(), &arguments.arguments)?;
     let limit = attempt.calls.web.config.timeout.min(attempt.context.remaining());
     let call = Call { attempt, method, message, until: Instant::now() + limit };
+    let calling = attempt.context.calling(&format!("{}:{}", arguments.host, arguments.port))?;
     let exchange = async {
         let channel = connect::channel(attempt, &arguments).await?;
         call.make(channel, policy.as_ref()).await
     };
     let answer = tokio::time::timeout(limit, Box::pin(exchange)).await;
-    answer.unwrap_or_else(|_| Err(status::too_late()))
+    let answer = answer.unwrap_or_else(|_| Err(status::too_late()));
+    match &answer {
+        Err(failure) if failure.deferred_for().is_some() => drop(calling),
+        Err(failure) if !failure.is_fatal() => {
+            calling.failed(failure.retry_after_ms().map(Duration::from_millis));
+        }
+        Ok(_) | Err(_) => calling.answered(),
+    }
+    answer
 }
 
 fn method(arguments: &Arguments) -> Result<MethodDescriptor, Failure> {

@@ -53,6 +53,11 @@ impl Machine<'_> {
                     self.failed(*task, fault, (Some(worker.as_str()), *started_at));
                 }
             }
+            (_, Input::Deferred { task, epoch, for_ms, reason, fault, worker }) => {
+                if self.is_current(*task, *epoch, input) {
+                    self.deferred(*task, (*for_ms, fault.as_ref()), (reason, worker));
+                }
+            }
             (_, Input::Lost { task, epoch, cause, worker, seen_at, blamed }) => {
                 if self.is_current(*task, *epoch, input) {
                     self.lost(*task, *cause, worker.as_ref(), *seen_at, *blamed);

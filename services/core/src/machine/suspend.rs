@@ -35,7 +35,14 @@ impl Machine<'_> {
                 }
                 self.completed(*task, output.clone(), worker);
             }
-            Input::Failed { task, epoch, .. } | Input::Lost { task, epoch, .. }
+            Input::Deferred { task, epoch, for_ms, reason, fault: None, worker }
+                if self.is_current(*task, *epoch, input) =>
+            {
+                self.deferred(*task, (*for_ms, None), (reason, worker));
+            }
+            Input::Deferred { task, epoch, .. }
+            | Input::Failed { task, epoch, .. }
+            | Input::Lost { task, epoch, .. }
                 if self.is_current(*task, *epoch, input) =>
             {
                 self.keep_end(input);
@@ -135,6 +142,7 @@ fn about(input: &Input) -> Option<(u64, u64)> {
     match input {
         Input::Completed { task, epoch, .. }
         | Input::Failed { task, epoch, .. }
+        | Input::Deferred { task, epoch, .. }
         | Input::Lost { task, epoch, .. } => Some((*task, *epoch)),
         _ => None,
     }

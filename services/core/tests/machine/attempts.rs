@@ -204,3 +204,23 @@ fn a_quarantine_ends_by_itself_where_the_policy_says_so() {
     run.tell(run.now + 1, &Input::Tick);
     assert!(matches!(run.phase(), Phase::Dispatched { .. }));
 }
+
+#[test]
+fn a_call_made_for_all_others_costs_nothing_unless_it_was_the_only_one_allowed() {
+    for (attempts_max, dies) in [(1, true), (2, false)] {
+        let mut run = Run::start(attempts_max);
+        for _ in 0..5 {
+            let fault = Some(Fault { message: "down".to_owned(), ..Fault::default() });
+            let (task, epoch, reason) = (run.task(), run.epoch(), "it is not back".to_owned());
+            let worker = "w1".to_owned();
+            let put_off = Input::Deferred { task, epoch, for_ms: 8_000, reason, fault, worker };
+            run.tell(run.now + 1_000, &put_off);
+            run.tell(run.now + 20_000, &Input::Tick);
+            if dies {
+                break;
+            }
+        }
+        assert_eq!(run.letter.is_some(), dies, "of {attempts_max}");
+        assert_eq!(run.state.tasks().next().unwrap().state.failures, u32::from(dies));
+    }
+}
