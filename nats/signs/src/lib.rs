@@ -119,7 +119,7 @@ pub struct TargetCalls {
     /// How many were not, or with the answer that it is down or overloaded.
     #[serde(default)]
     pub badly: u64,
-    /// Of how many tasks these were the first failure.
+    /// Of how many tasks these were the first failure; of rounds of a `try`, those of the first.
     #[serde(default)]
     pub fresh: u64,
     /// Until when it asked to be left alone (`Retry-After`).
@@ -146,6 +146,9 @@ pub struct TargetLimit {
     /// For how long this holds, in milliseconds, where that is longer than the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_ms: Option<u64>,
+    /// Somebody holds it: whoever waits for it waits until that ends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
     /// Why, for people.
     pub reason: String,
 }

@@ -74,6 +74,7 @@ fn inputs_fit_their_schema() {
             for_ms: 8_000,
             reason: "down".to_owned(),
             fault: Some(Fault::default()),
+            by_hand: true,
             worker,
         },
         Input::Lost {
@@ -117,6 +118,7 @@ fn signs_fit_their_schemas() {
         slots: 0,
         once: Some(7),
         for_ms: Some(60_000),
+        by_hand: true,
         reason: "r".to_owned(),
     };
     fits("limit", &Limit { for_ms: 5_000, types: vec![limit], targets: vec![target] });

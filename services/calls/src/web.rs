@@ -244,9 +244,11 @@ fn target(url: &Url) -> String {
     format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
 }
 
-/// Whether a status says that nothing that is asked there would be done now.
+/// Whether a status says that nobody is there who could do what is asked, or that it is too much now: what
+/// Envoy calls failures of a gateway, and 429. Any other is an answer of whom was called, 500 too, which may
+/// be about one path or one request only.
 fn is_down(status: StatusCode) -> bool {
-    status.is_server_error() || matches!(status.as_u16(), 408 | 429)
+    matches!(status.as_u16(), 429 | 502..=504)
 }
 
 /// Where a redirect leads; none: the answer is no redirect, or the call does not follow any.
@@ -295,5 +297,18 @@ pub(crate) fn unreachable(error: std::io::Error) -> Failure {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Forbidden>()) {
         Some(refused) => forbidden(refused),
         None => Failure::from(error).kind("communication"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_says_that_nobody_is_there_counts_against_a_target() {
+        for status in 400..600 {
+            let says_so = is_down(StatusCode::from_u16(status).unwrap());
+            assert_eq!(says_so, matches!(status, 429 | 502 | 503 | 504), "{status}");
+        }
     }
 }

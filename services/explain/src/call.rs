@@ -218,7 +218,8 @@ fn backoff(
     (part, task): (&Part<'_>, &TaskState),
     until: Timestamp,
 ) -> Chain {
-    if let Some(deferral) = &task.deferred {
+    // What failed since then is the news.
+    if let Some(deferral) = task.deferred.as_ref().filter(|row| row.epoch == task.epoch) {
         return put_off(run, engine, part, (deferral, until));
     }
     let last = task.attempts.last();
@@ -267,11 +268,23 @@ fn put_off(
         deferral.reason,
         say::span(until.since(engine.now)),
     );
+    let free = match deferral.costs_from() {
+        None => "until the hold ends".to_owned(),
+        Some(_) if deferral.canaries_left() == 0 => {
+            "and a call that fails costs it an attempt".to_owned()
+        }
+        Some(from) => format!(
+            "for {} more, or {} that fail, until that costs it an attempt",
+            say::span(from.since(engine.now)),
+            say::count(deferral.canaries_left().into(), "more call", "more calls"),
+        ),
+    };
+    let next = format!("it is given out again, and put off again if nothing has changed, {free}");
     let cause = Cause::new(Code::TargetLeftAlone, what)
         .since(deferral.since)
         .of(Kind::Task, run.key(part.number))
         .unblocked_by("what it calls, once that is back, or the end of the hold")
-        .next("it is given out again, and put off again if nothing has changed", until)
+        .next(next, until)
         .or_earlier(CUT_OFF, part.cut_off(&run.state));
     Chain::waiting(cause).by_time()
 }

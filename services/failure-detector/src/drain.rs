@@ -142,13 +142,14 @@ fn left_alone(
         once: None,
         // A hold outlives a pause of the failure detectors.
         for_ms: Some(HELD_MS),
+        by_hand: true,
         reason: reason.clone(),
     });
     let open = circuits.keys().filter(|target| !held.contains_key(&target.0));
     let open = open.filter_map(|target| {
         let Bound { slots, once, reason } = circuits.bound(worker, target)?;
         let (target, reason) = (target.0.clone(), reason.to_owned());
-        Some(TargetLimit { target, slots, once, for_ms: None, reason })
+        Some(TargetLimit { target, slots, once, for_ms: None, by_hand: false, reason })
     });
     by_hand.chain(open).collect()
 }

@@ -147,7 +147,9 @@ mod tests {
                     fresh: badly,
                     ..TargetCalls::default()
                 };
-                let targets = vec![calls("down:80", 3, round), calls("up:80", round, 0)];
+                // One whose every second call fails is there.
+                let mixed = calls("mixed:80", round, round);
+                let targets = vec![calls("down:80", 3, round), calls("up:80", round, 0), mixed];
                 let beat = Heartbeat { targets, ..beat(worker) };
                 reach.heard(&beat, now, Timestamp(0));
             }

@@ -69,8 +69,8 @@ pub enum Input {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         blamed: Option<bool>,
     },
-    /// A worker puts an attempt off, since what the task calls is left alone for now. It costs nothing: the
-    /// task comes again later.
+    /// A worker puts an attempt off, since what the task calls is left alone for now. It costs nothing, up to
+    /// a bound ([`crate::Deferral`]): the task comes again later.
     Deferred {
         /// Number of the task in its run.
         task: u64,
@@ -84,6 +84,9 @@ pub enum Input {
         /// only once has failed then.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fault: Option<Fault>,
+        /// Somebody holds what it calls: that has no bound.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_hand: bool,
         /// Name of the worker.
         worker: String,
     },

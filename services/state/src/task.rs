@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Error, FailedAttempt, Timestamp};
+use crate::{Deferral, Error, FailedAttempt, Timestamp};
 
 /// A task that a worker executes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,17 +44,6 @@ pub struct TaskState {
     /// Attempts since the last redrive that brought nothing; of many the last 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<FailedAttempt>,
-}
-
-/// What a task calls is left alone: its attempts are put off, and cost nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deferral {
-    /// Since when.
-    pub since: Timestamp,
-    /// How many attempts were put off.
-    pub times: u32,
-    /// Why the last one was.
-    pub reason: String,
 }
 
 /// Where a task stands that a worker executes.

@@ -16,25 +16,38 @@ pub struct Failure {
     fault: Fault,
     /// It was not begun, and comes again after this.
     deferred: Option<Duration>,
+    /// Somebody holds what it would call.
+    by_hand: bool,
 }
 
 impl Failure {
     /// Trying again may help: the task's retry policy decides when.
     pub fn retryable(message: impl Into<String>) -> Self {
-        Self { fault: Fault { message: message.into(), ..Fault::default() }, deferred: None }
+        let fault = Fault { message: message.into(), ..Fault::default() };
+        Self { fault, deferred: None, by_hand: false }
     }
 
     /// Trying again will not help.
     pub fn fatal(message: impl Into<String>) -> Self {
         let fault = Fault { message: message.into(), fatal: true, ..Fault::default() };
-        Self { fault, deferred: None }
+        Self { fault, deferred: None, by_hand: false }
     }
 
     /// The attempt was not begun: nothing was done, nothing is counted, and the task comes again after
-    /// `delay` (100 ms to 10 min, and up to half as long again). For a handler that knows that what it would
+    /// `delay` (100 ms to 10 min, and up to half as long again). An hour of that on end costs an attempt. For a
+    /// handler that knows that what it would
     /// call is not to be called now; [`crate::Context::calling`] says so of targets.
     pub fn deferred(delay: Duration, message: impl Into<String>) -> Self {
         Self { deferred: Some(delay), ..Self::retryable(message) }
+    }
+
+    /// The same where somebody holds what would be called, which has no end of its own.
+    pub(crate) fn held(delay: Duration, message: impl Into<String>) -> Self {
+        Self { by_hand: true, ..Self::deferred(delay, message) }
+    }
+
+    pub(crate) fn is_by_hand(&self) -> bool {
+        self.by_hand
     }
 
     /// No attempt before `delay` has passed. At most 10 min; the policy's back-off is kept, if it is longer.
@@ -82,6 +95,12 @@ impl Failure {
     #[must_use]
     pub fn deferred_for(&self) -> Option<Duration> {
         self.deferred
+    }
+
+    /// The error's status, where one was given.
+    #[must_use]
+    pub fn given_status(&self) -> Option<u16> {
+        self.fault.status
     }
 
     /// What went wrong, for people.

@@ -9,14 +9,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kintsugi_core::Timestamp;
 use kintsugi_nats::{Limit, TargetCalls, TargetLimit};
 
 use crate::{
     Failure, Retries,
     attempt::{Attempt, Stop, now},
-    budget::{self, Budget},
 };
+pub(crate) use known::LEFT_ALONE;
+use known::{Kept, Known, Refused};
+
+mod known;
 
 /// Targets that are remembered, and such that one heartbeat tells of.
 const KNOWN_MAX: usize = 1_024;
@@ -28,85 +30,11 @@ const TOLD_FOR: Duration = Duration::from_secs(60);
 /// The longest that a word holds which is not said again.
 const HOLDS_MAX: Duration = Duration::from_secs(60);
 
-/// After how long a task comes again that may not call its target at all, and one for which there was no
-/// room while what waited is let through by and by. The engine adds up to half as much.
-pub(crate) const LEFT_ALONE: Duration = Duration::from_secs(8);
-const NO_ROOM: Duration = Duration::from_secs(1);
-
 /// The longest that a target may ask to be left alone.
 const BUSY_MAX: Duration = Duration::from_secs(600);
 
 /// Bytes of a name: that of a host has 253, a port 5.
 const NAME_MAX: usize = 260;
-
-#[derive(Debug)]
-struct Kept {
-    slots: u32,
-    once: Option<u64>,
-    reason: String,
-    until: Instant,
-}
-
-#[derive(Debug)]
-struct Known {
-    well: u64,
-    badly: u64,
-    fresh: u64,
-    busy_until: Option<Timestamp>,
-    failed_at: Option<Instant>,
-    called_at: Instant,
-    running: u32,
-    kept: Option<Kept>,
-    /// One more than the number under which the last single task was let through.
-    spent: u64,
-    retries: Budget,
-}
-
-impl Known {
-    fn new(retries: Retries, now: Instant) -> Self {
-        Self {
-            well: 0,
-            badly: 0,
-            fresh: 0,
-            busy_until: None,
-            failed_at: None,
-            called_at: now,
-            running: 0,
-            kept: None,
-            spent: 0,
-            retries: Budget::new(retries),
-        }
-    }
-
-    fn kept(&self, now: Instant) -> Option<&Kept> {
-        self.kept.as_ref().filter(|kept| kept.until > now)
-    }
-
-    /// Lets a call through, and says whether as a canary; or says why not and when to try again.
-    fn admit(&mut self, is_retry: bool, now: Instant) -> Result<bool, (Duration, String)> {
-        let spent = self.spent;
-        if let Some(kept) = self.kept(now) {
-            let no = |pause| Err((pause, kept.reason.clone()));
-            match kept.once {
-                Some(once) if kept.slots > 0 && spent != once.saturating_add(1) => {
-                    self.spent = once.saturating_add(1);
-                    return Ok(true);
-                }
-                Some(_) => return no(LEFT_ALONE),
-                None if kept.slots == 0 => return no(LEFT_ALONE),
-                None if self.running >= kept.slots => return no(NO_ROOM),
-                None => {}
-            }
-        }
-        if self.retries.takes(is_retry) {
-            return Ok(false);
-        }
-        Err((
-            Duration::from_millis(budget::PAUSE_MS),
-            "the budget for retries is used up".to_owned(),
-        ))
-    }
-}
 
 /// How an attempt's calls of a target went.
 #[derive(Clone, Copy, Debug, Default)]
@@ -156,10 +84,10 @@ impl Targets {
             return;
         }
         for said in &limit.targets {
-            let TargetLimit { target, slots, once, for_ms, reason } = said;
+            let TargetLimit { target, slots, once, for_ms, by_hand, reason } = said;
             let holds = Duration::from_millis(for_ms.unwrap_or(limit.for_ms)).min(HOLDS_MAX);
-            let (slots, once, reason) = (*slots, *once, reason.clone());
-            let kept = Kept { slots, once, reason, until: now + holds };
+            let (slots, once, by_hand, reason) = (*slots, *once, *by_hand, reason.clone());
+            let kept = Kept { slots, once, reason, by_hand, until: now + holds };
             self.with(target, now, |known| known.kept = Some(kept));
         }
     }
@@ -209,9 +137,9 @@ impl Calling {
         let now = Instant::now();
         let mut called = attempt.called.lock().unwrap_or_else(PoisonError::into_inner);
         let goes_on = called.contains_key(&target);
-        let is_retry = attempt.message.failures > 0;
+        let caller = (attempt.message.task.as_str(), attempt.message.failures > 0);
         let admitted = attempt.targets.with(&target, now, |known| {
-            let admitted = if goes_on { Ok(false) } else { known.admit(is_retry, now) };
+            let admitted = if goes_on { Ok(false) } else { known.admit(caller, now) };
             if admitted.is_ok() {
                 known.running += 1;
                 known.called_at = now;
@@ -219,8 +147,10 @@ impl Calling {
             admitted
         });
         let is_canary = match admitted {
-            Some(Err((pause, why))) => {
-                return Err(Failure::deferred(pause, format!("`{target}` is left alone: {why}")));
+            Some(Err(Refused { pause, why, by_hand })) => {
+                let why = format!("`{target}` is left alone: {why}");
+                let deferred = if by_hand { Failure::held } else { Failure::deferred };
+                return Err(deferred(pause, why));
             }
             Some(Ok(is_canary)) => is_canary,
             None => false,
@@ -230,25 +160,26 @@ impl Calling {
         Ok(Self { attempt: Arc::clone(attempt), target, told: false })
     }
 
-    /// There was an answer: what was called is there, whatever it says.
+    /// There was an answer: what was called is there, whatever it says, an error too.
     pub fn answered(mut self) {
         self.called(|called| called.is_canary = false);
         self.tell(|known| known.well += 1);
     }
 
-    /// There was none, or one that says that it is down or overloaded; and for how long it asked to be left
-    /// alone, of which at most 10 min count.
+    /// There was none, or one that says that nobody is there (as HTTP's 502, 503 and 504) or that it is
+    /// overloaded (429); and for how long it asked to be left alone, of which at most 10 min count.
     pub fn failed(mut self, busy_for: Option<Duration>) {
         self.fail(busy_for);
     }
 
     fn fail(&mut self, busy_for: Option<Duration>) {
         let before = self.called(|called| std::mem::replace(&mut called.has_failed, true));
-        let is_fresh = !before && self.attempt.message.failures == 0;
+        let (first, began) = (!before && self.attempt.message.failures == 0, self.attempt.started);
+        let place = format!("{}{}", self.attempt.message.run, self.attempt.message.pointer);
         let busy = busy_for.map(|busy| u64::try_from(busy.min(BUSY_MAX).as_millis()).unwrap_or(0));
         self.tell(|known| {
             known.badly += 1;
-            known.fresh += u64::from(is_fresh);
+            known.fresh += u64::from(first && known.is_news(&place, began));
             known.failed_at = Some(Instant::now());
             known.busy_until = known.busy_until.max(busy.map(|busy| now().plus(busy)));
         });
@@ -299,13 +230,15 @@ mod tests {
 
     fn limit(slots: u32, once: Option<u64>, for_ms: u64) -> Limit {
         let (target, reason) = (SHOP.to_owned(), "down".to_owned());
-        let targets = vec![TargetLimit { target, slots, once, for_ms: None, reason }];
+        let targets =
+            vec![TargetLimit { target, slots, once, for_ms: None, by_hand: false, reason }];
         Limit { for_ms, types: Vec::new(), targets }
     }
 
-    fn admit(targets: &Targets) -> Result<bool, (Duration, String)> {
+    fn admit(targets: &Targets) -> Result<bool, Duration> {
         let now = Instant::now();
-        targets.with(SHOP, now, |known| known.admit(false, now)).unwrap()
+        let admitted = targets.with(SHOP, now, |known| known.admit(("r:1", false), now)).unwrap();
+        admitted.map_err(|refused| refused.pause)
     }
 
     #[test]
@@ -313,7 +246,7 @@ mod tests {
         let targets = Targets::new(Retries::default());
         assert!(admit(&targets).is_ok());
         targets.limit(&limit(0, None, 5_000));
-        assert_eq!(admit(&targets), Err((LEFT_ALONE, "down".to_owned())));
+        assert_eq!(admit(&targets), Err(LEFT_ALONE));
         for number in [7, 8] {
             targets.limit(&limit(1, Some(number), 5_000));
             assert_eq!(admit(&targets), Ok(true));
@@ -323,7 +256,7 @@ mod tests {
         }
         targets.limit(&limit(2, None, 5_000));
         targets.with(SHOP, Instant::now(), |known| known.running = 2);
-        assert_eq!(admit(&targets).unwrap_err().0, NO_ROOM);
+        assert!(admit(&targets).unwrap_err() < LEFT_ALONE);
         targets.limit(&Limit { for_ms: 0, types: Vec::new(), targets: Vec::new() });
         assert_eq!(admit(&targets), Ok(false));
     }

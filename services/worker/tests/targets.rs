@@ -21,7 +21,7 @@ const SHOP: &str = "shop.example:443";
 
 fn limit(slots: u32, once: Option<u64>) -> Limit {
     let (target, reason) = (SHOP.to_owned(), "down".to_owned());
-    let targets = vec![TargetLimit { target, slots, once, for_ms: None, reason }];
+    let targets = vec![TargetLimit { target, slots, once, for_ms: None, by_hand: false, reason }];
     Limit { for_ms: 60_000, types: Vec::new(), targets }
 }
 

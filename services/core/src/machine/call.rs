@@ -233,7 +233,6 @@ impl<'a> Machine<'a> {
         let Some((_, task)) = self.call_mut(number) else { return };
         let was_running = matches!(task.phase, Phase::Started { .. });
         task.crashes += u32::from(cause.is_crash());
-        task.deferred = None;
         task.remember((worker.map(String::as_str), None), Ok(cause), now);
         let (epoch, crashes, failures) = (task.epoch, task.crashes, task.failures);
         let (victims, limit) = (task.victims(), policy.quarantine.workers);

@@ -53,9 +53,9 @@ impl Machine<'_> {
                     self.failed(*task, fault, (Some(worker.as_str()), *started_at));
                 }
             }
-            (_, Input::Deferred { task, epoch, for_ms, reason, fault, worker }) => {
+            (_, Input::Deferred { task, epoch, .. }) => {
                 if self.is_current(*task, *epoch, input) {
-                    self.deferred(*task, (*for_ms, fault.as_ref()), (reason, worker));
+                    self.deferred(*task, input);
                 }
             }
             (_, Input::Lost { task, epoch, cause, worker, seen_at, blamed }) => {

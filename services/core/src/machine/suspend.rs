@@ -35,14 +35,13 @@ impl Machine<'_> {
                 }
                 self.completed(*task, output.clone(), worker);
             }
-            Input::Deferred { task, epoch, for_ms, reason, fault: None, worker }
-                if self.is_current(*task, *epoch, input) =>
-            {
-                self.deferred(*task, (*for_ms, None), (reason, worker));
+            Input::Deferred { task, epoch, .. } if self.is_current(*task, *epoch, input) => {
+                if self.cost(*task, input).is_some() {
+                    return self.keep_end(input);
+                }
+                self.deferred(*task, input);
             }
-            Input::Deferred { task, epoch, .. }
-            | Input::Failed { task, epoch, .. }
-            | Input::Lost { task, epoch, .. }
+            Input::Failed { task, epoch, .. } | Input::Lost { task, epoch, .. }
                 if self.is_current(*task, *epoch, input) =>
             {
                 self.keep_end(input);
@@ -122,6 +121,12 @@ impl Machine<'_> {
                 shift(limit, frame.at);
             }
             let Body::Task(open) = &mut frame.body else { continue };
+            if let Work::Call(task) = &mut open.work
+                && let Some(row) = &mut task.deferred
+            {
+                let from = row.since;
+                shift(&mut row.since, from);
+            }
             match &mut open.work {
                 Work::Try { attempt_deadline: Some(limit), phase: TryPhase::Trying, .. } => {
                     shift(limit, since);

@@ -266,7 +266,9 @@ fn what_a_task_calls_is_left_alone() {
     let cause = &told.causes[0];
     assert!(cause.what.contains("1 time so far and without counting: `shop:443` is left alone"));
     assert_eq!(cause.since, Some(after(2_000)));
-    assert!(cause.next.as_ref().unwrap().at.unwrap() >= after(10_000), "{cause:?}");
+    let next = cause.next.as_ref().unwrap();
+    assert!(next.at.unwrap() >= after(10_000), "{cause:?}");
+    assert!(next.what.contains("or 10 more calls that fail, until that costs it"), "{cause:?}");
 }
 
 #[test]

@@ -146,6 +146,7 @@ impl World {
             for_ms: 8_000,
             reason: reason.clone(),
             fault: None,
+            by_hand: false,
             worker: worker.clone(),
         });
     }

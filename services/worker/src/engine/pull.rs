@@ -205,8 +205,8 @@ async fn take(shared: &Arc<Shared>, kind: &TaskType, mut delivery: TaskDelivery,
 fn put_off(shared: &Shared, message: TaskMessage, delivery: TaskDelivery) {
     let (task, epoch, worker) = (message.number, message.epoch, shared.name.clone());
     let reason = format!("the budget for retries of `{}` is used up", message.task_type);
-    let input =
-        Input::Deferred { task, epoch, for_ms: budget::PAUSE_MS, reason, fault: None, worker };
+    let (for_ms, fault, by_hand) = (budget::PAUSE_MS, None, false);
+    let input = Input::Deferred { task, epoch, for_ms, reason, fault, by_hand, worker };
     shared.report(Report::refusal(message.run, message.reply, input, delivery));
 }
 
