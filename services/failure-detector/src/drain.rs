@@ -3,9 +3,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use kintsugi_entities::RecoveryRow;
+use kintsugi_core::Timestamp;
+use kintsugi_entities::{Page, RecoveryRow};
 use kintsugi_nats::{Limit, TargetLimit, TypeLimit};
 use kintsugi_runtime::{Deps, Reconciler, now};
 use tokio::time::Instant;
@@ -15,7 +17,7 @@ use crate::{
     Config, Error,
     charge::Charge,
     circuits::{Bound, Circuits, Key, Kind, Target, Turn},
-    conduct::{Change, Conduct},
+    conduct::{Change, Conduct, Past},
     holds::Held,
     reach::Reach,
 };
@@ -33,6 +35,16 @@ const SAME_MS: i64 = 1_000;
 
 /// Between two tasks of a worker on trial, in milliseconds.
 const TRIAL_MS: u64 = 3_000;
+
+/// How a worker that gets nothing, and one that gets all again, are named in the recovery log.
+const DRAINED: &str = "worker_drained";
+const TRUSTED: &str = "worker_trusted";
+
+/// After this a row says for how long.
+const NOTHING_FOR: &str = "it gets nothing for ";
+
+/// Rows that are read of what another one recorded.
+const TAKEN_MAX: u32 = 200;
 
 /// How much is kept for the recovery log while the store or the bus is away.
 const UNWRITTEN_MAX: usize = 1_000;
@@ -70,12 +82,30 @@ impl Drain {
         Self { deps, config, known, charge, decided: None, told, unwritten }
     }
 
+    /// How those in charge before drained workers. Without the store that is what workers say, and nothing of
+    /// how often: they are told on.
+    async fn past(&self) -> Past {
+        let page = || Page { limit: TAKEN_MAX, cursor: None };
+        let read = |kind| self.deps.store.recoveries_list(page(), None, Some(kind));
+        match tokio::try_join!(read(DRAINED), read(TRUSTED)) {
+            Ok((drained, trusted)) => past(&drained.items, &trusted.items, now()),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                warn!(error, "drains of before are not known");
+                Past::default()
+            }
+        }
+    }
+
     /// What changed, and what each worker that may not take all it likes is to be told.
-    fn decide(&mut self) -> (Vec<RecoveryRow>, BTreeMap<String, Limit>) {
+    fn decide(&mut self, past: Option<&Past>) -> (Vec<RecoveryRow>, BTreeMap<String, Limit>) {
         let now = Instant::now();
         let mut conduct = self.known.conduct.lock().unwrap_or_else(PoisonError::into_inner);
         let mut reach = self.known.reach.lock().unwrap_or_else(PoisonError::into_inner);
         reach.prune(now);
+        if let Some(past) = past.filter(|_| self.config.drain) {
+            conduct.adopt(past, now);
+        }
         let (serving, calling) = (conduct.serving(now), reach.serving());
         let held = self.known.held.targets();
         let time = u64::try_from(kintsugi_runtime::now().0).unwrap_or(0);
@@ -163,7 +193,8 @@ impl Reconciler for Drain {
             (self.decided, self.told) = (None, BTreeSet::new());
             return Ok(());
         }
-        let (rows, limits) = self.decide();
+        let past = if self.decided.is_none() { Some(self.past().await) } else { None };
+        let (rows, limits) = self.decide(past.as_ref());
         self.unwritten.extend(rows);
         // Of a store that is away for long, what was decided first is forgotten.
         self.unwritten.drain(..self.unwritten.len().saturating_sub(UNWRITTEN_MAX));
@@ -183,12 +214,30 @@ impl Reconciler for Drain {
     }
 }
 
+/// What rows, the newest first, say of drains that are not over.
+fn past(drained: &[RecoveryRow], trusted: &[RecoveryRow], time: Timestamp) -> Past {
+    let mut past = Past::default();
+    for row in drained {
+        let Some(worker) = &row.worker else { continue };
+        let is_over =
+            trusted.iter().any(|it| it.worker.as_ref() == Some(worker) && it.at >= row.at);
+        let seconds = row.decided.rsplit_once(NOTHING_FOR).and_then(|(_, rest)| {
+            rest.strip_suffix(" s").and_then(|seconds| seconds.parse::<u64>().ok())
+        });
+        if let Some(seconds) = seconds.filter(|_| !is_over) {
+            let until = Timestamp(row.at).plus(seconds.saturating_mul(1_000));
+            past.drained(worker, Duration::from_millis(until.since(time)));
+        }
+    }
+    past
+}
+
 fn of_worker(change: Change) -> RecoveryRow {
     let (kind, worker, decided, outcome) = match change {
         Change::Drained { worker, reason, pause } => {
             warn!(worker, reason, "worker is drained");
-            let decided = format!("{reason}: it gets nothing for {} s", pause.as_secs());
-            ("worker_drained", worker, decided, "drained")
+            let decided = format!("{reason}: {NOTHING_FOR}{} s", pause.as_secs());
+            (DRAINED, worker, decided, "drained")
         }
         Change::Tried { worker } => {
             let decided = "it gets one task of a type at a time".to_owned();
@@ -196,7 +245,7 @@ fn of_worker(change: Change) -> RecoveryRow {
         }
         Change::Trusted { worker } => {
             let decided = "it completes what it gets: it gets as much as it asks for".to_owned();
-            ("worker_trusted", worker, decided, "trusted")
+            (TRUSTED, worker, decided, "trusted")
         }
     };
     RecoveryRow { worker: Some(worker.clone()), ..row(kind, &worker, decided, outcome, 0) }
@@ -251,5 +300,27 @@ fn row(kind: &str, about: &str, decided: String, outcome: &str, duration_ms: i64
         outcome: outcome.to_owned(),
         duration_ms,
         by: "failure-detector".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rows_say_of_drains_is_read_back() {
+        let drained = |worker: &str, at: i64, seconds: u64| {
+            let (worker, pause) = (worker.to_owned(), Duration::from_secs(seconds));
+            let reason = "it failed 6 of 6 tasks".to_owned();
+            RecoveryRow { at, ..of_worker(Change::Drained { worker, reason, pause }) }
+        };
+        let rows =
+            [drained("w0", 90_000, 60), drained("w1", 50_000, 60), drained("w0", 10_000, 30)];
+        let trusted = of_worker(Change::Trusted { worker: "w1".to_owned() });
+        let found = past(&rows, &[RecoveryRow { at: 60_000, ..trusted }], Timestamp(100_000));
+        let mut wanted = Past::default();
+        wanted.drained("w0", Duration::from_secs(50));
+        wanted.drained("w0", Duration::ZERO);
+        assert_eq!(format!("{found:?}"), format!("{wanted:?}"));
     }
 }
