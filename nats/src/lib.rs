@@ -45,7 +45,7 @@ pub use live::{Liveness, Ping};
 pub use login::Options;
 pub use message::{
     Cancel, DeadLetterMessage, Heartbeat, Lease, LifeEvent, Limit, RunInput, Served, ServiceBeat,
-    TaskMessage, TypeLimit, Verify, WakeHint,
+    TargetCalls, TargetLimit, TaskMessage, TypeLimit, Verify, WakeHint,
 };
 pub use names::{consumer_name, events as events_subject, is_token, stream};
 pub use published::{PublishedConsumer, PublishedDelivery, event_key};

@@ -101,6 +101,7 @@ impl<'a> Maker<'a> {
                 let error = Some((last_segment(&error.kind), text_of(error)));
                 self.ended(*task, at, "failed", error);
             }
+            Event::TaskDeferred { task, .. } => self.ended(*task, at, "deferred", None),
             Event::TaskTimedOut { task, .. } => {
                 if let Some(attempt) = self.index.attempts.get_mut(task) {
                     attempt.timed_out = true;

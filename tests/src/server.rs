@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -83,18 +83,51 @@ pub struct Peer {
 impl Peer {
     /// Starts one on a free port.
     pub async fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at(0, answer).await
+    }
+
+    /// Starts one on a port.
+    pub async fn start_at(
+        port: u16,
+        answer: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::start_on((Ipv4Addr::LOCALHOST, port).into(), answer).await
+    }
+
+    /// Starts one on a free port of all addresses of this machine, of which it answers at those of `127/8`.
+    pub async fn start_on_loopback(
+        answer: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let mut peer = Self::start_on((Ipv4Addr::UNSPECIFIED, 0).into(), answer).await;
+        peer.address.set_ip(Ipv4Addr::LOCALHOST.into());
+        peer
+    }
+
+    async fn start_on(
+        address: SocketAddr,
+        answer: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (log, answer) = (Arc::clone(&seen), Arc::new(answer));
         tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            while let Ok((stream, from)) = listener.accept().await {
+                if !from.ip().is_loopback() {
+                    continue;
+                }
                 let (log, answer) = (Arc::clone(&log), Arc::clone(&answer));
                 // A client that breaks off is its own affair.
                 tokio::spawn(async move { serve(stream, &log, answer.as_ref()).await.ok() });
             }
         });
         Self { address, seen }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The URL of a path.

@@ -165,7 +165,7 @@ impl Suite {
         assert_eq!(ask("kintsugi.api.holds", "{}")["items"][0]["name"], "nobody");
         assert!(ask("kintsugi.api.hold.lift", &what)["lifted_at"].is_string());
         assert_eq!(ask("kintsugi.api.holds", "")["items"], json!([]));
-        let odd = json!({"kind": "target", "name": "x"}).to_string();
+        let odd = json!({"kind": "host", "name": "x"}).to_string();
         assert_eq!(ask("kintsugi.api.hold.put", &odd)["code"], "invalid_parameter");
     }
 }

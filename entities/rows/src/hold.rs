@@ -9,6 +9,8 @@ pub enum HoldKind {
     Queue,
     /// A definition: `namespace/name`, or one version of it.
     Definition,
+    /// What tasks call: `host:port`.
+    Target,
 }
 
 impl HoldKind {
@@ -19,13 +21,14 @@ impl HoldKind {
             Self::TaskType => "task-type",
             Self::Queue => "queue",
             Self::Definition => "definition",
+            Self::Target => "target",
         }
     }
 
     /// Reads what [`HoldKind::as_str`] writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let all = [Self::TaskType, Self::Queue, Self::Definition];
+        let all = [Self::TaskType, Self::Queue, Self::Definition, Self::Target];
         all.into_iter().find(|kind| kind.as_str() == text)
     }
 }
@@ -60,7 +63,7 @@ impl HoldRow {
         match self.kind {
             HoldKind::TaskType => self.name == task_type,
             HoldKind::Queue => self.name == queue,
-            HoldKind::Definition => false,
+            HoldKind::Definition | HoldKind::Target => false,
         }
     }
 

@@ -28,6 +28,7 @@ export interface Fact {
   at?: Instant
   due_at?: Instant
   retry_at?: Instant | null
+  until?: Instant
   failures?: number
   edited?: boolean
   quarantined?: boolean
@@ -95,6 +96,7 @@ const LOSS: Readonly<Record<string, (worker: string) => string>> = {
   redelivered: () => 'the broker delivered it again, since nobody had acknowledged it',
   undeliverable: () => 'the broker gave up delivering it',
   message_lost: () => 'its message was in no stream, and no worker had it',
+  deferred: (worker) => `${worker} put it off, since what it calls is left alone for now; that counts for nothing`,
   broker_restarted: () => 'the broker was restarted and may have delivered it before',
 }
 
@@ -164,6 +166,10 @@ const TELL: Readonly<Record<string, Teller>> = {
     const when = seen === undefined || Math.abs(at - seen) < 2 ? '' : ` (seen at ${clock(seen)})`
     return ['bad', `Attempt ${fact.epoch ?? '?'} of ${name} was lost: ${lossText(fact.cause, fact.worker)}${when}.`]
   },
+  task_deferred: (fact, name, at) => [
+    'hold',
+    `Attempt ${fact.epoch ?? '?'} of ${name} was put off${by(fact)}, since what it calls is left alone; it comes again${within(at, fact.until)}, and that counts for nothing.`,
+  ],
   retry_scheduled: (fact, name, at) => [
     'hold',
     `${capital(name)} is tried again${within(at, fact.at)} (${fact.failures ?? 0} failed so far).`,

@@ -51,6 +51,7 @@ const NUMBERED: Readonly<Record<string, State>> = {
   task_failed: 'failed',
   task_timed_out: 'failed',
   task_lost: 'failed',
+  task_deferred: 'retrying',
   retry_scheduled: 'retrying',
   task_dead_lettered: 'dead',
   task_cancelled: 'stopped',

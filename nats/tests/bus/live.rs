@@ -22,6 +22,7 @@ fn beat(worker: &str) -> Heartbeat {
         concurrency: 1,
         started_at: Timestamp(0),
         at: Timestamp(0),
+        targets: Vec::new(),
         leases: Vec::new(),
         stopping: false,
     }

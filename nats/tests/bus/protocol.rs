@@ -6,7 +6,8 @@ use kintsugi_core::{
     DeadLetterOutcome, Error, ErrorKind, FailedAttempt, Fault, Input, LossCause, RunId, Timestamp,
 };
 use kintsugi_nats::{
-    Cancel, DeadLetterMessage, Heartbeat, Lease, LifeEvent, Limit, RunInput, Served, TypeLimit,
+    Cancel, DeadLetterMessage, Heartbeat, Lease, LifeEvent, Limit, RunInput, Served, TargetCalls,
+    TargetLimit, TypeLimit,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -60,7 +61,22 @@ fn inputs_fit_their_schema() {
             started_at: Some(at),
         },
         Input::Failed { task, epoch, fault, worker: worker.clone(), started_at: None },
-        Input::Failed { task, epoch, fault: Fault::default(), worker, started_at: None },
+        Input::Failed {
+            task,
+            epoch,
+            fault: Fault::default(),
+            worker: worker.clone(),
+            started_at: None,
+        },
+        Input::Deferred {
+            task,
+            epoch,
+            for_ms: 8_000,
+            reason: "down".to_owned(),
+            fault: Some(Fault::default()),
+            by_hand: true,
+            worker,
+        },
         Input::Lost {
             task,
             epoch,
@@ -89,19 +105,23 @@ fn inputs_fit_their_schema() {
 }
 
 #[test]
-fn messages_fit_their_schemas() {
-    let (run, at) = (RunId::parse("r").unwrap(), Timestamp(5));
-    let mut message = task("r", 1, 1);
-    fits("task", &message);
-    message.traceparent = Some(TRACE.to_owned());
-    fits("task", &message);
+fn signs_fit_their_schemas() {
+    let at = Timestamp(5);
     let limit = TypeLimit {
         task_type: "greet".to_owned(),
         slots: 1,
         once: Some(7),
         reason: "r".to_owned(),
     };
-    fits("limit", &Limit { for_ms: 5_000, types: vec![limit] });
+    let target = TargetLimit {
+        target: "shop.example:443".to_owned(),
+        slots: 0,
+        once: Some(7),
+        for_ms: Some(60_000),
+        by_hand: true,
+        reason: "r".to_owned(),
+    };
+    fits("limit", &Limit { for_ms: 5_000, types: vec![limit], targets: vec![target] });
     fits("cancel", &Cancel { task: "r:1".to_owned(), epoch: 1 });
     let progress = Some(json!(0.5));
     let heartbeat = Heartbeat {
@@ -114,6 +134,15 @@ fn messages_fit_their_schemas() {
         concurrency: 4,
         started_at: at,
         at,
+        targets: vec![TargetCalls {
+            target: "shop.example:443".to_owned(),
+            well: 7,
+            badly: 1,
+            fresh: 1,
+            busy_until: Some(at),
+            limit: Some(0),
+            limit_reason: Some("r".to_owned()),
+        }],
         leases: vec![Lease {
             task: "r:1".to_owned(),
             epoch: 1,
@@ -125,6 +154,15 @@ fn messages_fit_their_schemas() {
         stopping: false,
     };
     fits("heartbeat", &heartbeat);
+}
+
+#[test]
+fn messages_fit_their_schemas() {
+    let (run, at) = (RunId::parse("r").unwrap(), Timestamp(5));
+    let mut message = task("r", 1, 1);
+    fits("task", &message);
+    message.traceparent = Some(TRACE.to_owned());
+    fits("task", &message);
     let error = Error::new(ErrorKind::Communication, "/do/0/a", "no answer");
     let lost = Some(LossCause::WorkerDead);
     let attempts = vec![

@@ -133,9 +133,8 @@ async fn connect(
 ) -> Result<Connection, Failure> {
     let url = Url::parse(server).map_err(|error| invalid(format!("the server's URL: {error}")))?;
     let config = &attempt.calls.web.config;
-    let host = url.host_str().unwrap_or_default();
-    let found =
-        kintsugi_egress::addresses(host, url.port().unwrap_or(4_222), config.allowed()).await;
+    let (host, port) = (url.host_str().unwrap_or_default(), url.port().unwrap_or(4_222));
+    let found = kintsugi_egress::addresses(host, port, config.allowed()).await;
     let addresses = found.map_err(crate::web::unreachable)?;
     let login = match policy {
         None => None,
@@ -155,7 +154,13 @@ async fn connect(
         login,
         within: config.connect_timeout,
     };
+    let calling = attempt.context.calling(&format!("{host}:{port}"))?;
     let connected = Connection::connect(options).await;
+    if connected.is_ok() {
+        calling.answered();
+    } else {
+        calling.failed(None);
+    }
     connected.map_err(|error| Failure::from(error).kind("communication"))
 }
 

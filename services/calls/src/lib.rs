@@ -171,7 +171,8 @@ impl Attempt<'_> {
 
     fn session(&self) -> Session<'_> {
         let calls = self.calls;
-        Session { web: &calls.web, tokens: &calls.tokens, sensitive: &self.sensitive }
+        let (context, sensitive) = (self.context, &self.sensitive);
+        Session { web: &calls.web, tokens: &calls.tokens, sensitive, context }
     }
 
     /// Masks what went in as a secret.

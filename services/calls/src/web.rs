@@ -17,7 +17,7 @@ use reqwest::{
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use crate::{Error, HttpConfig, sensitive::Sensitive};
+use crate::{Error, HttpConfig, auth::Session, http::retry_after, sensitive::Sensitive};
 
 /// Sends requests.
 pub(crate) struct Web {
@@ -91,9 +91,9 @@ impl Web {
     pub(crate) async fn send(
         &self,
         request: &Outgoing,
-        sensitive: &Sensitive,
+        session: &Session<'_>,
     ) -> Result<Answer, Failure> {
-        let answer = self.open(request, sensitive).await?;
+        let answer = self.open(request, session).await?;
         self.read(answer).await
     }
 
@@ -101,22 +101,47 @@ impl Web {
     pub(crate) async fn open(
         &self,
         request: &Outgoing,
-        sensitive: &Sensitive,
+        session: &Session<'_>,
     ) -> Result<reqwest::Response, Failure> {
         let (mut request, end) =
             (request.clone(), Instant::now() + request.left(self.config.timeout));
         request.until = Some(end);
         let mut redirects = 0;
         loop {
-            let answer = self.once(&request).await?;
+            let answer = if redirects == 0 {
+                self.counted(&request, session).await?
+            } else {
+                // Where it leads is none of what the task calls: it goes there, whatever is known of it.
+                self.once(&request).await?
+            };
             let Some(next) = next(&request, &answer)? else { return Ok(answer) };
             redirects += 1;
             if redirects > self.config.redirects_max {
                 let message = format!("more than {} redirects", self.config.redirects_max);
                 return Err(Failure::fatal(message).kind("communication"));
             }
-            request.turn_to(next, answer.status(), sensitive)?;
+            request.turn_to(next, answer.status(), session.sensitive)?;
         }
+    }
+
+    /// Sends a request, unless its target is left alone, and says how that went.
+    async fn counted(
+        &self,
+        request: &Outgoing,
+        session: &Session<'_>,
+    ) -> Result<reqwest::Response, Failure> {
+        let calling = session.context.calling(&target(&request.url))?;
+        let answer = self.once(request).await;
+        match &answer {
+            Ok(answer) if is_down(answer.status()) => {
+                calling.failed(retry_after(answer.status(), answer.headers()));
+            }
+            Ok(_) => calling.answered(),
+            Err(failure) if !failure.is_fatal() => calling.failed(None),
+            // It was not sent, or must not be.
+            Err(_) => drop(calling),
+        }
+        answer
     }
 
     async fn once(&self, request: &Outgoing) -> Result<reqwest::Response, Failure> {
@@ -213,6 +238,19 @@ fn authorities(file: &Path) -> Result<(Vec<u8>, Vec<Certificate>), Error> {
     Ok((bytes, found))
 }
 
+/// What is called, as the engine is told: nothing else of a URL may be said.
+fn target(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
+}
+
+/// Whether a status says that nobody is there who could do what is asked, or that it is too much now: what
+/// Envoy calls failures of a gateway, and 429. Any other is an answer of whom was called, 500 too, which may
+/// be about one path or one request only.
+fn is_down(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 429 | 502..=504)
+}
+
 /// Where a redirect leads; none: the answer is no redirect, or the call does not follow any.
 fn next(request: &Outgoing, answer: &reqwest::Response) -> Result<Option<Url>, Failure> {
     let turns = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
@@ -259,5 +297,18 @@ pub(crate) fn unreachable(error: std::io::Error) -> Failure {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Forbidden>()) {
         Some(refused) => forbidden(refused),
         None => Failure::from(error).kind("communication"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_says_that_nobody_is_there_counts_against_a_target() {
+        for status in 400..600 {
+            let says_so = is_down(StatusCode::from_u16(status).unwrap());
+            assert_eq!(says_so, matches!(status, 429 | 502 | 503 | 504), "{status}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Tasks that workers execute.
 
-use kintsugi_core::{LossCause, Phase, TaskState, Timestamp, WhenExhausted};
+use kintsugi_core::{Deferral, LossCause, Phase, TaskState, Timestamp, WhenExhausted};
 
 use crate::{
     Cause, Code, Kind, State,
@@ -218,6 +218,10 @@ fn backoff(
     (part, task): (&Part<'_>, &TaskState),
     until: Timestamp,
 ) -> Chain {
+    // What failed since then is the news.
+    if let Some(deferral) = task.deferred.as_ref().filter(|row| row.epoch == task.epoch) {
+        return put_off(run, engine, part, (deferral, until));
+    }
     let last = task.attempts.last();
     let why = match last {
         Some(last) if last.lost.is_some() => {
@@ -246,6 +250,41 @@ fn backoff(
         .of(Kind::Task, run.key(part.number))
         .unblocked_by("the end of the pause")
         .next(format!("attempt {} is given out", task.epoch + 1), until)
+        .or_earlier(CUT_OFF, part.cut_off(&run.state));
+    Chain::waiting(cause).by_time()
+}
+
+/// Its attempts are not begun, since what they call is left alone.
+fn put_off(
+    run: &Run,
+    engine: &Engine,
+    part: &Part<'_>,
+    (deferral, until): (&Deferral, Timestamp),
+) -> Chain {
+    let what = format!(
+        "{} is put off, {} so far and without counting: {}; it comes again in {}",
+        run.named(part),
+        say::count(deferral.times.into(), "time", "times"),
+        deferral.reason,
+        say::span(until.since(engine.now)),
+    );
+    let free = match deferral.costs_from() {
+        None => "until the hold ends".to_owned(),
+        Some(_) if deferral.canaries_left() == 0 => {
+            "and a call that fails costs it an attempt".to_owned()
+        }
+        Some(from) => format!(
+            "for {} more, or {} that fail, until that costs it an attempt",
+            say::span(from.since(engine.now)),
+            say::count(deferral.canaries_left().into(), "more call", "more calls"),
+        ),
+    };
+    let next = format!("it is given out again, and put off again if nothing has changed, {free}");
+    let cause = Cause::new(Code::TargetLeftAlone, what)
+        .since(deferral.since)
+        .of(Kind::Task, run.key(part.number))
+        .unblocked_by("what it calls, once that is back, or the end of the hold")
+        .next(next, until)
         .or_earlier(CUT_OFF, part.cut_off(&run.state));
     Chain::waiting(cause).by_time()
 }

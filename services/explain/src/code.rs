@@ -93,6 +93,8 @@ codes! {
     MessageLost = "message-lost",
     /// An attempt failed, and the next one comes after a pause.
     RetryBackoff = "retry-backoff",
+    /// What the task calls is down, overloaded or held by hand: its attempts are put off, and cost nothing.
+    TargetLeftAlone = "target-left-alone",
     /// A `try` begins anew after a pause.
     TryBackoff = "try-backoff",
     /// A task has no attempts left.

@@ -9,6 +9,9 @@ use kintsugi_nats::{Heartbeat, Served};
 use tokio::time::Instant;
 
 use crate::circuits::{Kind, Serving, Tally as Calls, WINDOW as CALLS_WINDOW};
+pub(crate) use past::Past;
+
+mod past;
 
 /// Results from before this say nothing about a worker now.
 const WINDOW: Duration = Duration::from_secs(30);
@@ -30,6 +33,9 @@ const TRIAL: u64 = 2;
 
 /// How long a worker is drained at first and at most; each time twice as long.
 const DRAINED: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
+
+/// How a reason ends, which tells it from that of a circuit.
+const OTHERS: &str = ", which others complete";
 
 /// What a worker may take while it is not trusted, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +92,7 @@ struct Member {
     incarnation: String,
     heard: Instant,
     results: BTreeMap<Kind, VecDeque<(Instant, Tally)>>,
+    told: BTreeMap<Kind, (u32, String)>,
     verdict: Verdict,
 }
 
@@ -104,7 +111,8 @@ impl Member {
         let all = samples.back()?.1.calls();
         let old = samples.iter().rev().find(|(at, _)| now - *at >= CALLS_WINDOW);
         let before = old.or_else(|| samples.front())?.1.calls();
-        Some(Serving { worker: worker.to_owned(), all, lately: all.since(before) })
+        let (worker, lately, told) = (worker.to_owned(), all.since(before), self.told.get(kind));
+        Some(Serving { worker, all, lately, busy_until: None, told: told.cloned() })
     }
 
     /// What it brings from now on counts.
@@ -136,6 +144,7 @@ impl Conduct {
             incarnation: beat.incarnation.clone(),
             heard: now,
             results: BTreeMap::new(),
+            told: BTreeMap::new(),
             verdict: Verdict::Trusted,
         };
         let member = self.0.entry(beat.worker.clone()).or_insert_with(fresh);
@@ -143,8 +152,13 @@ impl Conduct {
             *member = fresh();
         }
         member.heard = now;
+        member.told.clear();
         for served in &beat.types {
             let kind = (served.queue.clone(), served.task_type.clone());
+            if let Some(limit) = served.limit {
+                let reason = served.limit_reason.clone().unwrap_or_default();
+                member.told.insert(kind.clone(), (limit, reason));
+            }
             let samples = member.results.entry(kind).or_default();
             let newest = (now, Tally::of(served));
             if samples.len() > 1
@@ -271,10 +285,8 @@ impl Conduct {
     fn reason(&self, member: &Member, kind: &Kind) -> String {
         let (completed, failed) = member.lately(kind);
         let (queue, task_type) = kind;
-        format!(
-            "it failed {failed} of {} tasks of {queue}/{task_type}, which others complete",
-            completed + failed
-        )
+        let all = completed + failed;
+        format!("it failed {failed} of {all} tasks of {queue}/{task_type}{OTHERS}")
     }
 }
 
@@ -284,109 +296,4 @@ fn drained(times: u32, reason: String, now: Instant) -> Verdict {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::beats::beat;
-
-    /// Workers that say what they brought, a beat every 300 ms.
-    struct Fleet {
-        conduct: Conduct,
-        now: Instant,
-        results: BTreeMap<String, (u64, u64)>,
-    }
-
-    impl Fleet {
-        fn of(count: usize) -> Self {
-            let results = (0..count).map(|n| (format!("w{n}"), (0, 0))).collect();
-            let mut fleet = Self { conduct: Conduct::default(), now: Instant::now(), results };
-            fleet.pass(1);
-            fleet
-        }
-
-        fn brings(&mut self, worker: &str, completed: u64, failed: u64) {
-            let tally = self.results.get_mut(worker).unwrap();
-            *tally = (tally.0 + completed, tally.1 + failed);
-        }
-
-        fn pass(&mut self, seconds: u32) -> Vec<Change> {
-            let mut changes = Vec::new();
-            for _ in 0..seconds * 3 {
-                self.now += Duration::from_millis(333);
-                for (worker, (completed, failed)) in &self.results {
-                    let mut beat = beat(worker);
-                    (beat.types[0].completed, beat.types[0].failed) = (*completed, *failed);
-                    self.conduct.heard(&beat, self.now);
-                }
-                changes.extend(self.conduct.judge(self.now));
-            }
-            changes
-        }
-
-        fn slots(&self, worker: &str) -> Option<u32> {
-            self.conduct.orders(0).get(worker).map(|order| order.slots)
-        }
-    }
-
-    #[test]
-    fn who_fails_what_others_complete_is_drained_tried_and_trusted_again() {
-        let mut fleet = Fleet::of(4);
-        fleet.brings("w0", 1, 6);
-        assert_eq!(fleet.pass(1), [], "nobody knows yet whether others do better");
-        fleet.brings("w1", 20, 1);
-        let changes = fleet.pass(1);
-        assert!(matches!(&changes[..], [Change::Drained { worker, .. }] if worker == "w0"));
-        assert_eq!(fleet.slots("w0"), Some(0));
-        assert_eq!(fleet.pass(29), []);
-        assert_eq!(fleet.pass(2), [Change::Tried { worker: "w0".to_owned() }]);
-        fleet.brings("w1", 20, 1);
-        fleet.brings("w0", 0, 2);
-        let again = fleet.pass(1);
-        assert!(matches!(&again[..], [Change::Drained { pause, .. }] if pause.as_secs() == 60));
-        fleet.pass(61);
-        assert_eq!(fleet.slots("w0"), Some(1));
-        fleet.brings("w0", 3, 0);
-        assert_eq!(fleet.pass(1), [Change::Trusted { worker: "w0".to_owned() }]);
-        assert_eq!(fleet.slots("w0"), None);
-    }
-
-    #[test]
-    fn what_everybody_fails_is_nobodys_fault() {
-        let mut fleet = Fleet::of(4);
-        for worker in ["w0", "w1", "w2", "w3"] {
-            fleet.brings(worker, 5, 20);
-        }
-        assert_eq!(fleet.pass(5), []);
-    }
-
-    #[test]
-    fn old_failures_are_forgotten() {
-        let mut fleet = Fleet::of(2);
-        fleet.brings("w0", 0, 20);
-        fleet.pass(40);
-        fleet.brings("w1", 20, 0);
-        assert_eq!(fleet.pass(2), []);
-    }
-
-    #[test]
-    fn the_fleet_is_never_emptied() {
-        let mut fleet = Fleet::of(10);
-        fleet.brings("w9", 100, 0);
-        for worker in ["w0", "w1", "w2", "w3", "w4", "w5", "w6", "w7", "w8"] {
-            fleet.brings(worker, 0, 10);
-        }
-        // One good one among nine is no proof that they are bad; among four trusted ones it is.
-        assert_eq!(fleet.pass(2), []);
-        let mut fleet = Fleet::of(10);
-        for worker in ["w0", "w1", "w2", "w3", "w4", "w5"] {
-            fleet.brings("w9", 1_000, 0);
-            fleet.brings(worker, 0, 10);
-            fleet.pass(1);
-        }
-        assert_eq!(fleet.conduct.orders(0).len(), 5, "half of it stays");
-        // All the others go: the bad ones are better than none.
-        fleet.results.retain(|worker, _| worker.as_str() < "w5");
-        let changes = fleet.pass(5);
-        assert!(changes.iter().all(|change| matches!(change, Change::Tried { .. })), "{changes:?}");
-        assert_eq!(changes.len(), 5);
-    }
-}
+mod tests;

@@ -26,7 +26,7 @@ pub struct Config {
     /// Whether a worker that fails what others complete gets no tasks for a while. Default: `true`.
     pub drain: bool,
     /// Whether tasks of a type that fail on every worker wait in their queue until one of them
-    /// succeeds. Default: `true`.
+    /// succeeds, and tasks whose target does not answer are put off. Default: `true`.
     pub circuits: bool,
 }
 

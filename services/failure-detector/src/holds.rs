@@ -2,12 +2,13 @@
 //!
 //! A held task type or queue is a paused consumer: its tasks wait in the stream, and no attempt is spent.
 //! That must be so whoever made the consumer, and when; so what is paused is compared with what is held,
-//! every second while anything is. Runs that did not begin since their definition was held go on when
-//! nothing holds it any more.
+//! every second while anything is. A held target of calls is told to workers, as an open circuit is. Runs
+//! that did not begin since their definition was held go on when nothing holds it any more.
 
 use std::{
+    collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -15,7 +16,7 @@ use std::{
 
 use futures::StreamExt;
 use kintsugi_core::{Input, RunId, RunState, Status, Steer, Steering};
-use kintsugi_entities::{HoldRow, Page, RunFilter};
+use kintsugi_entities::{HoldKind, HoldRow, Page, RunFilter};
 use kintsugi_nats::RunInput;
 use kintsugi_runtime::{Deps, Reconciler, Shutdown, Waker, now};
 use tokio::time::Instant;
@@ -41,6 +42,35 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Runs that one statement reads.
 const PAGE: u32 = 200;
+
+/// Targets of calls that are held by hand, each with why; none: it is not known yet. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Held(Arc<Mutex<Option<BTreeMap<String, String>>>>);
+
+impl Held {
+    fn known(&self) -> MutexGuard<'_, Option<BTreeMap<String, String>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the store was read: before, nothing may be let go.
+    pub(crate) fn is_known(&self) -> bool {
+        self.known().is_some()
+    }
+
+    /// What is held.
+    pub(crate) fn targets(&self) -> BTreeMap<String, String> {
+        self.known().clone().unwrap_or_default()
+    }
+
+    fn set(&self, active: &[HoldRow]) {
+        let targets = active.iter().filter(|hold| hold.kind == HoldKind::Target).map(|hold| {
+            let by = hold.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+            let why = hold.reason.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+            (hold.name.clone(), format!("it is held{by}{why}"))
+        });
+        *self.known() = Some(targets.collect());
+    }
+}
 
 /// Whether somebody said that something changed.
 pub(crate) type Hinted = Arc<AtomicBool>;
@@ -69,13 +99,14 @@ pub(crate) async fn listen(deps: Deps, hinted: Hinted, looker: Waker, shutdown: 
 pub(crate) struct Holds {
     deps: Deps,
     hinted: Hinted,
+    targets: Held,
     held: bool,
     looked_at: Option<Instant>,
 }
 
 impl Holds {
-    pub(crate) fn new(deps: Deps, hinted: Hinted) -> Self {
-        Self { deps, hinted, held: false, looked_at: None }
+    pub(crate) fn new(deps: Deps, hinted: Hinted, targets: Held) -> Self {
+        Self { deps, hinted, targets, held: false, looked_at: None }
     }
 
     async fn queues(&self, active: &[HoldRow]) -> Result<(), Error> {
@@ -149,6 +180,7 @@ impl Reconciler for Holds {
             self.looked_at = None;
         }
         let active = self.deps.store.holds_active().await?;
+        self.targets.set(&active);
         self.queues(&active).await?;
         if is_due {
             self.runs(&active).await?;

@@ -8,11 +8,13 @@
 mod audit;
 #[cfg(test)]
 mod beats;
+mod charge;
 mod circuits;
 mod conduct;
 mod config;
 mod drain;
 mod holds;
+mod reach;
 mod services;
 mod streams;
 mod verify;
@@ -69,6 +71,9 @@ impl Service for FailureDetector {
         let fleet = kintsugi_mending::Fleet::new(std::time::Instant::now());
         let fleet: Fleet = Arc::new(Mutex::new(fleet));
         let conduct = Arc::new(Mutex::new(conduct::Conduct::default()));
+        let reach = Arc::new(Mutex::new(reach::Reach::default()));
+        let charge = charge::Charge::new(deps.instance.clone(), tokio::time::Instant::now());
+        let targets = holds::Held::default();
         let audit_now = Waker::default();
         let mut work = JoinSet::new();
 
@@ -77,6 +82,7 @@ impl Service for FailureDetector {
         let heard = watch::Heard {
             fleet: Arc::clone(&fleet),
             conduct: Arc::clone(&conduct),
+            reach: Arc::clone(&reach),
             audit: audit_now.clone(),
             zombies,
         };
@@ -87,11 +93,10 @@ impl Service for FailureDetector {
         let (beat, wake) = (config.suspect_after / LOOKS, Waker::default());
         work.spawn(reconcile(watch, beat, wake, part("watch"), shutdown.clone()));
 
-        if config.drain || config.circuits {
-            let drain = drain::Drain::new(deps.clone(), config.clone(), conduct);
-            let (period, wake) = (config.suspect_after, Waker::default());
-            work.spawn(reconcile(drain, period, wake, part("drain"), shutdown.clone()));
-        }
+        let known = drain::Known { conduct, reach, held: targets.clone() };
+        let drain = drain::Drain::new(deps.clone(), config.clone(), known, charge.clone());
+        let (period, wake) = (config.suspect_after, Waker::default());
+        work.spawn(reconcile(drain, period, wake, part("drain"), shutdown.clone()));
 
         let audit = audit::Audit::new(deps.clone(), Arc::clone(&fleet));
         let (period, wake) = (config.audit_interval, audit_now.clone());
@@ -103,14 +108,14 @@ impl Service for FailureDetector {
         let (known, wake) = (Arc::<Mutex<kintsugi_mending::Services>>::default(), Waker::default());
         work.spawn(services::listen(
             deps.clone(),
-            Arc::clone(&known),
+            (Arc::clone(&known), charge.clone()),
             wake.clone(),
             shutdown.clone(),
         ));
-        let moving = services::Services::new(deps.clone(), known);
+        let moving = services::Services::new(deps.clone(), known, charge);
         work.spawn(reconcile(moving, services::PERIOD, wake, part("services"), shutdown.clone()));
         let (hinted, wake) = (holds::Hinted::default(), Waker::default());
-        let held = holds::Holds::new(deps.clone(), Arc::clone(&hinted));
+        let held = holds::Holds::new(deps.clone(), Arc::clone(&hinted), targets);
         work.spawn(holds::listen(deps.clone(), hinted, wake.clone(), shutdown.clone()));
         work.spawn(reconcile(held, holds::PERIOD, wake, part("holds"), shutdown.clone()));
         work.spawn(verify::run(deps, fleet, shutdown));

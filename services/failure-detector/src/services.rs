@@ -15,7 +15,7 @@ use kintsugi_runtime::{Deps, Reconciler, Shutdown, Waker, asked_as, now};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use crate::Error;
+use crate::{Error, charge::Charge};
 
 /// How often silent ones are looked for.
 pub(crate) const PERIOD: Duration = Duration::from_secs(1);
@@ -32,12 +32,18 @@ const RESUMED_MAX: u32 = 500;
 const BY: &str = "failure-detector";
 
 /// Notes signs of life until `shutdown`; wakes the reconciler when something follows from one.
-pub(crate) async fn listen(deps: Deps, known: Arc<Mutex<Known>>, waker: Waker, shutdown: Shutdown) {
+pub(crate) async fn listen(
+    deps: Deps,
+    (known, charge): (Arc<Mutex<Known>>, Charge),
+    waker: Waker,
+    shutdown: Shutdown,
+) {
     let work = async {
         loop {
             if let Ok(beats) = deps.bus.service_beats().await {
                 let mut beats = std::pin::pin!(beats);
                 while let Some(beat) = beats.next().await {
+                    charge.heard(&beat, tokio::time::Instant::now());
                     if lock(&known).heard(beat, now(), Instant::now()) {
                         waker.wake();
                     }
@@ -54,14 +60,16 @@ pub(crate) async fn listen(deps: Deps, known: Arc<Mutex<Known>>, waker: Waker, s
 pub(crate) struct Services {
     deps: Deps,
     known: Arc<Mutex<Known>>,
+    charge: Charge,
     unrecorded: Vec<RecoveryRow>,
     resumed: bool,
     looked: Instant,
 }
 
 impl Services {
-    pub(crate) fn new(deps: Deps, known: Arc<Mutex<Known>>) -> Self {
-        Self { deps, known, unrecorded: Vec::new(), resumed: false, looked: Instant::now() }
+    pub(crate) fn new(deps: Deps, known: Arc<Mutex<Known>>, charge: Charge) -> Self {
+        let (unrecorded, looked) = (Vec::new(), Instant::now());
+        Self { deps, known, charge, unrecorded, resumed: false, looked }
     }
 
     /// What one before noted has an owner again.
@@ -114,7 +122,11 @@ impl Reconciler for Services {
 
     /// Killed between what is noted here and its row: the next detector finds what is silent by then only
     /// if it heard of it. Killed behind the row: the next one takes it up.
+    ///
+    /// Who is in charge is no matter here: the one that is lost may be the one that was, and two write the
+    /// same row.
     async fn activate(&mut self) -> Result<(), Error> {
+        self.charge.look(&self.deps).await;
         // Silence says nothing while this process was frozen or had no connection.
         let was_away = self.looked.elapsed() > PERIOD + ANSWER_MAX + SERVICE_SUSPECT;
         self.looked = Instant::now();

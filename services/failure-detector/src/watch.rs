@@ -13,19 +13,20 @@ use kintsugi_runtime::{Deps, Reconciler, Shutdown, Waker, now};
 use tokio::{sync::mpsc, time::sleep};
 use tracing::{info, warn};
 
-use crate::{Config, Error, Fleet, conduct::Conduct};
+use crate::{Config, Error, Fleet, conduct::Conduct, reach::Reach};
 
 /// Who is told of heartbeats.
 pub(crate) struct Heard {
     pub(crate) fleet: Fleet,
     pub(crate) conduct: Arc<Mutex<Conduct>>,
+    pub(crate) reach: Arc<Mutex<Reach>>,
     pub(crate) audit: Waker,
     pub(crate) zombies: mpsc::Sender<Vec<Zombie>>,
 }
 
 /// Notes heartbeats until `shutdown`.
 pub(crate) async fn listen(deps: Deps, to: Heard, shutdown: Shutdown) {
-    let Heard { fleet, conduct, audit, zombies } = to;
+    let Heard { fleet, conduct, reach, audit, zombies: refuse } = to;
     while !shutdown.is_cancelled() {
         let Ok(beats) = deps.bus.heartbeats().await else {
             sleep(std::time::Duration::from_millis(200)).await;
@@ -39,6 +40,8 @@ pub(crate) async fn listen(deps: Deps, to: Heard, shutdown: Shutdown) {
             };
             let Some(mut beat) = beat else { break };
             let now = Instant::now();
+            let time = kintsugi_runtime::now();
+            reach.lock().unwrap_or_else(PoisonError::into_inner).heard(&beat, now.into(), time);
             conduct.lock().unwrap_or_else(PoisonError::into_inner).heard(&beat, now.into());
             let (gone, refused) = {
                 let mut fleet = fleet.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,7 +50,7 @@ pub(crate) async fn listen(deps: Deps, to: Heard, shutdown: Shutdown) {
             };
             if !refused.is_empty() {
                 // Without room now: it says the same again.
-                let _ = zombies.try_send(refused);
+                let _ = refuse.try_send(refused);
             }
             if let Some(gone) = gone {
                 info!(worker = gone.worker, leases = gone.held.len(), "worker was restarted");

@@ -246,6 +246,7 @@ fn hold(row: &HoldRow) -> Hold {
         HoldKind::Queue => "queue",
         HoldKind::TaskType => "task type",
         HoldKind::Definition => "definition",
+        HoldKind::Target => "target",
     };
     Hold {
         what: format!("{kind} {}", row.name),

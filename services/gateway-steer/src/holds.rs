@@ -1,4 +1,4 @@
-//! Holds of task types, queues and definitions: put, lift, list.
+//! Holds of task types, queues, definitions and targets of calls: put, lift, list.
 
 use kintsugi_core::{DefinitionRef, Timestamp};
 use kintsugi_entities::{HoldKind, HoldPut, HoldRow, Page};
@@ -65,7 +65,8 @@ pub async fn lift(
     let (by, reason) = (request.by, request.reason);
     bounded(&by, &reason)?;
     let why = (by.as_deref(), reason.as_deref());
-    let lifted = app.store.hold_lift((kind, name), now().0, why).await;
+    let held = if kind == HoldKind::Target { name.to_ascii_lowercase() } else { name.to_owned() };
+    let lifted = app.store.hold_lift((kind, &held), now().0, why).await;
     let lifted = lifted.map_err(|e| app.store_problem(e))?;
     // Also where nothing was held: a hint of before may have been lost.
     tell(app).await;
@@ -98,7 +99,7 @@ fn kind_of(text: &str) -> Result<HoldKind, Problem> {
         let shown: String = text.chars().take(80).collect();
         let title = format!("`{shown}` is nothing that can be held");
         Problem::bad_request("invalid_parameter", title)
-            .detail("one of task-type, queue, definition")
+            .detail("one of task-type, queue, definition, target")
     })
 }
 
@@ -113,6 +114,16 @@ fn name_of(kind: HoldKind, name: &str) -> Result<String, Problem> {
             return Err(refused(title));
         }
         return Ok(name.to_owned());
+    }
+    if kind == HoldKind::Target {
+        let name = name.to_ascii_lowercase();
+        let fits = |byte: u8| byte.is_ascii_graphic() && !b"/@?#\\\"`".contains(&byte);
+        let port = name.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+        let has_port = port.is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        if name.len() > 260 || !name.bytes().all(fits) || !has_port {
+            return Err(refused("a target is held as `host:port`, without scheme and path"));
+        }
+        return Ok(name);
     }
     let is_part = |byte: u8| {
         byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
@@ -153,6 +164,10 @@ mod tests {
         for bad in ["", "A", "a.b", "a/b", &"x".repeat(65)] {
             assert_eq!(name_of(HoldKind::TaskType, bad).unwrap_err().status, 422, "{bad}");
         }
-        assert_eq!(kind_of("target").unwrap_err().status, 400);
+        assert_eq!(name_of(HoldKind::Target, "Shop.example:443").unwrap(), "shop.example:443");
+        for bad in ["", "shop", ":80", "https://shop:443", "u@shop:443", "shop:443/x", "shop:x"] {
+            assert_eq!(name_of(HoldKind::Target, bad).unwrap_err().status, 422, "{bad}");
+        }
+        assert_eq!(kind_of("host").unwrap_err().status, 400);
     }
 }

@@ -22,7 +22,7 @@ pub struct HoldRequest {
 pub struct Hold {
     /// Its id: `hold-<id>` is the request by which runs are suspended.
     pub id: String,
-    /// `task-type`, `queue` or `definition`.
+    /// `task-type`, `queue`, `definition` or `target` (`host:port`).
     pub kind: String,
     /// Which.
     pub name: String,

@@ -70,7 +70,7 @@ pub struct Attempt {
     /// Why it failed.
     pub error: Option<RunError>,
     /// Why it was lost: `worker_dead`, `worker_frozen`, `lease_dropped`, `redelivered`,
-    /// `undeliverable`, `message_lost` or `broker_restarted`.
+    /// `undeliverable`, `message_lost` or `broker_restarted`; or `deferred`: it was put off.
     pub cause: Option<String>,
     /// When the loss was seen.
     pub seen_at: Option<String>,

@@ -288,6 +288,7 @@ pub(crate) mod tests {
             concurrency: 1,
             started_at: Timestamp(0),
             at: Timestamp(0),
+            targets: Vec::new(),
             leases: tasks.iter().map(lease).collect(),
             stopping: false,
         }

@@ -34,6 +34,7 @@ fn heartbeat() -> Heartbeat {
         concurrency: 8,
         started_at: now(),
         at: now(),
+        targets: Vec::new(),
         leases: Vec::new(),
         stopping: false,
     }

@@ -82,6 +82,11 @@ impl Reader<'_> {
             Event::TaskLost { task, epoch, cause, worker, .. } => {
                 self.lost(*task, *epoch, *cause, worker.as_deref());
             }
+            Event::TaskDeferred { task, epoch, until, .. } => {
+                self.is_out(*task, *epoch, "put off");
+                self.task(*task).round.lost += 1;
+                self.retry(*task, *until);
+            }
             Event::TaskCancelled { task, .. } => self.task(*task).out = false,
             Event::RetryScheduled { task, at, .. } => self.retry(*task, *at),
             Event::TaskDeadLettered { task, epoch, quarantined, .. } => {

@@ -117,6 +117,18 @@ pub enum Event {
         /// When it was seen.
         seen_at: Timestamp,
     },
+    /// An attempt was put off, since what the task calls is left alone; the reason stands in the input. It
+    /// counts for nothing.
+    TaskDeferred {
+        /// Number of the task.
+        task: u64,
+        /// Its epoch.
+        epoch: u64,
+        /// When the next one is given out.
+        until: Timestamp,
+        /// Who put it off.
+        worker: String,
+    },
     /// Another attempt follows.
     RetryScheduled {
         /// Number of the task.

@@ -69,6 +69,27 @@ pub enum Input {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         blamed: Option<bool>,
     },
+    /// A worker puts an attempt off, since what the task calls is left alone for now. It costs nothing, up to
+    /// a bound ([`crate::Deferral`]): the task comes again later.
+    Deferred {
+        /// Number of the task in its run.
+        task: u64,
+        /// The epoch that the attempt was dispatched under.
+        epoch: u64,
+        /// Not before this has passed, in milliseconds.
+        for_ms: u64,
+        /// Why, for people.
+        reason: String,
+        /// It was begun, to see whether what it calls is back, and failed so. A task that may be attempted
+        /// only once has failed then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fault: Option<Fault>,
+        /// Somebody holds what it calls: that has no bound.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        by_hand: bool,
+        /// Name of the worker.
+        worker: String,
+    },
     /// Time has passed.
     Tick,
     /// Someone wants the run to end.

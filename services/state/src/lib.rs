@@ -6,6 +6,7 @@ mod asking;
 mod attempts;
 mod cancelling;
 mod child;
+mod deferral;
 mod effect;
 mod event;
 mod fingerprint;
@@ -28,6 +29,7 @@ pub use cancelling::{Cancelling, Ending};
 pub use child::{
     Check, ChildEffect, ChildEvent, ChildInput, ChildOutcome, ChildPhase, ChildTask, Parent,
 };
+pub use deferral::{Deferral, PutOff};
 pub use effect::{DeadLetterOutcome, Effect};
 pub use event::Event;
 pub use fingerprint::fingerprint;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Error, FailedAttempt, Timestamp};
+use crate::{Deferral, Error, FailedAttempt, Timestamp};
 
 /// A task that a worker executes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct TaskState {
     /// When it leaves its quarantine by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_at: Option<Timestamp>,
+    /// Its attempts are put off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deferred: Option<Deferral>,
     /// Refusals noted in history, which has room for a few only.
     #[serde(default, skip_serializing_if = "crate::child::is_zero")]
     pub refusals: u32,

@@ -1,6 +1,7 @@
 //! One attempt that this worker holds: the lease, and how it ends.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -14,7 +15,10 @@ use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{LEASE, Link};
+use crate::{
+    engine::{LEASE, Link},
+    targets::{Called, Targets},
+};
 
 /// Why an attempt ends before its handler does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +60,10 @@ pub(crate) struct Attempt {
     pub(crate) announced: AtomicBool,
     /// Whether the broker is reached.
     pub(crate) link: Arc<Link>,
+    /// What tasks of this worker call.
+    pub(crate) targets: Arc<Targets>,
+    /// What this attempt has called.
+    pub(crate) called: Mutex<BTreeMap<String, Called>>,
     why: OnceLock<Stop>,
     ended: AtomicBool,
     delivery: Mutex<Held>,
@@ -73,7 +81,7 @@ impl Attempt {
         message: TaskMessage,
         delivery: TaskDelivery,
         room: OwnedSemaphorePermit,
-        link: Arc<Link>,
+        (link, targets): (Arc<Link>, Arc<Targets>),
     ) -> Self {
         let started = Instant::now();
         // A limit that does not fit an instant is none: a year will do.
@@ -89,6 +97,8 @@ impl Attempt {
             heard: Mutex::new(started),
             announced: AtomicBool::new(false),
             link,
+            targets,
+            called: Mutex::default(),
             why: OnceLock::new(),
             ended: AtomicBool::new(false),
             delivery: Mutex::new(Held { delivery, touched: started }),
@@ -130,6 +140,14 @@ impl Attempt {
     /// Why it was told to stop.
     pub(crate) fn why(&self) -> Option<Stop> {
         self.why.get().copied()
+    }
+
+    /// What this attempt was let through to for all others, and did not reach.
+    pub(crate) fn not_reached(&self) -> Option<String> {
+        let called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
+        let timed_out = self.why() == Some(Stop::TimedOut);
+        let failed = |it: &Called| it.is_canary && (it.has_failed || timed_out);
+        called.iter().find(|(_, it)| failed(it)).map(|(target, _)| target.clone())
     }
 
     /// The delivery that is to be acked.

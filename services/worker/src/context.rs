@@ -8,7 +8,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{Failure, attempt::Attempt, output};
+use crate::{Calling, Failure, attempt::Attempt, output};
 
 /// Bytes of a progress report as JSON; it travels in every heartbeat.
 const PROGRESS_MAX: usize = 4 << 10;
@@ -77,6 +77,18 @@ impl Context {
     #[must_use]
     pub fn task_type(&self) -> &str {
         &self.0.message.task_type
+    }
+
+    /// Says that the attempt is about to call something, as `host:port`. How the call goes is to be said to
+    /// what this gives; so the engine learns that a service is down, whoever calls it, and leaves it alone.
+    /// Which has to be asked for by name: no call is made where this fails, and the failure is returned.
+    ///
+    /// # Errors
+    ///
+    /// A deferral, while `target` is left alone: it is down, overloaded, held by hand, or too much of what
+    /// is called there are repeats. A fatal failure when `target` is no `host:port`.
+    pub fn calling(&self, target: &str) -> Result<Calling, Failure> {
+        Calling::begin(&self.0, target)
     }
 
     /// The trace context (W3C `traceparent`) of this attempt, to be sent on with calls.

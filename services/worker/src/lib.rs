@@ -24,6 +24,7 @@
 //! the wire protocol of `docs/protocol`, and knows neither the database nor the engine's services.
 
 mod attempt;
+mod budget;
 mod context;
 mod engine;
 mod error;
@@ -33,11 +34,14 @@ mod handler;
 mod leases;
 mod output;
 mod settings;
+mod targets;
 mod worker;
 
+pub use budget::Retries;
 pub use context::Context;
 pub use error::Error;
 pub use failure::Failure;
 pub use settings::Settings;
+pub use targets::Calling;
 pub use tokio_util::sync::CancellationToken as Stop;
 pub use worker::Worker;

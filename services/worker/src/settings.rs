@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Error;
+use crate::{Error, Retries};
 
 /// The most slots that one task type may have; each held lease travels in every heartbeat.
 const CONCURRENCY_MAX: usize = 4_096;
@@ -26,6 +26,11 @@ pub struct Settings {
     /// Whether tasks that fail may open the circuit of their type. Off for a worker each of whose
     /// tasks calls something else: that one fails says nothing about the next. Default: yes.
     pub circuits: bool,
+    /// How many attempts may be such of tasks that failed before, for each target.
+    pub retries: Retries,
+    /// The same for each task type. Default: no bound, since a task that fails may say nothing about the next
+    /// one of its type, and would wait for it.
+    pub type_retries: Option<Retries>,
     /// Whether [`crate::Worker::run`] stops at SIGINT and SIGTERM. Default: yes.
     pub signals: bool,
 }
@@ -40,6 +45,8 @@ impl Default for Settings {
             output_max: 1 << 20,
             heartbeat: Duration::from_millis(300),
             circuits: true,
+            retries: Retries::default(),
+            type_retries: None,
             signals: true,
         }
     }
@@ -53,6 +60,15 @@ impl Settings {
         }
         if !(1_024..=6 << 20).contains(&self.output_max) {
             return Err(Error::Setting { what: "output_max", rule: "1 KiB to 6 MiB" });
+        }
+        for (what, retries) in
+            [("retries", Some(self.retries)), ("type_retries", self.type_retries)]
+        {
+            let Some(Retries { percent, floor_per_second }) = retries else { continue };
+            if percent > 100 || !(1..=100_000).contains(&floor_per_second) {
+                let rule = "a percentage, and 1 to 100000 a second";
+                return Err(Error::Setting { what, rule });
+            }
         }
         let period = Duration::from_millis(50)..=Duration::from_millis(500);
         if !period.contains(&self.heartbeat) {

@@ -283,6 +283,7 @@ async fn a_worker_takes_no_more_than_it_is_told_for_as_long_as_that_holds() {
             once: None,
             reason: "a test".to_owned(),
         }],
+        targets: Vec::new(),
     };
     let mut beats = std::pin::pin!(engine.bus.heartbeats().await.unwrap());
     let name = loop {

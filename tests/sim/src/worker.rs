@@ -187,6 +187,7 @@ impl World {
             concurrency: u32::try_from(SLOTS).unwrap_or(1),
             started_at: Timestamp(0),
             at,
+            targets: Vec::new(),
             leases: worker.held.iter().map(lease).collect(),
             stopping: false,
         };

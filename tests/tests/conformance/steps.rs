@@ -5,7 +5,7 @@ mod life;
 mod schedules;
 mod tasks;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use kintsugi_core::Error;
 use kintsugi_definition::{Limits, read};
@@ -32,6 +32,8 @@ pub(crate) struct World<'s> {
     client: Client,
     bus: &'s Bus,
     stub: &'s Stub,
+    /// Where that is for this scenario.
+    place: SocketAddr,
     definition: String,
     input: Value,
     registered: Value,
@@ -57,6 +59,7 @@ impl<'s> World<'s> {
             client,
             bus,
             stub,
+            place: stub.place(),
             definition,
             input,
             registered,
@@ -76,7 +79,7 @@ impl<'s> World<'s> {
 
     /// Takes one step; `text` is the block below it.
     pub(crate) async fn step(&mut self, sentence: &str, text: Option<&str>) -> Outcome {
-        let text = text.map(|text| self.stub.replaced(text));
+        let text = text.map(|text| self.stub.replaced(text, self.place));
         let text = text.as_deref();
         let quoted: Vec<&str> = sentence.split('\'').skip(1).step_by(2).collect();
         match (sentence, &quoted[..]) {

@@ -3,8 +3,11 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
-    sync::{Arc, Mutex, OnceLock},
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -29,6 +32,8 @@ const TASK_TYPES: [&str; 6] =
 /// A local server.
 pub(crate) struct Stub {
     peer: Peer,
+    /// How many scenarios there were.
+    scenarios: AtomicU32,
     files: Arc<Mutex<BTreeMap<String, String>>>,
     /// A service of gRPC, whose proto files are at their paths here.
     grpc: SocketAddr,
@@ -48,22 +53,21 @@ impl Stub {
     /// Starts it on a port of its own, and a worker; foreign messages go over the broker at `nats`, too.
     pub(crate) async fn start(nats: &str, identity: &Identity) -> Self {
         let files = Arc::<Mutex<BTreeMap<String, String>>>::default();
-        let base = Arc::<OnceLock<String>>::default();
-        let (own, at) = (Arc::clone(&files), Arc::clone(&base));
-        let peer = Peer::start(move |request| {
+        let own = Arc::clone(&files);
+        let peer = Peer::start_on_loopback(move |request| {
             let path = request.path.split('?').next().unwrap_or_default();
             match own.lock().unwrap().get(path) {
                 Some(content) => Answer::status(200).body(content.as_str()),
-                None => answer(request, path, at.get().map_or("", String::as_str)),
+                None => answer(request, path),
             }
         })
         .await;
-        base.get_or_init(|| peer.url(""));
         for (path, text) in FILES {
             files.lock().unwrap().insert(format!("/{path}"), text.to_owned());
         }
         Self {
             peer,
+            scenarios: AtomicU32::new(0),
             files,
             grpc: Greeter::start(None).await,
             grpc_tls: Greeter::start(Some(identity.pem())).await,
@@ -74,16 +78,27 @@ impl Stub {
         }
     }
 
-    /// The same text with the hosts that are replaced, and `{server}`, made this server, `{mcp}` the
+    /// Where this server is for one more scenario: at an address of its own, so that calls that fail on
+    /// purpose leave no other scenario's alone. Only Linux has all of `127/8`.
+    pub(crate) fn place(&self) -> SocketAddr {
+        let mut address = self.peer.address();
+        if cfg!(target_os = "linux") {
+            let scenario = self.scenarios.fetch_add(1, Ordering::Relaxed);
+            address.set_ip(Ipv4Addr::from(u32::from(Ipv4Addr::LOCALHOST) + 1 + scenario).into());
+        }
+        address
+    }
+
+    /// The same text with the hosts that are replaced, and `{server}`, made this server at a place, `{mcp}` the
     /// server of MCP, `{authority}` what asks who is there, `{host}` and `{nats}` the addresses of this
     /// server and of a broker, and `{grpc}` and `{grpc-tls}` the ports of the service of gRPC.
-    pub(crate) fn replaced(&self, text: &str) -> String {
+    pub(crate) fn replaced(&self, text: &str, place: SocketAddr) -> String {
         let hosts = ["https://petstore.swagger.io", "https://httpbin.org", "{server}"];
-        let base = self.peer.url("");
+        let base = format!("http://{place}");
         let text = hosts.iter().fold(text.to_owned(), |text, host| text.replace(host, &base));
         let text = text.replace("{mcp}", &format!("http://{}/mcp", self.mcp));
         let text = text.replace("{authority}", &format!("http://{}", self.authority));
-        let text = text.replace("{host}", base.trim_start_matches("http://"));
+        let text = text.replace("{host}", &place.to_string());
         let text = text.replace("{nats}", &self.nats);
         let text = text.replace("{grpc-tls}", &self.grpc_tls.port().to_string());
         text.replace("{grpc}", &self.grpc.port().to_string())
@@ -121,11 +136,11 @@ async fn give(context: Context, wish: Value) -> Result<Value, Failure> {
 /// What is at a path. `/flaky/<n>/…` fails n times, `/status/<n>` answers so, `/slow/<ms>` waits,
 /// `/echo` says what it was asked, `/redirect/<path>` leads there, at `/agent` is one of A2A, and at
 /// `/mcp/<version>` a server of that version of MCP, whatever it is asked for.
-fn answer(request: &Request, path: &str, base: &str) -> Answer {
+fn answer(request: &Request, path: &str) -> Answer {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let number = |text: &str| text.parse::<u64>().unwrap_or(0);
     match parts[..] {
-        ["v2", "swagger.json"] => Answer::json(&swagger(base)),
+        ["v2", "swagger.json"] => Answer::json(&swagger(request)),
         ["v2", "pet", "findByStatus"] => Answer::json(&json!([pet(1), pet(2)])),
         ["v2", "pet", id] if number(id) > 0 => Answer::json(&pet(number(id))),
         ["basic-auth", user, password] => basic(request, user, password),
@@ -199,7 +214,7 @@ fn basic(request: &Request, user: &str, password: &str) -> Answer {
     Answer::status(401)
 }
 
-fn swagger(base: &str) -> Value {
+fn swagger(request: &Request) -> Value {
     let answers = json!({ "200": { "description": "found" } });
     let parameter = |place: &str, name: &str| {
         json!([{ "name": name, "in": place, "required": true,
@@ -208,7 +223,7 @@ fn swagger(base: &str) -> Value {
     json!({
         "swagger": "2.0",
         "info": { "title": "Pets", "version": "1.0.0" },
-        "host": base.trim_start_matches("http://"),
+        "host": request.headers.get("host"),
         "basePath": "/v2",
         "schemes": ["http"],
         "paths": {

@@ -60,7 +60,7 @@ impl Holds {
     async fn put(
         &self,
         app: Shared<'_>,
-        /// `task-type`, `queue` or `definition`.
+        /// `task-type`, `queue`, `definition` or `target` (`host:port`).
         kind: Path<String>,
         /// Which; of a definition `namespace/name` for all versions, or `namespace/name:version`, with
         /// the `/` escaped.
@@ -83,7 +83,7 @@ impl Holds {
     async fn lift(
         &self,
         app: Shared<'_>,
-        /// `task-type`, `queue` or `definition`.
+        /// `task-type`, `queue`, `definition` or `target` (`host:port`).
         kind: Path<String>,
         /// Which.
         name: Path<String>,

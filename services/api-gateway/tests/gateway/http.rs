@@ -234,6 +234,7 @@ async fn health_tells_the_truth_and_workers_are_known_by_their_heartbeats() {
         concurrency: 4,
         started_at: now,
         at: now,
+        targets: Vec::new(),
         leases: vec![kintsugi_nats::Lease {
             task: "r:1".into(),
             epoch: 1,

@@ -163,6 +163,7 @@ pub(crate) struct Session<'s> {
     pub(crate) web: &'s Web,
     pub(crate) tokens: &'s Tokens,
     pub(crate) sensitive: &'s Sensitive,
+    pub(crate) context: &'s Context,
 }
 
 impl Session<'_> {
@@ -183,11 +184,11 @@ impl Session<'_> {
         mut request: Outgoing,
         policy: Option<&Policy>,
     ) -> Result<reqwest::Response, Failure> {
-        let Some(policy) = policy else { return self.web.open(&request, self.sensitive).await };
+        let Some(policy) = policy else { return self.web.open(&request, self).await };
         if let Some(text) = policy.authorization(self).await? {
             authorize(&mut request.headers, &text)?;
         }
-        let answer = self.web.open(&request, self.sensitive).await?;
+        let answer = self.web.open(&request, self).await?;
         if answer.status().as_u16() != 401 {
             return Ok(answer);
         }
@@ -195,7 +196,7 @@ impl Session<'_> {
             return Ok(answer);
         };
         authorize(&mut request.headers, &text)?;
-        self.web.open(&request, self.sensitive).await
+        self.web.open(&request, self).await
     }
 }
 

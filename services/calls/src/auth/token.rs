@@ -192,7 +192,7 @@ impl OAuth {
             return url(&text);
         }
         let request = Outgoing::get(url(&format!("{authority}{DISCOVERY}"))?);
-        let answer = session.web.send(&request, session.sensitive).await?;
+        let answer = session.web.send(&request, session).await?;
         if !answer.status.is_success() {
             return Err(refused(&format!("its authority answered {}", answer.status)));
         }
@@ -259,7 +259,7 @@ impl OAuth {
         };
         request.body = body.into_bytes();
         request.headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-        let answer = session.web.send(&request, session.sensitive).await?;
+        let answer = session.web.send(&request, session).await?;
         if !answer.status.is_success() {
             let code = serde_json::from_slice::<Value>(&answer.body).ok();
             let code = code.as_ref().and_then(|body| body.get("error")?.as_str());

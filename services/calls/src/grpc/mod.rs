@@ -67,12 +67,26 @@ pub(crate) async fn call(attempt: &Attempt<'_>, input: Value) -> Result<Value, F
     let message = message::from_json(method.input(), &arguments.arguments)?;
     let limit = attempt.calls.web.config.timeout.min(attempt.context.remaining());
     let call = Call { attempt, method, message, until: Instant::now() + limit };
+    // Where tokens come from is another target.
+    let authorization = match &policy {
+        Some(policy) => policy.authorization(&attempt.session()).await?,
+        None => None,
+    };
+    let calling = attempt.context.calling(&format!("{}:{}", arguments.host, arguments.port))?;
     let exchange = async {
         let channel = connect::channel(attempt, &arguments).await?;
-        call.make(channel, policy.as_ref()).await
+        call.make(channel, policy.as_ref(), authorization).await
     };
     let answer = tokio::time::timeout(limit, Box::pin(exchange)).await;
-    answer.unwrap_or_else(|_| Err(status::too_late()))
+    let answer = answer.unwrap_or_else(|_| Err(status::too_late()));
+    match &answer {
+        Err(failure) if failure.deferred_for().is_some() => drop(calling),
+        Err(failure) if status::is_down(failure) => {
+            calling.failed(failure.retry_after_ms().map(Duration::from_millis));
+        }
+        Ok(_) | Err(_) => calling.answered(),
+    }
+    answer
 }
 
 fn method(arguments: &Arguments) -> Result<MethodDescriptor, Failure> {
@@ -85,12 +99,13 @@ fn method(arguments: &Arguments) -> Result<MethodDescriptor, Failure> {
 }
 
 impl Call<'_> {
-    async fn make(&self, channel: Channel, policy: Option<&Policy>) -> Result<Value, Failure> {
+    async fn make(
+        &self,
+        channel: Channel,
+        policy: Option<&Policy>,
+        authorization: Option<String>,
+    ) -> Result<Value, Failure> {
         let session = self.attempt.session();
-        let authorization = match policy {
-            Some(policy) => policy.authorization(&session).await?,
-            None => None,
-        };
         let status = match self.once(channel.clone(), authorization.as_deref()).await? {
             Ok(answer) => return Ok(answer),
             Err(status) => status,

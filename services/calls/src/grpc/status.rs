@@ -43,6 +43,16 @@ pub(super) fn failed(status: &Status, until: Instant) -> Failure {
     failure.kind("communication").status(http)
 }
 
+/// Whether a failure says that nobody is there who could do what is asked, or that it is too much now:
+/// `UNAVAILABLE`, `RESOURCE_EXHAUSTED`, no answer in time, or no connection, which has no status. Any other is
+/// an answer of whom was called.
+pub(super) fn is_down(failure: &Failure) -> bool {
+    match failure.given_status() {
+        Some(status) => matches!(status, 408 | 429 | 503),
+        None => !failure.is_fatal(),
+    }
+}
+
 /// There was no answer in time.
 pub(super) fn too_late() -> Failure {
     Failure::retryable("the service did not answer in time").kind("timeout").status(408)
@@ -75,6 +85,19 @@ mod tests {
             assert_eq!((failure.is_fatal(), failure.is_of_kind("communication")), (fatal, true));
         }
         assert!(of(Code::DeadlineExceeded, None).is_of_kind("timeout"));
+    }
+
+    #[test]
+    fn only_what_says_that_nobody_is_there_counts_against_a_target() {
+        for code in [Code::Unavailable, Code::ResourceExhausted, Code::DeadlineExceeded] {
+            assert!(is_down(&of(code, None)), "{code:?}");
+        }
+        // It asks not to be tried again, and is down all the same.
+        assert!(is_down(&of(Code::Unavailable, Some("-1"))));
+        assert!(is_down(&Failure::retryable("connection refused").kind("communication")));
+        for code in [Code::Internal, Code::Unknown, Code::Aborted, Code::NotFound] {
+            assert!(!is_down(&of(code, None)), "{code:?}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{Attempt, auth::Policy};
 use request::Arguments;
 pub(crate) use request::{Output, headers, invalid, own_headers, stays, text};
-pub(crate) use response::{Asked, check, output};
+pub(crate) use response::{Asked, check, output, retry_after};
 
 /// Makes an HTTP call.
 pub(crate) async fn call(attempt: &Attempt<'_>, input: Value) -> Result<Value, Failure> {

@@ -48,18 +48,18 @@ pub(crate) fn check(answer: &Answer, redirect: bool) -> Result<(), Failure> {
     let failure =
         if is_final(answer.status) { Failure::fatal(message) } else { Failure::retryable(message) };
     let failure = failure.kind("communication").status(answer.status.as_u16());
-    Err(match retry_after(answer) {
+    Err(match retry_after(answer.status, &answer.headers) {
         Some(delay) => failure.retry_after(delay),
         None => failure,
     })
 }
 
 /// `Retry-After` as seconds or as a date (RFC 9110, 10.2.3), with the two codes that it is for.
-pub(crate) fn retry_after(answer: &Answer) -> Option<Duration> {
-    if !matches!(answer.status.as_u16(), 429 | 503) {
+pub(crate) fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+    if !matches!(status.as_u16(), 429 | 503) {
         return None;
     }
-    let text = answer.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }

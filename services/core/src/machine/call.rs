@@ -16,6 +16,10 @@ pub(super) const CHECK_FIRST_MS: u64 = 3_000;
 /// The longest between two such checks of one attempt, which may wait for a worker for days.
 pub(super) const CHECK_MAX_MS: u64 = 300_000;
 
+/// The longest that a worker may ask for before the next attempt, in milliseconds: what it calls may say
+/// so (`Retry-After`), and knows better than the policy, which bounds what the engine chooses.
+const RETRY_AFTER_MAX_MS: u64 = 600_000;
+
 /// Whether an attempt is out: its message or its worker is.
 pub(super) fn is_out(task: &TaskState) -> bool {
     matches!(task.phase, Phase::Dispatched { .. } | Phase::Started { .. })
@@ -90,6 +94,7 @@ impl<'a> Machine<'a> {
                 first_at: self.now,
                 phase: Phase::Interrupted,
                 release_at: None,
+                deferred: None,
                 refusals: 0,
                 error: None,
                 attempts: Vec::new(),
@@ -179,13 +184,14 @@ impl<'a> Machine<'a> {
         self.began(number);
         let Some((_, task)) = self.call_mut(number) else { return };
         task.failures += 1;
+        task.deferred = None;
         task.remember(by, Err(&error), now);
         task.error = Some(error.clone());
         let (epoch, failures, first_at) = (task.epoch, task.failures, task.first_at);
         self.note(Event::TaskFailed { task: number, epoch, error: error.clone() });
         self.turned(number, Turn::Ended, Status::Faulted, Some(&error));
         let delay = policy.delay_ms(failures, self.seed(number, epoch));
-        let delay = delay.max(after.unwrap_or(0).min(policy.maximum_interval_ms));
+        let delay = delay.max(after.unwrap_or(0).min(RETRY_AFTER_MAX_MS));
         let in_time = policy.total_ms.is_none_or(|total| now.since(first_at) + delay < total);
         if !fatal && in_time && failures < policy.maximum_attempts {
             self.back_off(number, now.plus(delay), failures);
@@ -338,7 +344,7 @@ impl<'a> Machine<'a> {
 
 fn reset(task: &mut TaskState, now: Timestamp) {
     (task.failures, task.crashes, task.refusals) = (0, 0, 0);
-    (task.first_at, task.error, task.release_at) = (now, None, None);
+    (task.first_at, task.error, task.release_at, task.deferred) = (now, None, None, None);
     task.attempts.clear();
 }
 

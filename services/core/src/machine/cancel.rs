@@ -62,7 +62,9 @@ impl Machine<'_> {
                     self.drop_what_follows();
                 }
             }
-            Input::Failed { task, epoch, .. } | Input::Lost { task, epoch, .. }
+            Input::Failed { task, epoch, .. }
+            | Input::Lost { task, epoch, .. }
+            | Input::Deferred { task, epoch, .. }
                 if self.is_current(*task, *epoch, input) =>
             {
                 self.close(*task, End::Cancelled);

@@ -53,6 +53,11 @@ impl Machine<'_> {
                     self.failed(*task, fault, (Some(worker.as_str()), *started_at));
                 }
             }
+            (_, Input::Deferred { task, epoch, .. }) => {
+                if self.is_current(*task, *epoch, input) {
+                    self.deferred(*task, input);
+                }
+            }
             (_, Input::Lost { task, epoch, cause, worker, seen_at, blamed }) => {
                 if self.is_current(*task, *epoch, input) {
                     self.lost(*task, *cause, worker.as_ref(), *seen_at, *blamed);

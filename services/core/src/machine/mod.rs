@@ -12,6 +12,7 @@ mod child;
 mod compensate;
 mod data;
 mod dead;
+mod defer;
 mod emit;
 mod errors;
 mod extend;

@@ -35,6 +35,12 @@ impl Machine<'_> {
                 }
                 self.completed(*task, output.clone(), worker);
             }
+            Input::Deferred { task, epoch, .. } if self.is_current(*task, *epoch, input) => {
+                if self.cost(*task, input).is_some() {
+                    return self.keep_end(input);
+                }
+                self.deferred(*task, input);
+            }
             Input::Failed { task, epoch, .. } | Input::Lost { task, epoch, .. }
                 if self.is_current(*task, *epoch, input) =>
             {
@@ -115,6 +121,12 @@ impl Machine<'_> {
                 shift(limit, frame.at);
             }
             let Body::Task(open) = &mut frame.body else { continue };
+            if let Work::Call(task) = &mut open.work
+                && let Some(row) = &mut task.deferred
+            {
+                let from = row.since;
+                shift(&mut row.since, from);
+            }
             match &mut open.work {
                 Work::Try { attempt_deadline: Some(limit), phase: TryPhase::Trying, .. } => {
                     shift(limit, since);
@@ -135,6 +147,7 @@ fn about(input: &Input) -> Option<(u64, u64)> {
     match input {
         Input::Completed { task, epoch, .. }
         | Input::Failed { task, epoch, .. }
+        | Input::Deferred { task, epoch, .. }
         | Input::Lost { task, epoch, .. } => Some((*task, *epoch)),
         _ => None,
     }

@@ -1,8 +1,9 @@
 //! What a dead letter tells of the attempts before it.
 
 use kintsugi_core::{
-    DefinitionRef, Effect, FailedAttempt, Fault, Input, Kind, List, ListId, LossCause, Machine,
-    NodeId, Phase, Program, Quarantine, RetryPolicy, RunState, Status, Timestamp, WhenExhausted,
+    Deferral, DefinitionRef, Effect, FailedAttempt, Fault, Input, Kind, List, ListId, LossCause,
+    Machine, NodeId, Phase, Program, Quarantine, RetryPolicy, RunState, Status, Steer, Steering,
+    Timestamp, WhenExhausted,
 };
 use serde_json::json;
 
@@ -203,4 +204,92 @@ fn a_quarantine_ends_by_itself_where_the_policy_says_so() {
     assert_eq!(run.phase(), Phase::DeadLettered);
     run.tell(run.now + 1, &Input::Tick);
     assert!(matches!(run.phase(), Phase::Dispatched { .. }));
+}
+
+/// Puts off the attempt that is out, and gives out the next one: 10 s later at most, if the policy waits no longer.
+fn put_off(run: &mut Run, begun: bool, by_hand: bool) {
+    let fault = begun.then(|| Fault { message: "down".to_owned(), ..Fault::default() });
+    let (task, epoch, reason) = (run.task(), run.epoch(), "it is not back".to_owned());
+    let worker = "w1".to_owned();
+    let input = Input::Deferred { task, epoch, for_ms: 8_000, reason, fault, by_hand, worker };
+    run.tell(run.now + 1_000, &input);
+    if run.letter.is_none() {
+        let next = run.state.wake_at().unwrap();
+        run.tell(next.0, &Input::Tick);
+    }
+}
+
+#[test]
+fn a_call_made_for_all_others_costs_nothing_unless_it_was_the_only_one_allowed() {
+    for (attempts_max, dies) in [(1, true), (2, false)] {
+        let mut run = Run::start(attempts_max);
+        for _ in 0..if dies { 1 } else { 5 } {
+            put_off(&mut run, true, false);
+        }
+        assert_eq!(run.letter.is_some(), dies, "of {attempts_max}");
+        assert_eq!(run.state.tasks().next().unwrap().state.failures, u32::from(dies));
+    }
+}
+
+#[test]
+fn a_task_that_waits_alone_for_what_never_comes_back_ends() {
+    let mut run = Run::start(4);
+    let mut calls = 0;
+    while run.letter.is_none() {
+        calls += 1;
+        // Now and then another task is the one that calls.
+        put_off(&mut run, false, false);
+        put_off(&mut run, true, false);
+        assert!(calls <= Deferral::CANARIES_MAX + 4, "it is called for ever");
+    }
+    assert_eq!(calls, Deferral::CANARIES_MAX + 4);
+    let letter = run.letter.unwrap();
+    assert_eq!(letter.len(), 4, "{letter:?}");
+    assert!(run.now < 10 * 60_000, "after {} s", run.now / 1_000);
+}
+
+#[test]
+fn an_ordinary_failure_ends_the_time_for_which_a_task_is_put_off() {
+    let mut run = Run::start(4);
+    for _ in 0..Deferral::CANARIES_MAX {
+        put_off(&mut run, true, false);
+    }
+    run.fail("no", None);
+    put_off(&mut run, true, false);
+    let task = run.state.tasks().next().unwrap().state;
+    assert_eq!((task.failures, task.deferred.as_ref().unwrap().canaries), (1, 1));
+}
+
+#[test]
+fn an_hour_of_being_put_off_costs_an_attempt_and_a_hold_costs_none() {
+    let (mut run, hour) = (Run::start(2), i64::try_from(Deferral::LASTS_MAX_MS).unwrap());
+    while run.letter.is_none() {
+        put_off(&mut run, false, false);
+        assert!(run.now < 3 * hour, "it waits for ever");
+    }
+    assert!(run.now > 2 * hour, "after {} s", run.now / 1_000);
+    let letter = run.letter.unwrap();
+    let said = letter[0].error.as_ref().unwrap().detail.clone().unwrap();
+    assert!(said.contains("for 60 min on end: it is not back"), "{said}");
+
+    let mut run = Run::start(1);
+    while run.now < 24 * hour {
+        put_off(&mut run, false, true);
+    }
+    // Lifted, the target may still be down: that is another wait, with its own end.
+    put_off(&mut run, false, false);
+    assert_eq!((run.letter, run.state.tasks().next().unwrap().state.failures), (None, 0));
+}
+
+#[test]
+fn time_for_which_a_run_is_suspended_does_not_count_as_being_put_off() {
+    let (mut run, hour) = (Run::start(2), i64::try_from(Deferral::LASTS_MAX_MS).unwrap());
+    let steer = |request: &str, what| {
+        Input::Steer(Steer { request: request.to_owned(), by: None, reason: None, what })
+    };
+    put_off(&mut run, false, false);
+    run.tell(run.now + 1_000, &steer("s", Steering::Suspend { hold: None }));
+    run.tell(run.now + 2 * hour, &steer("r", Steering::Resume));
+    put_off(&mut run, false, false);
+    assert_eq!(run.state.tasks().next().unwrap().state.failures, 0);
 }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use kintsugi_core::{
     Catch, DefinitionRef, Effect, ErrorFilter, Event, Fault, Input, Kind, List, ListId, LossCause,
-    Machine, NodeId, OnCancel, Phase, Program, RetryPolicy, RunState, Span, Status, Step, Template,
-    Timestamp, TryRetry, WhenExhausted, Work, replay,
+    Machine, NodeId, OnCancel, Phase, Program, RetryPolicy, RunState, Span, Status, Step,
+    TaskState, Template, Timestamp, TryRetry, WhenExhausted, Work, replay,
 };
 use proptest::{collection::vec, prelude::*};
 use serde_json::json;
@@ -101,6 +101,8 @@ fn any_input() -> impl Strategy<Value = Input> {
             worker: worker(),
             started_at: None,
         }),
+        3 => (ids(), 0..2_000_u64, 0..3).prop_map(move |((task, epoch), for_ms, how)| Input::Deferred {
+            task, epoch, for_ms, reason: "down".to_owned(), fault: (how == 1).then(Fault::default), by_hand: how == 2, worker: worker() }),
         3 => (ids(), causes, 0..4, any::<Option<bool>>()).prop_map(|((task, epoch), cause, by, blamed)| Input::Lost {
             task, epoch, cause, worker: (by > 0).then(|| format!("w{by}")), seen_at: Timestamp(0), blamed }),
     ]
@@ -204,6 +206,41 @@ proptest! {
                 _ => {}
             }
         }
+    }
+
+    #[test]
+    fn what_is_put_off_counts_for_nothing_within_an_hour_and_comes_again(
+        inputs in inputs(), for_ms: u64, by_hand: bool
+    ) {
+        let (program, run) = (program(), run_id());
+        let mut state = play(inputs).state;
+        let out = state.tasks().find(|task| matches!(task.state.phase, Phase::Dispatched { .. }));
+        let Some((task, before)) = out.map(|found| (found.task, found.state.clone())) else {
+            return Ok(());
+        };
+        prop_assume!(!state.status.is_terminal() && state.cancelling.is_none());
+        let (epoch, now, worker) = (before.epoch, Timestamp(50_000_000), "w1".to_owned());
+        let (reason, fault) = ("down".to_owned(), None);
+        let input = Input::Deferred { task, epoch, for_ms, reason, fault, by_hand, worker };
+        let row = before.deferred.as_ref().filter(|row| !row.by_hand && !by_hand);
+        // Suspended runs have stood still; a row of theirs is a second old, not hours.
+        let costs = row.is_some_and(|row| row.costs_from() <= Some(now));
+        let was_suspended = state.status == Status::Suspended;
+        Machine::advance(&run, &program, &Identity, &mut state, &input, now);
+        if costs {
+            let after = state.tasks().find(|found| found.task == task);
+            let failures = after.map(|found| found.state.failures);
+            prop_assert!(was_suspended || failures != Some(before.failures));
+            return Ok(());
+        }
+        let after = state.tasks().find(|found| found.task == task).unwrap().state;
+        let counted = |task: &TaskState| (task.failures, task.crashes, task.attempts.len());
+        prop_assert_eq!(counted(after), counted(&before));
+        let Phase::Backoff { until } = after.phase else { panic!("{after:?}") };
+        let pause = until.since(now);
+        prop_assert!((100..900_000).contains(&pause) && pause >= for_ms.min(600_000), "{}", pause);
+        let suspended = state.status == Status::Suspended;
+        prop_assert!(suspended || state.wake_at().is_some_and(|at| at <= until));
     }
 
     #[test]

@@ -258,6 +258,20 @@ fn an_attempt_failed_and_the_next_one_comes_after_a_pause() {
 }
 
 #[test]
+fn what_a_task_calls_is_left_alone() {
+    let mut world = World::started(PAY);
+    world.later(2);
+    world.puts_off("`shop:443` is left alone: it is held by ada");
+    let told = world.is(State::Waiting, &["target-left-alone"]);
+    let cause = &told.causes[0];
+    assert!(cause.what.contains("1 time so far and without counting: `shop:443` is left alone"));
+    assert_eq!(cause.since, Some(after(2_000)));
+    let next = cause.next.as_ref().unwrap();
+    assert!(next.at.unwrap() >= after(10_000), "{cause:?}");
+    assert!(next.what.contains("or 10 more calls that fail, until that costs it"), "{cause:?}");
+}
+
+#[test]
 fn a_task_that_kills_workers_gets_them_one_by_one() {
     let mut world = World::started(PAY);
     for _ in 0..2 {

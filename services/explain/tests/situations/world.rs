@@ -137,6 +137,20 @@ impl World {
         });
     }
 
+    /// A worker does not begin the attempt.
+    pub(crate) fn puts_off(&mut self, reason: &str) {
+        let (reason, worker) = (reason.to_owned(), "w-1".to_owned());
+        self.says(|task, epoch| Input::Deferred {
+            task,
+            epoch,
+            for_ms: 8_000,
+            reason: reason.clone(),
+            fault: None,
+            by_hand: false,
+            worker: worker.clone(),
+        });
+    }
+
     /// The attempt is lost with its worker.
     pub(crate) fn loses(&mut self, cause: LossCause) {
         self.loses_with("w-1", cause);

@@ -2,7 +2,7 @@ use super::*;
 
 /// Four workers, each with 16 slots, whose tasks take a second and call something that may be down.
 struct World {
-    circuits: Circuits,
+    circuits: Circuits<Kind>,
     now: Instant,
     samples: Vec<Vec<Tally>>,
     calls: u64,
@@ -18,15 +18,15 @@ fn kind() -> Kind {
 impl World {
     fn new() -> Self {
         let samples = vec![vec![Tally::default()]; WORKERS];
-        Self { circuits: Circuits::default(), now: Instant::now(), samples, calls: 0 }
+        Self { circuits: Circuits::new(0), now: Instant::now(), samples, calls: 0 }
     }
 
     /// A second passes, in which each worker finishes what it may hold.
-    fn second(&mut self, up: bool) -> Vec<Turn> {
+    fn second(&mut self, up: bool) -> Vec<Turn<Kind>> {
         self.mixed(|_| up)
     }
 
-    fn mixed(&mut self, up: impl Fn(usize) -> bool) -> Vec<Turn> {
+    fn mixed(&mut self, up: impl Fn(usize) -> bool) -> Vec<Turn<Kind>> {
         self.now += Duration::from_secs(1);
         for (n, samples) in self.samples.iter_mut().enumerate() {
             let limit = self.circuits.bound(&format!("w{n}"), &kind());
@@ -43,7 +43,13 @@ impl World {
         let serving = self.samples.iter().enumerate().map(|(n, samples)| {
             let all = samples.last().copied().unwrap_or_default();
             let back = samples[samples.len().saturating_sub(3)];
-            Serving { worker: format!("w{n}"), all, lately: all.since(back) }
+            Serving {
+                worker: format!("w{n}"),
+                all,
+                lately: all.since(back),
+                busy_until: None,
+                told: None,
+            }
         });
         let fleet = BTreeMap::from([(kind(), serving.collect())]);
         self.circuits.round(&fleet, self.now)
@@ -101,8 +107,10 @@ fn a_canary_that_dies_is_followed_by_another() {
     let serving = |names: &[usize]| {
         let one = |n: &usize| Serving {
             worker: format!("w{n}"),
-            all: Tally::default(),
+            all: Tally { well: 0, badly: 9, tasks: 9 },
             lately: Tally::default(),
+            busy_until: None,
+            told: None,
         };
         BTreeMap::from([(kind(), names.iter().map(one).collect::<Vec<_>>())])
     };
@@ -111,4 +119,48 @@ fn a_canary_that_dies_is_followed_by_another() {
     let first = canary(&world).unwrap();
     world.circuits.round(&serving(&[1 - first]), world.now);
     assert_eq!(canary(&world), Some(1 - first));
+}
+
+#[test]
+fn what_asks_to_be_left_alone_is() {
+    let (mut circuits, now) = (Circuits::new(0), Instant::now());
+    let target = Target("shop:80".to_owned());
+    let fleet = |badly, busy_for: u64| {
+        let serving = Serving {
+            worker: "w0".to_owned(),
+            all: Tally { well: 0, badly, tasks: badly },
+            lately: Tally::default(),
+            busy_until: Some(now + Duration::from_secs(busy_for)),
+            told: None,
+        };
+        BTreeMap::from([(target.clone(), vec![serving])])
+    };
+    circuits.round(&fleet(0, 0), now);
+    circuits.round(&fleet(5, 60), now);
+    let tries = |circuits: &mut Circuits<Target>, seconds| {
+        circuits.round(&fleet(5, 60), now + Duration::from_secs(seconds));
+        circuits.bound("w0", &target).unwrap().slots
+    };
+    assert_eq!((tries(&mut circuits, 59), tries(&mut circuits, 60)), (0, 1));
+}
+
+#[test]
+fn the_next_failure_detector_begins_with_what_workers_were_told() {
+    let (mut circuits, now) = (Circuits::new(0), Instant::now());
+    let target = Target("shop:80".to_owned());
+    let serving = |told: Option<u32>| Serving {
+        worker: "w0".to_owned(),
+        all: Tally { well: 9, badly: 9, tasks: 9 },
+        lately: Tally::default(),
+        busy_until: None,
+        told: told.map(|slots| (slots, "down".to_owned())),
+    };
+    let fleet = |told: &[Option<u32>]| {
+        BTreeMap::from([(target.clone(), told.iter().copied().map(serving).collect::<Vec<_>>())])
+    };
+    circuits.adopt(&fleet(&[Some(0), None]), now);
+    assert!(circuits.bound("w0", &target).is_none(), "what one alone was told is about that one");
+    circuits.adopt(&fleet(&[Some(1), Some(0)]), now);
+    let bound = circuits.bound("w0", &target).unwrap();
+    assert_eq!((bound.slots, bound.reason), (0, "down"));
 }

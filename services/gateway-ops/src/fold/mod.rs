@@ -117,10 +117,20 @@ impl Tasks {
         }
     }
 
-    /// What the engine decided about a task, rather than what an attempt brought.
+    /// What was decided about a task, rather than what an attempt brought.
     fn decision(&mut self, event: &Event, step: &Step) {
         let at = step.at;
         match event {
+            Event::TaskDeferred { task, epoch, until, worker } => {
+                self.with(*task, *epoch, |task, attempt| {
+                    held(task, attempt, Some(worker), None);
+                    ended(attempt, AttemptStatus::Lost, at);
+                    attempt.cause = Some("deferred".to_owned());
+                    attempt.retry_at = Some(until.to_rfc3339());
+                    (task.status, task.ended_at) = (TaskStatus::BackingOff, None);
+                    task.retry_at = Some(until.to_rfc3339());
+                });
+            }
             Event::RetryScheduled { task, at: due, failures } => {
                 let Some(task) = self.tasks.get_mut(task) else { return };
                 task.failures = *failures;

@@ -17,6 +17,7 @@ use crate::{
     attempt::{Attempt, Stop, now},
     handler::{Handler, Outcome, panic_message},
     output,
+    targets::LEFT_ALONE,
 };
 
 /// How long a handler may clean up that waits for [`Context::cancelled`].
@@ -57,9 +58,27 @@ fn result(shared: &Shared, attempt: &Attempt, outcome: Outcome) -> Input {
     let (worker, started_at) = (shared.name.clone(), Some(attempt.since));
     match outcome {
         Ok(output) => Input::Completed { task, epoch, output, worker, started_at },
-        Err(failure) => {
-            Input::Failed { task, epoch, fault: failure.into_fault(), worker, started_at }
+        Err(failure) if let Some(delay) = failure.deferred_for() => {
+            let for_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+            let (by_hand, reason) = (failure.is_by_hand(), failure.into_fault().message);
+            Input::Deferred { task, epoch, for_ms, reason, fault: None, by_hand, worker }
         }
+        Err(failure) => failed(attempt, failure.into_fault(), worker),
+    }
+}
+
+/// An attempt that was let through to see whether what it calls is back costs its task nothing, where
+/// trying again can help: it failed for all the others. The run knows how often that is so.
+fn failed(attempt: &Attempt, fault: Fault, worker: String) -> Input {
+    let (task, epoch) = (attempt.message.number, attempt.message.epoch);
+    match attempt.not_reached() {
+        Some(target) if !fault.fatal => {
+            let for_ms = u64::try_from(LEFT_ALONE.as_millis()).unwrap_or(u64::MAX);
+            let reason = format!("`{target}` is left alone: it is not back ({})", fault.message);
+            let (fault, by_hand) = (Some(fault), false);
+            Input::Deferred { task, epoch, for_ms, reason, fault, by_hand, worker }
+        }
+        _ => Input::Failed { task, epoch, fault, worker, started_at: Some(attempt.since) },
     }
 }
 
@@ -85,7 +104,7 @@ fn stopped(shared: &Shared, attempt: &Attempt, why: Stop) -> Input {
                 kind: Some("timeout".to_owned()),
                 ..Fault::default()
             };
-            Input::Failed { task, epoch, fault, worker, started_at: Some(attempt.since) }
+            failed(attempt, fault, worker)
         }
         // For an attempt that the engine really cancelled this changes nothing; for one that
         // somebody else cancelled, the engine learns that it is nobody's any more.

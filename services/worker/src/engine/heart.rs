@@ -118,6 +118,7 @@ pub(super) async fn say(shared: &Shared, stopping: bool) {
         concurrency: shared.slots(),
         started_at: shared.started_at,
         at: now(),
+        targets: shared.targets.told(),
         leases: leases.collect(),
         stopping,
     };

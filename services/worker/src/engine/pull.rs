@@ -14,7 +14,10 @@ use super::{
     report::Report,
     shared::{Shared, TaskType},
 };
-use crate::attempt::{Attempt, now};
+use crate::{
+    attempt::{Attempt, now},
+    budget::{self, Budget},
+};
 
 /// How many tasks are asked for at once at most.
 const BATCH_MAX: usize = 256;
@@ -179,18 +182,32 @@ async fn take(shared: &Arc<Shared>, kind: &TaskType, mut delivery: TaskDelivery,
         let cause = if again { LossCause::Redelivered } else { LossCause::BrokerRestarted };
         return not_executed(shared, message, cause, delivery);
     }
+    let takes = |budget: &Budget| budget.takes(message.failures > 0);
+    if !kind.retries.as_ref().is_none_or(takes) {
+        return put_off(shared, message, delivery);
+    }
     let Some(Free { slots, room }) = free.split() else {
         warn!(task.id = message.task, "more tasks came than were asked for");
         return not_executed(shared, message, LossCause::LeaseDropped, delivery);
     };
     let input = std::mem::take(&mut message.input);
-    let attempt = Arc::new(Attempt::new(message, delivery, room, Arc::clone(&shared.link)));
+    let known = (Arc::clone(&shared.link), Arc::clone(&shared.targets));
+    let attempt = Arc::new(Attempt::new(message, delivery, room, known));
     if shared.leases.insert(Arc::clone(&attempt)) {
         shared.busy.notify_one();
     }
     let handler = Arc::clone(&kind.handler);
     let work = attempts::execute(Arc::clone(shared), attempt, handler, input, slots);
     shared.user.spawn(work);
+}
+
+/// Too many of the tasks of this type are such that failed before: this one comes again later.
+fn put_off(shared: &Shared, message: TaskMessage, delivery: TaskDelivery) {
+    let (task, epoch, worker) = (message.number, message.epoch, shared.name.clone());
+    let reason = format!("the budget for retries of `{}` is used up", message.task_type);
+    let (for_ms, fault, by_hand) = (budget::PAUSE_MS, None, false);
+    let input = Input::Deferred { task, epoch, for_ms, reason, fault, by_hand, worker };
+    shared.report(Report::refusal(message.run, message.reply, input, delivery));
 }
 
 /// Tells the engine that an attempt will not be made here, so that it gives out another.

@@ -16,9 +16,11 @@ use super::{limit::Limited, link::Link, report::Report};
 use crate::{
     Settings,
     attempt::{Attempt, now},
+    budget::Budget,
     handler::Handler,
     leases::Leases,
     settings::{host_name, worker_name},
+    targets::Targets,
 };
 
 /// Results that may wait to be sent, over those of the slots. When as many wait, nothing more is
@@ -51,6 +53,8 @@ pub(crate) struct TaskType {
     pub(crate) fresh: AtomicU64,
     /// How many tasks may be held.
     pub(crate) limit: Limited,
+    /// How many of its tasks may be such that failed before.
+    pub(crate) retries: Option<Budget>,
 }
 
 /// What the parts of a worker's engine share.
@@ -68,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) started_at: Timestamp,
     /// Whether the broker is reached.
     pub(crate) link: Arc<Link>,
+    /// What tasks call.
+    pub(crate) targets: Arc<Targets>,
     /// It holds something again, after it held nothing.
     pub(super) busy: Notify,
     /// It takes no more work.
@@ -77,7 +83,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(bus: Bus, plan: Plan, reports: mpsc::UnboundedSender<Report>) -> Self {
-        let concurrency = plan.settings.concurrency;
+        let (concurrency, retries) = (plan.settings.concurrency, plan.settings.type_retries);
         let types = plan.handlers.into_iter().map(|(name, handler)| {
             let slots = Arc::new(Semaphore::new(concurrency));
             let room = Arc::new(Semaphore::new(concurrency + UNSENT_MAX));
@@ -89,6 +95,7 @@ impl Shared {
                 completed: AtomicU64::new(0),
                 failed: AtomicU64::new(0),
                 refused: AtomicU64::new(0),
+                retries: retries.map(Budget::new),
                 fresh: AtomicU64::new(0),
                 limit: Limited::default(),
             })
@@ -97,14 +104,15 @@ impl Shared {
         Self {
             name: worker_name(plan.settings.name.as_deref(), &host),
             types: types.collect(),
-            settings: plan.settings,
             user: plan.user,
             leases: Leases::default(),
             incarnation: uuid::Uuid::new_v4().simple().to_string(),
             started_at: now(),
             link: Arc::default(),
+            targets: Arc::new(Targets::new(plan.settings.retries)),
             busy: Notify::new(),
             stopping: AtomicBool::new(false),
+            settings: plan.settings,
             bus,
             host,
             reports,
@@ -137,6 +145,7 @@ impl Shared {
 
     /// Takes in how much may be held of each type.
     pub(super) fn limit(&self, limit: &Limit) {
+        self.targets.limit(limit);
         for kind in &self.types {
             let said = limit.types.iter().find(|said| said.task_type == kind.name);
             match said {
