@@ -5,6 +5,7 @@ mod check;
 mod children;
 mod cli;
 mod dev;
+mod ending;
 mod explain;
 mod ready;
 mod roles;
