@@ -2,7 +2,7 @@
 
 use super::{
     QUOTA_BYTES, STREAMS_BYTES, Stage,
-    process::{Process as Child, children},
+    process::{Process as Child, children, command},
     servers::Broker,
 };
 use crate::{
@@ -89,6 +89,9 @@ impl Stage {
     /// SIGKILL of a process of ours; whether it is one.
     pub(super) fn kill_child(&mut self, name: Process) -> bool {
         let Some(child) = self.children.get_mut(name) else { return false };
+        // Its own children end by themselves, in a while.
+        self.orphans.retain(|(pid, known)| command(*pid) == *known);
+        self.orphans.extend(children(child.pid()));
         tokio::task::block_in_place(|| child.kill());
         self.warden.forget(name);
         true

@@ -64,6 +64,8 @@ pub struct Stage {
     pub revived: usize,
     /// Who is frozen, with its command line.
     frozen: BTreeMap<Process, (u32, String)>,
+    /// Children of who was killed, likewise.
+    orphans: Vec<(u32, String)>,
     warden: Warden,
     folder: Folder,
 }
@@ -101,6 +103,7 @@ impl Stage {
             http,
             revived: 0,
             frozen: BTreeMap::new(),
+            orphans: Vec::new(),
             warden,
             folder,
         };
@@ -191,6 +194,7 @@ impl Drop for Stage {
         let mut seen: Vec<(u32, String)> =
             self.children.values().flat_map(|child| process::children(child.pid())).collect();
         seen.extend(std::mem::take(&mut self.frozen).into_values());
+        seen.append(&mut self.orphans);
         // What is frozen cannot end, nor can who waits for it.
         seen.iter().for_each(|(pid, _)| process::signal(*pid, "CONT"));
         self.broker.thaw();
