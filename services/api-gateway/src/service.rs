@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use kintsugi_gateway_chaos::Chaos;
 use kintsugi_gateway_ops::App;
 use kintsugi_runtime::{Deps, Service, Shutdown};
 use poem::{
@@ -26,6 +27,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The front door.
 pub struct ApiGateway {
     app: Arc<App>,
+    chaos: Arc<Chaos>,
     listeners: Vec<TcpListener>,
     stop: DropGuard,
 }
@@ -81,13 +83,14 @@ impl Service for ApiGateway {
             listeners.push(listener);
         }
         let stop = Shutdown::new();
+        let chaos = Chaos::new(config.chaos.clone(), stop.clone());
         let app = App::new(config, deps, stop.clone()).map_err(Error::Fetcher)?;
-        Ok(Self { app, listeners, stop: stop.drop_guard() })
+        Ok(Self { app, chaos, listeners, stop: stop.drop_guard() })
     }
 
     async fn run(self, shutdown: Shutdown) -> Result<(), Error> {
-        let Self { app, listeners, stop } = self;
-        let shell = Arc::new(web::Shell::new(Arc::clone(&app)));
+        let Self { app, chaos, listeners, stop } = self;
+        let shell = Arc::new(web::Shell::new(Arc::clone(&app), Arc::clone(&chaos)));
         let servers = listeners.into_iter().map(|listener| {
             let acceptor = TcpAcceptor::from_tokio(listener).map(Patient);
             let (shell, app) = (Arc::clone(&shell), Arc::clone(&app));
@@ -97,7 +100,7 @@ impl Service for ApiGateway {
                 server.run_with_graceful_shutdown(shell, ended, Some(GRACE)).await
             }
         });
-        let door = tokio::spawn(door::serve(Arc::clone(&app)));
+        let door = tokio::spawn(door::serve(Arc::clone(&app), Arc::clone(&chaos)));
         // Whoever waits for a result or an event lets go first, or nothing would end in time.
         tokio::spawn(async move {
             shutdown.cancelled().await;
@@ -109,6 +112,7 @@ impl Service for ApiGateway {
             warn!(error = &error as &dyn std::error::Error, "the NATS door ended badly");
         }
         app.stop().await;
+        chaos.ended().await;
         served.map(|_| ()).map_err(|source| Error::Serve { source })
     }
 }

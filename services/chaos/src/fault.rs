@@ -14,6 +14,26 @@ pub enum Shape {
     Services,
 }
 
+impl Shape {
+    /// Its name on the command line and in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Services => "services",
+        }
+    }
+}
+
+impl FromStr for Shape {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = [Self::Dev, Self::Services].into_iter().find(|shape| shape.name() == text);
+        found.ok_or_else(|| format!("there is no shape {text:?}; there are dev, services"))
+    }
+}
+
 /// The name of a process, as in `kill gateway`.
 pub type Process = &'static str;
 

@@ -4,6 +4,7 @@
 //! It knows how to break things and how long they take to heal. What is right is known by
 //! `kintsugi-trial` and `kintsugi-promises`.
 
+mod asked;
 pub mod between;
 mod conduct;
 mod error;
@@ -14,6 +15,7 @@ mod report;
 mod scope;
 mod stage;
 
+pub use asked::{RATE, any_seed, lasts, rate, within};
 pub use conduct::{Options, conduct};
 pub use error::Error;
 pub use fault::{BROKER, DATABASE, Fault, Kind, LEDGERS, Process, Shape, wanted};

@@ -119,11 +119,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let done = self.faults.iter().filter(|one| one.not_done.is_none()).count();
-        let shape = if self.shape == Shape::Dev { "dev" } else { "services" };
         writeln!(
             f,
-            "seed {}, shape {shape}: {done} faults in {} windows, {} under load",
+            "seed {}, shape {}: {done} faults in {} windows, {} under load",
             self.seed,
+            self.shape.name(),
             self.windows,
             seconds(Duration::from_secs_f64(self.under_load_seconds)),
         )?;

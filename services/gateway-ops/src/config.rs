@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -58,6 +59,9 @@ pub struct Config {
     /// What workflows may start, as `[processes]` says.
     #[serde(skip)]
     pub abilities: BTreeSet<Ability>,
+    /// Trials, as `[chaos]` says; none: they are off.
+    #[serde(skip)]
+    pub chaos: Option<ChaosConfig>,
     /// How long discarded dead letters can be taken back. Default: `10m`.
     #[serde(with = "humantime_serde")]
     pub undo_window: Duration,
@@ -85,10 +89,24 @@ impl Default for Config {
             batch_max: 512,
             queue_max: 8192,
             abilities: BTreeSet::new(),
+            chaos: None,
             undo_window: Duration::from_secs(600),
             traces_url: None,
         }
     }
+}
+
+/// What trials need of engines that are broken on purpose.
+#[derive(Clone, Debug)]
+pub struct ChaosConfig {
+    /// The program that has the command `chaos`.
+    pub program: PathBuf,
+    /// Flags that it is given: settings of this engine that hold for one under trial, too.
+    pub flags: Vec<String>,
+    /// Where trials are kept.
+    pub folder: PathBuf,
+    /// How long one may last.
+    pub for_max: Duration,
 }
 
 /// Settings in the table `[gateway.resources]`.

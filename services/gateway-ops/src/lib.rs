@@ -37,7 +37,7 @@ mod watches;
 
 pub use app::App;
 pub use ask::{instant, limit, no_run, page, run_id, shallow, wait};
-pub use config::{Config, ResourcesConfig};
+pub use config::{ChaosConfig, Config, ResourcesConfig};
 pub use kintsugi_egress::Error as FetcherError;
 pub use kintsugi_gateway_types as types;
 pub use kintsugi_graph::Form;

@@ -71,6 +71,12 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, title)
     }
 
+    /// 403.
+    #[must_use]
+    pub fn forbidden(code: &'static str, title: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, code, title)
+    }
+
     /// 404.
     #[must_use]
     pub fn not_found(code: &'static str, title: impl Into<String>) -> Self {

@@ -3,6 +3,7 @@
 //! Times are RFC 3339 with milliseconds; payloads are any JSON. Every list is a page: `items`, and
 //! `next`, which is given back as `cursor` for the page after it.
 
+mod chaos;
 mod dead_letters;
 mod definitions;
 mod explain;
@@ -19,6 +20,10 @@ mod system;
 mod task_types;
 mod tasks;
 
+pub use chaos::{
+    ChaosBreach, ChaosBroken, ChaosFault, ChaosRecovery, ChaosRequest, ChaosTrial, ChaosTrialPage,
+    ChaosVerdict,
+};
 pub use dead_letters::{DeadLetter, DeadLetterAttempt, DeadLetterPage, Redriven};
 pub use definitions::{
     Definition, DefinitionPage, DefinitionProblem, DefinitionResource, DefinitionSummary,

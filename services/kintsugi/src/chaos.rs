@@ -7,27 +7,26 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, ValueEnum};
-use kintsugi_chaos::{Kind, Options, Report, Setup, Shape, conduct};
-use kintsugi_runtime::{Shutdown, cancel_on_signal};
+use clap::Args;
+use kintsugi_chaos::{Kind, Options, RATE, Report, Setup, Shape, any_seed, conduct, lasts, rate};
 
-use crate::{Failure, cli::Common, settings::Settings};
+use crate::{Failure, cli::Common, ending::Ending, settings::Settings};
 
 /// What `kintsugi chaos` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Chaos {
     /// How long there are load and faults, e.g. `2h`; draining and checking come on top.
-    #[arg(long = "for", default_value = "2m", value_name = "TIME", value_parser = time)]
+    #[arg(long = "for", default_value = "2m", value_name = "TIME", value_parser = lasts)]
     lasts: Duration,
     /// What all choices follow from: the same one does the same again. Default: a new one, which is printed.
     #[arg(long)]
     seed: Option<u64>,
     /// Runs that are started per second.
-    #[arg(long, default_value_t = 8.0, value_parser = rate)]
+    #[arg(long, default_value_t = RATE, value_parser = per_second)]
     rate: f64,
     /// The engine that is started: `dev` (one process, SQLite) or `services` (a process per service, Postgres).
     #[arg(long, default_value = "dev")]
-    shape: ShapeName,
+    shape: Shape,
     /// Only these faults, with commas; each that the shape can have, if none is named.
     #[arg(long, value_delimiter = ',', value_name = "FAULT")]
     faults: Vec<Kind>,
@@ -41,16 +40,13 @@ pub(crate) struct Chaos {
     /// Leave the engine's data and logs where they are.
     #[arg(long)]
     keep: bool,
+    /// End when stdin does, without a report: for a parent that may be killed.
+    #[arg(long, hide = true)]
+    stop_with_stdin: bool,
 }
 
 /// Tasks that a worker with a ledger executes at once.
 const LEDGER_SLOTS: usize = 8;
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ShapeName {
-    Dev,
-    Services,
-}
 
 /// A worker that keeps a ledger; `kintsugi chaos` starts some, to kill them.
 #[derive(Debug, Args)]
@@ -67,13 +63,21 @@ pub(crate) async fn run(
     common: &Common,
 ) -> Result<ExitCode, Failure> {
     let options = options(&chaos, settings, common)?;
-    let stop = Shutdown::new();
-    tokio::spawn(cancel_on_signal(stop.clone()));
-    let report = conduct(options, stop, |line| {
-        let _ = writeln!(std::io::stdout(), "{line}");
-    })
-    .await
-    .map_err(|error| Failure::because("chaos could not be done", error))?;
+    let ending = Ending::listen(chaos.stop_with_stdin);
+    let nobody_reads = ending.at_once.clone();
+    let trial = conduct(options, ending.early, move |line| {
+        if writeln!(std::io::stdout(), "{line}").is_err() {
+            nobody_reads.cancel();
+        }
+    });
+    // Whatever belongs to it goes with it.
+    let report = tokio::select! {
+        report = trial => report,
+        () = ending.at_once.cancelled() => {
+            return Err(Failure::plain("chaos was ended before its time: there is no verdict"));
+        }
+    };
+    let report = report.map_err(|error| Failure::because("chaos could not be done", error))?;
     let _ = writeln!(std::io::stdout(), "\n{report}");
     if let Some(file) = &chaos.json {
         write(file, &report)?;
@@ -91,10 +95,7 @@ pub(crate) async fn ledger(ledger: Ledger, settings: &Settings) -> Result<bool, 
 }
 
 fn options(chaos: &Chaos, settings: &Settings, common: &Common) -> Result<Options, Failure> {
-    let shape = match chaos.shape {
-        ShapeName::Dev => Shape::Dev,
-        ShapeName::Services => Shape::Services,
-    };
+    let shape = chaos.shape;
     let database_url = common.database_url.clone();
     if shape == Shape::Dev && database_url.is_some() {
         return Err(Failure::plain(
@@ -117,7 +118,7 @@ fn options(chaos: &Chaos, settings: &Settings, common: &Common) -> Result<Option
         flags: flags(common),
         keep: chaos.keep,
     };
-    let seed = chaos.seed.unwrap_or_else(|| u64::from(uuid::Uuid::new_v4().as_fields().0));
+    let seed = chaos.seed.unwrap_or_else(any_seed);
     let workflows = chaos.workflows.as_deref().map(definitions).transpose()?.unwrap_or_default();
     let (lasts, rate, kinds) = (chaos.lasts, chaos.rate, chaos.faults.clone());
     Ok(Options { setup, seed, lasts, rate, kinds, workflows })
@@ -157,19 +158,6 @@ fn write(file: &Path, report: &Report) -> Result<(), Failure> {
         .map_err(|error| Failure::because(&format!("cannot write {}", file.display()), error))
 }
 
-fn time(text: &str) -> Result<Duration, String> {
-    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if time < Duration::from_secs(5) {
-        return Err("a fault needs some seconds: 5s is the least".to_owned());
-    }
-    Ok(time)
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    let rate: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
-    if rate > 0.0 && rate <= 1_000.0 {
-        Ok(rate)
-    } else {
-        Err("expected 0 < RATE <= 1000".to_owned())
-    }
+fn per_second(text: &str) -> Result<f64, String> {
+    text.parse().map_err(|_| "expected a number".to_owned()).and_then(rate)
 }

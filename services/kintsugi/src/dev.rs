@@ -49,6 +49,7 @@ pub(crate) async fn run(
     kintsugi_task_worker::check(&settings.worker)
         .map_err(|error| Failure::because("the workers could not start", error))?;
     let data = absolute(&dev.data)?;
+    crate::trials::allow(&mut settings, Some(&data))?;
     let _lock = lock(&data)?;
     let _guard = Guard(file.clone());
     let (shutdown, broker_shutdown) = (Shutdown::new(), Shutdown::new());

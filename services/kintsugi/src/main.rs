@@ -5,11 +5,13 @@ mod check;
 mod children;
 mod cli;
 mod dev;
+mod ending;
 mod explain;
 mod ready;
 mod roles;
 mod settings;
 mod tools;
+mod trials;
 mod wire;
 
 use std::{error::Error, io::Write, path::PathBuf, process::ExitCode};
@@ -102,13 +104,17 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
 /// Is what the command says until it is told to stop; whether that went well.
 async fn serve(
     command: Command,
-    settings: Settings,
+    mut settings: Settings,
     file: Option<PathBuf>,
 ) -> Result<bool, Failure> {
     Ok(match command {
         Command::Dev(dev) => dev::run(dev, settings, file).await?,
-        Command::All { .. } => roles::all(settings, file).await?,
+        Command::All { .. } => {
+            trials::allow(&mut settings, None)?;
+            roles::all(settings, file).await?
+        }
         Command::Gateway { .. } => {
+            trials::allow(&mut settings, None)?;
             let config = settings.gateway.clone();
             roles::one::<kintsugi_api_gateway::ApiGateway>("gateway", config, settings, file)
                 .await?

@@ -1,6 +1,6 @@
 //! The whole configuration: one table per service, and what they share.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use kintsugi_core::Ability;
 use kintsugi_nats::{Limits, Options};
@@ -162,13 +162,27 @@ pub(crate) struct Processes {
 }
 
 /// Settings in the table `[chaos]`: what breaks an engine on purpose. All of it is off.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Chaos {
-    /// Whether this process may be broken on purpose. Without it no other setting here is taken.
+    /// Whether a gateway starts trials for whoever may call its API (`/v1/chaos`), on its own machine, and whether
+    /// this process may be broken on purpose. Without it no other setting here is taken. Default: false.
     pub(crate) enabled: bool,
-    /// How many seconds this process's clock is ahead; below zero: behind. Default: 0.
+    /// Where a gateway keeps its trials. Needed for them; in `kintsugi dev` it is `chaos` in its data.
+    pub(crate) folder: Option<PathBuf>,
+    /// How long a trial that is asked for over the API may last. Default: `1h`.
+    #[serde(with = "humantime_serde")]
+    pub(crate) for_max: Duration,
+    /// How many seconds this process's clock is ahead; below zero: behind. A gateway with such a clock is itself under
+    /// trial, and starts none. Default: 0.
     pub(crate) clock_offset_seconds: i64,
+}
+
+impl Default for Chaos {
+    fn default() -> Self {
+        let for_max = Duration::from_secs(3_600);
+        Self { enabled: false, folder: None, for_max, clock_offset_seconds: 0 }
+    }
 }
 
 impl Settings {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
     path::Path,
 };
 
@@ -33,6 +34,14 @@ pub fn secret_variables() -> BTreeMap<String, Secret> {
             Some((name, Secret::new(value.into_string().ok()?)))
         })
         .collect()
+}
+
+/// The names of all variables of the environment that say something to this program: settings and secrets, which
+/// another engine that is started from here must not take for its own.
+#[must_use]
+pub fn own_variables() -> Vec<OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.to_string_lossy().starts_with("KINTSUGI_")).collect()
 }
 
 /// The configuration could not be read, or does not make sense.

@@ -14,7 +14,7 @@ mod signal;
 
 pub use beat::{asked_as, sign_of_life};
 pub use clock::{Places, move_clock, now};
-pub use config::{ConfigError, Loaded, Setting, load, secret_variables};
+pub use config::{ConfigError, Loaded, Setting, load, own_variables, secret_variables};
 pub use deps::{Announce, Deps, Links, Part, WorkerDeps};
 pub use progress::{Round, Stalled};
 pub use reconciler::{Reconciler, Waker, reconcile};

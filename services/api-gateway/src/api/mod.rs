@@ -1,6 +1,7 @@
 //! The operations of `/v1`, as poem-openapi has them. They read requests and write answers; what
 //! is done stands in `ops`, which the NATS door shares.
 
+mod chaos;
 mod dead_letters;
 mod definitions;
 mod drawings;
@@ -50,6 +51,8 @@ enum Tag {
     DeadLetters,
     /// Why something does not move.
     Explain,
+    /// Engines of their own that are broken on purpose.
+    Chaos,
     /// Workers, health, metrics and the recovery log.
     System,
     /// Server-sent events.
@@ -70,6 +73,7 @@ pub(crate) type Operations = (
     dead_letters::DeadLetters,
     redrives::Redrives,
     explain::Explains,
+    chaos::ChaosApi,
     system::System,
     events::Events,
     health::Healths,
@@ -90,6 +94,7 @@ pub(crate) fn service() -> OpenApiService<Operations, ()> {
         dead_letters::DeadLetters,
         redrives::Redrives,
         explain::Explains,
+        chaos::ChaosApi,
         system::System,
         events::Events,
         health::Healths,

@@ -4,12 +4,13 @@
 use std::{sync::Arc, time::Duration};
 
 use kintsugi_core::{DefinitionRef, RunId};
+use kintsugi_gateway_chaos::Chaos;
 use kintsugi_gateway_ops::{self as ops, App, Problem, json};
 use kintsugi_nats::{ApiError, ApiRequest, ApiService, Endpoint, Headers, ServiceInfo};
 use poem_openapi::types::ToJSON;
 use serde_json::{Map, Value};
 
-use super::{letters, payload, steering};
+use super::{chaos, letters, payload, steering};
 
 /// Starts that are handled at once: they share commits, so many together are what is fast.
 const STARTS_MAX: usize = 1_024;
@@ -24,8 +25,11 @@ const WAIT: Duration = Duration::from_secs(25);
 /// Says how long to wait for a result, e.g. `10s`.
 const TIMEOUT_HEADER: &str = "Kintsugi-Timeout";
 
+/// The endpoint of trials. They belong to a gateway, so one where they are off leaves it to others.
+const CHAOS: &str = "chaos";
+
 /// Name, subject, concurrency, and what it is for.
-const ENDPOINTS: [(&str, &str, usize, &str); 24] = [
+const ENDPOINTS: [(&str, &str, usize, &str); 25] = [
     ("define", "kintsugi.api.define", 16, "register a definition; payload: YAML or JSON"),
     ("start", "kintsugi.api.start.*.*", STARTS_MAX, "start a run; payload: its input as JSON"),
     ("run", "kintsugi.api.run.*.*", RUNS_MAX, "start a run and wait for its result"),
@@ -64,6 +68,7 @@ const ENDPOINTS: [(&str, &str, usize, &str); 24] = [
     ("schedule", "kintsugi.api.schedule.*", 16, "get, pause, resume; payload: namespace/name"),
     ("task-types", "kintsugi.api.task-types", 64, "list the registry of task types"),
     ("explain", "kintsugi.api.explain", 64, "why something does not move; payload: a run's id"),
+    (CHAOS, "kintsugi.api.chaos.*", 16, "put, get, list, stop; payload: `for`, `seed`, … or an id"),
     ("task-type", "kintsugi.api.task-type.*", 16, "put, get, delete; payload: `id`, `body`"),
 ];
 
@@ -72,19 +77,23 @@ const ENDPOINTS: [(&str, &str, usize, &str); 24] = [
 /// # Errors
 ///
 /// When the bus is not connected.
-pub(super) async fn register(app: &Arc<App>) -> Result<ApiService, kintsugi_nats::Error> {
+pub(super) async fn register(
+    app: &Arc<App>,
+    chaos: &Arc<Chaos>,
+) -> Result<ApiService, kintsugi_nats::Error> {
     let info = ServiceInfo {
         name: "kintsugi-api-gateway".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         description: "Kintsugi's front door on NATS".to_owned(),
     };
-    let endpoints = ENDPOINTS.into_iter().map(|(name, subject, concurrency, what)| {
+    let served = ENDPOINTS.into_iter().filter(|(name, ..)| *name != CHAOS || chaos.is_on());
+    let endpoints = served.map(|(name, subject, concurrency, what)| {
         Endpoint::new(name, subject).concurrency(concurrency).metadata("description", what)
     });
-    let (app, bus) = (Arc::clone(app), app.bus.clone());
+    let (app, chaos, bus) = (Arc::clone(app), Arc::clone(chaos), app.bus.clone());
     let handler = move |request: ApiRequest| {
-        let app = Arc::clone(&app);
-        async move { answer(&app, request).await.map_err(refusal) }
+        let (app, chaos) = (Arc::clone(&app), Arc::clone(&chaos));
+        async move { answer(&app, &chaos, request).await.map_err(refusal) }
     };
     bus.serve_api(&info, endpoints.collect(), handler).await
 }
@@ -94,7 +103,7 @@ fn refusal(problem: Problem) -> ApiError {
     ApiError { status: problem.status, title: problem.title, body }
 }
 
-async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
+async fn answer(app: &App, chaos: &Arc<Chaos>, request: ApiRequest) -> Result<Vec<u8>, Problem> {
     let ApiRequest { endpoint, subject, payload: bytes, headers } = request;
     let text = match endpoint.as_str() {
         "define" => ops::definitions::define(app, bytes.to_vec()).await?.0.to_json_string(),
@@ -148,6 +157,7 @@ async fn answer(app: &App, request: ApiRequest) -> Result<Vec<u8>, Problem> {
             ops::human_tasks::answer(app, &id, asked).await?.to_json_string()
         }
         "explain" => explain(app, &bytes).await?,
+        CHAOS => chaos::answer(app, chaos, &subject, &bytes).await?,
         "retire" => {
             let payload::Named { id } = payload::with_id(&bytes)?;
             ops::retire::retire(app, &DefinitionRef::parse(&id)?).await?.to_json_string()

@@ -4,6 +4,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::FutureExt;
+use kintsugi_gateway_chaos::Chaos;
 use kintsugi_gateway_ops::{App, Problem};
 use kintsugi_observability::TraceParent;
 use poem::{
@@ -22,6 +23,7 @@ use crate::api;
 /// Everything that is served over HTTP.
 pub(crate) struct Shell {
     app: Arc<App>,
+    chaos: Arc<Chaos>,
     service: BoxEndpoint<'static, Response>,
     document: String,
     docs: Docs,
@@ -31,13 +33,13 @@ pub(crate) struct Shell {
 
 impl Shell {
     /// Around `app`.
-    pub(crate) fn new(app: Arc<App>) -> Self {
+    pub(crate) fn new(app: Arc<App>, chaos: Arc<Chaos>) -> Self {
         let document = api::document();
         let queries = Queries::from_document(&document);
         let docs = Docs::new(api::service().swagger_ui_html());
         let requests = Semaphore::new(app.config.requests_max);
         let service = api::service().into_endpoint();
-        Self { app, service, document, docs, queries, requests }
+        Self { app, chaos, service, document, docs, queries, requests }
     }
 
     async fn admit(&self, request: Request) -> Result<Response> {
@@ -71,6 +73,7 @@ impl Shell {
             });
         if is_api {
             request.set_data(Arc::clone(&self.app));
+            request.set_data(Arc::clone(&self.chaos));
             return self.service.call(request).await;
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {

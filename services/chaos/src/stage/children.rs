@@ -1,6 +1,10 @@
 //! The processes of a stage: how each is started, and started again.
 
-use super::{QUOTA_BYTES, STREAMS_BYTES, Stage, process::Process as Child, process::children};
+use super::{
+    QUOTA_BYTES, STREAMS_BYTES, Stage,
+    process::{Process as Child, children, command},
+    servers::Broker,
+};
 use crate::{
     Error,
     fault::{LEDGERS, Process, Shape},
@@ -24,9 +28,13 @@ impl Stage {
                 let data = self.path().join("data").display().to_string();
                 let broker = self.broker.address();
                 let quota = format!("nats.server_bytes_max={QUOTA_BYTES}");
-                ["dev", "--data", &data, "--http", &self.http, "--nats", &broker, "--set", &quota]
-                    .map(str::to_owned)
-                    .into()
+                let args = [
+                    "dev", "--data", &data, "--http", &self.http, "--nats", &broker, "--set",
+                    &quota,
+                ];
+                // Said, so that no setting of the user's leads to a database that is in use.
+                let database = ["--database-url", &self.database.url];
+                [&args[..], &database].concat().into_iter().map(str::to_owned).collect()
             }
             name if LEDGERS.contains(&name) => {
                 ["chaos-ledger", "--nats-url", &nats, "--file", &ledger].map(str::to_owned).into()
@@ -48,6 +56,8 @@ impl Stage {
             args.extend(["--set".to_owned(), set]);
         }
         args.extend(self.setup.flags.iter().cloned());
+        // An engine under trial starts no trials, whatever the user's settings say.
+        args.extend(["--set", "chaos.enabled=false"].map(str::to_owned));
         Ok(args)
     }
 
@@ -79,6 +89,9 @@ impl Stage {
     /// SIGKILL of a process of ours; whether it is one.
     pub(super) fn kill_child(&mut self, name: Process) -> bool {
         let Some(child) = self.children.get_mut(name) else { return false };
+        // Its own children end by themselves, in a while.
+        self.orphans.retain(|(pid, known)| command(*pid) == *known);
+        self.orphans.extend(children(child.pid()));
         tokio::task::block_in_place(|| child.kill());
         self.warden.forget(name);
         true
@@ -86,8 +99,11 @@ impl Stage {
 
     /// Lets the warden know of servers, whose processes change when they are killed.
     pub(super) fn note_servers(&self) -> Result<(), Error> {
-        if let Some(own) = &self.database.own {
-            self.warden.watch("postgres", own.pid())?;
+        let broker = matches!(self.broker, Broker::Own(_)).then(|| self.broker.pid()).flatten();
+        for (name, pid) in [("nats-server", broker), ("postgres", self.database.pid())] {
+            if let Some(pid) = pid {
+                self.warden.watch(name, pid)?;
+            }
         }
         Ok(())
     }

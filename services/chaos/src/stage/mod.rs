@@ -62,6 +62,10 @@ pub struct Stage {
     http: String,
     /// Processes that ended by themselves, as one does that cannot go on alone, and were started again.
     pub revived: usize,
+    /// Who is frozen, with its command line.
+    frozen: BTreeMap<Process, (u32, String)>,
+    /// Children of who was killed, likewise.
+    orphans: Vec<(u32, String)>,
     warden: Warden,
     folder: Folder,
 }
@@ -98,6 +102,8 @@ impl Stage {
             database,
             http,
             revived: 0,
+            frozen: BTreeMap::new(),
+            orphans: Vec::new(),
             warden,
             folder,
         };
@@ -185,10 +191,17 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        self.children.values().for_each(Child::stop);
-        self.children.values_mut().for_each(Child::stopped);
+        let mut seen: Vec<(u32, String)> =
+            self.children.values().flat_map(|child| process::children(child.pid())).collect();
+        seen.extend(std::mem::take(&mut self.frozen).into_values());
+        seen.append(&mut self.orphans);
+        // What is frozen cannot end, nor can who waits for it.
+        seen.iter().for_each(|(pid, _)| process::signal(*pid, "CONT"));
         self.broker.thaw();
         self.database.thaw();
+        self.children.values().for_each(Child::stop);
+        self.children.values_mut().for_each(Child::stopped);
+        process::kill_all(&seen);
     }
 }
 

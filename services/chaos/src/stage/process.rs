@@ -16,6 +16,9 @@ const LOG_BYTES_MAX: u64 = 10 << 20;
 /// How long a process may take to end in good order.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long a process that is killed may take to be gone.
+const GONE_WITHIN: Duration = Duration::from_secs(2);
+
 /// How a process is started.
 pub(super) struct Process {
     program: PathBuf,
@@ -109,7 +112,25 @@ pub(super) fn children(pid: u32) -> Vec<(u32, String)> {
         .flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
         .filter_map(|pid| pid.parse().ok())
         .collect();
-    let command = |pid: u32| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let text = |pid| String::from_utf8_lossy(&command(pid)).replace('\0', " ");
-    pids.into_iter().map(|pid| (pid, text(pid))).collect()
+    pids.into_iter().map(|pid| (pid, command(pid))).collect()
+}
+
+/// The command line of a process; empty: it is gone.
+pub(super) fn command(pid: u32) -> String {
+    let text = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&text).replace('\0', " ")
+}
+
+/// Kills processes that are still those that were seen, and waits until they are gone.
+pub(super) fn kill_all(seen: &[(u32, String)]) {
+    let is_there = |(pid, known): &&(u32, String)| !known.is_empty() && command(*pid) == *known;
+    let deadline = Instant::now() + GONE_WITHIN;
+    loop {
+        let left: Vec<u32> = seen.iter().filter(is_there).map(|(pid, _)| *pid).collect();
+        if left.is_empty() || Instant::now() > deadline {
+            return;
+        }
+        left.into_iter().for_each(|pid| signal(pid, "KILL"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

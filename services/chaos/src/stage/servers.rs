@@ -91,6 +91,10 @@ impl Database {
         Ok(Self { url: own.url_of("postgres"), own: Some(own) })
     }
 
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.own.as_ref().map(Postgres::pid)
+    }
+
     pub(super) fn kill(&mut self) {
         if let Some(own) = &mut self.own {
             tokio::task::block_in_place(|| own.kill9());

@@ -6,7 +6,10 @@ use kintsugi_nats::{Bus, Options};
 use kintsugi_promises::streams;
 use serde_json::json;
 
-use super::{Stage, process::signal};
+use super::{
+    Stage,
+    process::{command, signal},
+};
 use crate::{
     Error,
     between::{Cable, Mischief},
@@ -32,10 +35,11 @@ impl Stage {
         match *fault {
             Fault::Kill { process } => self.kill(process)?,
             Fault::KillAll => self.kill_all().await?,
-            Fault::Freeze { process, .. } => self.signal(process, "STOP")?,
+            Fault::Freeze { process, .. } => self.freeze(process)?,
             Fault::RestartBroker => {
                 self.broker.kill().await;
                 self.broker.start_again().await?;
+                self.note_servers()?;
             }
             Fault::RestartDatabase => {
                 self.database.kill();
@@ -72,8 +76,7 @@ impl Stage {
     /// When that cannot be done.
     pub async fn heal(&mut self, fault: &Fault) -> Result<(), Error> {
         match *fault {
-            // Who is gone meanwhile is not frozen any more.
-            Fault::Freeze { process, .. } => self.signal(process, "CONT").unwrap_or_default(),
+            Fault::Freeze { process, .. } => self.thaw(process),
             Fault::CutBroker { process, .. } => self.to_broker(process, Cable::mend),
             Fault::CutDatabase { process, .. } => self.to_database(process, Cable::mend),
             Fault::SlowBroker { process, .. } => {
@@ -108,9 +111,34 @@ impl Stage {
             self.kill_child(name);
         }
         self.database.start_again()?;
-        self.note_servers()?;
         self.broker.start_again().await?;
+        self.note_servers()?;
         names.into_iter().try_for_each(|name| self.start_again(name))
+    }
+
+    /// It is listed by itself: what it is a child of may be killed meanwhile, and it would not notice.
+    fn freeze(&mut self, process: Process) -> Result<(), Error> {
+        let pid = match process {
+            BROKER => self.broker.pid(),
+            DATABASE => self.database.pid(),
+            _ => self.pid(process),
+        };
+        if let Some(pid) = pid {
+            self.warden.watch(&listed(process), pid)?;
+            self.frozen.insert(process, (pid, command(pid)));
+        }
+        self.signal(process, "STOP")
+    }
+
+    /// Who took its place meanwhile was not frozen, and does not mind.
+    fn thaw(&mut self, process: Process) {
+        if let Some((pid, known)) = self.frozen.remove(process)
+            && command(pid) == known
+        {
+            signal(pid, "CONT");
+        }
+        self.signal(process, "CONT").unwrap_or_default();
+        self.warden.forget(&listed(process));
     }
 
     fn signal(&self, process: Process, name: &str) -> Result<(), Error> {
@@ -193,6 +221,11 @@ impl Stage {
         let gone = streams::delete(&self.bus().await?, JUNK).await;
         gone.map_err(refused("delete a stream")).map(drop)
     }
+}
+
+/// Its name in the warden's list while it is frozen.
+fn listed(process: Process) -> String {
+    format!("frozen-{process}")
 }
 
 fn refused<E: ToString>(what: &'static str) -> impl FnOnce(E) -> Error {

@@ -13,11 +13,19 @@ use std::{
 use crate::Error;
 
 /// `$0` is the folder of the list, `$1` the folder that goes with this process unless it is empty.
+///
+/// Children go with their parents: one that is frozen hears no other signal, and sees no pipe that ends. Whoever is
+/// killed may write until it is gone, so the folder is removed until it is.
 const WATCH: &str = r#"read -r _
 for file in "$0"/*; do
-  read -r pid <"$file" && kill -KILL "$pid" 2>/dev/null
+  read -r pid <"$file" || continue
+  kill -KILL "$pid" $(cat /proc/"$pid"/task/*/children 2>/dev/null) 2>/dev/null
 done
-[ -z "$1" ] || rm -rf -- "$1""#;
+[ -z "$1" ] && exit
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  rm -rf -- "$1" 2>/dev/null && exit
+  sleep 0.2
+done"#;
 
 /// Who is killed at the end.
 pub(super) struct Warden {
