@@ -14,13 +14,14 @@ pub mod holds;
 mod order;
 mod rehearse;
 
-use kintsugi_core::{Input, RunId, RunState, Steer};
+use kintsugi_core::{Input, RunId, Steer};
+use kintsugi_deciding::{Before, Rehearsal, asked_before, task_of};
 use kintsugi_entities::{RequestRow, STEER};
 use kintsugi_gateway_ops::{App, Problem, requests::cancel_id, runs, types::SteerAccepted};
 use kintsugi_nats::RunInput;
 use kintsugi_runtime::now;
 pub use order::{Order, Task};
-use rehearse::{Rehearsal, rehearse};
+use rehearse::rehearse;
 use tracing::debug;
 
 /// Requests of one run that may wait at once: fewer than the run knows again.
@@ -38,10 +39,14 @@ pub async fn steer(app: &App, run: &RunId, order: Order) -> Result<SteerAccepted
     let state = runs::state(&row)?;
     let waiting = app.store.requests_steering(run).await.map_err(|e| app.store_problem(e))?;
     let mut inputs = waiting.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    if let Some(task) = repeated(&state, &inputs, &mut asked, task.as_ref())? {
-        // Those before it, and with them it, may not have arrived.
-        tell(app, run, inputs).await;
-        return Ok(accepted(run, &asked, task));
+    match asked_before(&state, &inputs, &mut asked, task.as_ref()) {
+        Before::No => {}
+        Before::Yes(task) => {
+            // Those before it, and with them it, may not have arrived.
+            tell(app, run, inputs).await;
+            return Ok(accepted(run, &asked, task));
+        }
+        Before::Other => return Err(taken(&asked)),
     }
     if waiting.len() >= WAITING_MAX {
         let title = format!("{WAITING_MAX} requests wait for the run {run} already");
@@ -79,49 +84,12 @@ async fn tell(app: &App, run: &RunId, inputs: Vec<Input>) {
     }
 }
 
-/// Whether the same was asked before; then with the number of its task.
-///
-/// # Errors
-///
-/// 409 when something else was asked under the same name.
-fn repeated(
-    state: &RunState,
-    waiting: &[Input],
-    asked: &mut Steer,
-    task: Option<&Task>,
-) -> Result<Option<Option<u64>>, Problem> {
-    if let Some(Task::Number(number)) = task {
-        order::set_task(&mut asked.what, *number);
-    }
-    let before = waiting.iter().find_map(|input| match input {
-        Input::Steer(steer) if steer.request == asked.request => Some(steer),
-        _ => None,
-    });
-    if let Some(before) = before {
-        if let (Some(Task::Reference(_)), Some(number)) = (task, task_of(before)) {
-            order::set_task(&mut asked.what, number);
-        }
-        return if *before == *asked { Ok(Some(task_of(before))) } else { Err(taken(asked)) };
-    }
-    let Some(known) = state.steered.iter().find(|known| known.request == asked.request) else {
-        return Ok(None);
-    };
-    // A reference says which task only as long as that is open.
-    let is_same = known.mark == asked.mark() || matches!(task, Some(Task::Reference(_)));
-    if is_same { Ok(Some(task_of(asked))) } else { Err(taken(asked)) }
-}
-
 fn read(row: &RequestRow) -> Result<Input, Problem> {
     serde_json::from_slice(&row.input).map_err(|error| {
         let error = &error as &dyn std::error::Error;
         tracing::error!(error, request = row.id, "a stored request cannot be read");
         Problem::internal()
     })
-}
-
-fn task_of(steer: &Steer) -> Option<u64> {
-    let mut what = steer.what.clone();
-    order::task_mut(&mut what).map(|task| *task).filter(|task| *task > 0)
 }
 
 fn taken(asked: &Steer) -> Problem {

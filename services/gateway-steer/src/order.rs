@@ -1,6 +1,7 @@
 //! What a request says, as the machine is told it.
 
 use kintsugi_core::{Error, ErrorKind, RunId, Steer, Steering};
+use kintsugi_deciding::Named;
 use kintsugi_gateway_ops::{
     Problem, shallow,
     types::{
@@ -27,6 +28,14 @@ pub enum Task {
 }
 
 impl Task {
+    /// As the run's machine is asked.
+    fn named(self) -> Named {
+        match self {
+            Self::Number(number) => Named::Number(number),
+            Self::Reference(pointer) => Named::Reference(pointer),
+        }
+    }
+
     /// Reads `7` or `/do/0/charge`.
     ///
     /// # Errors
@@ -75,7 +84,7 @@ impl Order {
     /// # Errors
     ///
     /// 413 when a payload has more than `bytes_max` bytes, 422.
-    pub(crate) fn into_steer(self, bytes_max: usize) -> Result<(Steer, Option<Task>), Problem> {
+    pub(crate) fn into_steer(self, bytes_max: usize) -> Result<(Steer, Option<Named>), Problem> {
         let ((request, by, reason), what, task) = self.parts()?;
         if let Some(payload) = payloads(&what) {
             if payload.to_string().len() > bytes_max {
@@ -91,7 +100,7 @@ impl Order {
             })?,
             None => Uuid::now_v7().simple().to_string(),
         };
-        Ok((Steer { request, by, reason, what }, task))
+        Ok((Steer { request, by, reason, what }, task.map(Task::named)))
     }
 
     fn parts(self) -> Result<(Said, Steering, Option<Task>), Problem> {
@@ -185,23 +194,6 @@ fn given(given: GivenError) -> Result<Error, Problem> {
     error.status = given.status.unwrap_or(error.status);
     error.title = given.title.or(error.title);
     Ok(error)
-}
-
-/// The number of the task that something is about.
-pub(crate) fn task_mut(what: &mut Steering) -> Option<&mut u64> {
-    match what {
-        Steering::Retry { task }
-        | Steering::Complete { task, .. }
-        | Steering::Fail { task, .. }
-        | Steering::Skip { task, .. } => Some(task),
-        _ => None,
-    }
-}
-
-pub(crate) fn set_task(what: &mut Steering, number: u64) {
-    if let Some(task) = task_mut(what) {
-        *task = number;
-    }
 }
 
 #[cfg(test)]

@@ -3,14 +3,12 @@
 //! One orchestrator at a time brings them, so that runs hear of them in the order of the stream. An event is kept in the inbox of each run that may want it,
 //! in one transaction, before it is acknowledged; whether a run really wants it, its machine says.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
-use kintsugi_core::{CloudEvent, Input, RunId};
+use kintsugi_core::{Input, RunId};
+use kintsugi_deciding::Routes;
 use kintsugi_entities::{MailLimit, MailRow};
-use kintsugi_nats::{Headers, PublishedConsumer, PublishedDelivery, Rejected, RunInput, event_key};
+use kintsugi_nats::{Headers, PublishedConsumer, PublishedDelivery, Rejected, RunInput};
 use kintsugi_runtime::{Deps, Part, Places, Shutdown, now};
 use tokio::sync::watch;
 use tracing::{debug, warn};
@@ -119,8 +117,7 @@ async fn route(
     occasions: &mut Occasions,
     batch: &[PublishedDelivery],
 ) -> Result<(), Error> {
-    let mut by_type: BTreeMap<&str, Vec<Event<'_>>> = BTreeMap::new();
-    let (mut sent, mut told) = (Vec::new(), Vec::new());
+    let (mut routes, mut sent, mut told) = (Routes::default(), Vec::new(), Vec::new());
     for delivery in batch {
         let event = match &delivery.event {
             Ok(event) => event,
@@ -132,20 +129,17 @@ async fn route(
                 continue;
             }
         };
-        let key = event_key(event);
+        let (key, bytes) = routes.add(event, places.next());
         if delivery.is_ours() {
             sent.push(key.clone());
         }
-        let body = serde_json::to_vec(event).unwrap_or_default();
-        told.push(Told { key: key.clone(), event: event.clone(), bytes: body.len() });
-        let found = Event { event, key, place: places.next(), body };
-        by_type.entry(event.kind()).or_default().push(found);
+        told.push(Told { key, event: event.clone(), bytes });
     }
-    let types: Vec<String> = by_type.keys().map(|kind| (*kind).to_owned()).collect();
+    let types = routes.types();
     let mut after = None;
     while !types.is_empty() {
         let (listening, next) = deps.store.listening(&types, after.as_ref(), PAGE).await?;
-        bring(deps, &by_type, listening).await?;
+        bring(deps, &routes, listening).await?;
         after = next;
         if after.is_none() {
             break;
@@ -159,43 +153,16 @@ async fn route(
     Ok(())
 }
 
-/// An event on its way.
-struct Event<'e> {
-    event: &'e CloudEvent,
-    key: String,
-    place: i64,
-    body: Vec<u8>,
-}
-
 /// Keeps the events for these runs, and says so.
 async fn bring(
     deps: &Deps,
-    by_type: &BTreeMap<&str, Vec<Event<'_>>>,
+    routes: &Routes,
     listening: Vec<(RunId, Option<String>)>,
 ) -> Result<(), Error> {
-    let at = now().0;
-    let mut runs = BTreeSet::new();
-    let mut rows: BTreeMap<(RunId, String), MailRow> = BTreeMap::new();
-    for (run, kind) in listening {
-        let wanted = by_type.iter().filter(|(own, _)| kind.as_deref().is_none_or(|k| k == **own));
-        for found in wanted.flat_map(|(_, events)| events) {
-            let row = MailRow {
-                run: run.clone(),
-                key: found.key.clone(),
-                place: found.place,
-                at,
-                directed: false,
-                event: found.body.clone(),
-            };
-            debug!(workflow.id = %run, id = found.event.identity().1, "an event for a run");
-            rows.entry((run.clone(), found.key.clone())).or_insert(row);
-        }
-        runs.insert(run);
-    }
+    let (rows, runs) = routes.bring(listening, now().0);
     if rows.is_empty() {
         return Ok(());
     }
-    let rows: Vec<MailRow> = rows.into_values().collect();
     let refused = deps.store.mail_route(&rows, MailLimit::default(), &[]).await?;
     let hints = runs.into_iter().map(|run| RunInput { run, input: Input::Mail }).collect();
     if let Err(error) = deps.bus.publish_inputs(hints, deps.partitions).await {

@@ -4,17 +4,14 @@
 //! the same transaction, so two that look do no harm. The run has an id that follows from its due time, and its row is due at once: killed
 //! before the start is published, the retry engine finds it like any other.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use futures::StreamExt;
-use kintsugi_core::{Input, RunId, RunState, Schedule, Status, Timestamp, partition_of};
-use kintsugi_entities::{NewRun, ScheduleRow, ScheduleStep};
+use kintsugi_core::{Input, RunId, Status, Timestamp};
+use kintsugi_deciding::{Due, Waits, due};
+use kintsugi_entities::{ScheduleRow, ScheduleStep};
 use kintsugi_nats::{RunInput, WakeHint};
 use kintsugi_runtime::{Deps, Part, Shutdown, now};
-use kintsugi_schedule::{Last, Plan, decide, run_id, start_at};
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
@@ -34,12 +31,6 @@ const GAP: Duration = Duration::from_millis(500);
 
 /// How soon a round that failed is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
-
-/// How soon it is looked at again whether the run before has ended: at first, and at last.
-const WAIT: (Duration, Duration) = (Duration::from_millis(200), LOOK);
-
-/// How long a schedule that cannot be read or started is left alone.
-const ASIDE: Duration = Duration::from_secs(60);
 
 /// Due schedules that one round takes.
 const BATCH: usize = 100;
@@ -64,7 +55,7 @@ async fn look_after(
     part: &Part,
     shutdown: &Shutdown,
 ) {
-    let mut schedules = Schedules { deps: deps.clone(), waiting: HashMap::new(), soonest: None };
+    let mut schedules = Schedules { deps: deps.clone(), waits: Waits::default(), soonest: None };
     let mut hints = schedules.hints().await;
     let gone = left_first(shares);
     tokio::pin!(gone);
@@ -102,16 +93,9 @@ async fn look_after(
     }
 }
 
-/// A due time that waits for the run before, or for better times.
-struct Waiting {
-    due: Option<i64>,
-    since: Instant,
-    look: Instant,
-}
-
 struct Schedules {
     deps: Deps,
-    waiting: HashMap<String, Waiting>,
+    waits: Waits,
     /// The earliest time that this round moved a schedule on to.
     soonest: Option<i64>,
 }
@@ -130,15 +114,12 @@ impl Schedules {
     /// Looks at every schedule whose time has come, and gives how long nothing else is due.
     async fn round(&mut self) -> Result<Duration, Error> {
         let (time, instant) = (now(), Instant::now());
-        let limit = BATCH + self.waiting.len();
+        let limit = BATCH + self.waits.len();
         let rows = self.deps.store.schedules_next(u32::try_from(limit).unwrap_or(u32::MAX)).await?;
         let full = rows.len() == limit;
         let is_due = |row: &ScheduleRow| row.next_at.is_some_and(|at| at <= time.0);
         let (due, ahead): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_due);
-        let now_due: HashMap<&str, _> = due.iter().map(|row| (&*row.id, row.due_at)).collect();
-        self.waiting.retain(|id, one| now_due.get(&**id) == Some(&one.due));
-        let look = |row: &&ScheduleRow| self.waiting.get(&row.id).is_none_or(|w| w.look <= instant);
-        let due: Vec<ScheduleRow> = due.iter().filter(look).cloned().collect();
+        let due = self.waits.look(&due, instant.into_std());
         let runs: Vec<RunId> = due.iter().filter_map(|row| row.last_run.clone()).collect();
         self.soonest = None;
         let standing = self.deps.store.runs_standing(&runs).await?;
@@ -149,7 +130,7 @@ impl Schedules {
                 Err(Error::Store(error)) if !error.is_transient() => {
                     let error = &error as &dyn std::error::Error;
                     error!(schedule = row.id, error, "a schedule's run was refused");
-                    self.aside(&row);
+                    self.waits.aside(&row, Instant::now().into_std());
                 }
                 Err(error) => return Err(error),
             }
@@ -160,8 +141,8 @@ impl Schedules {
         let ahead = ahead.first().and_then(|row| row.next_at);
         let next = ahead.into_iter().chain(self.soonest).min().unwrap_or(i64::MAX);
         let next = Duration::from_millis(Timestamp(next).since(now()).max(1));
-        let waits = self.waiting.values().map(|one| one.look.duration_since(instant));
-        Ok(waits.fold(next, Duration::min).max(Duration::from_millis(1)))
+        let next = self.waits.pause(instant.into_std()).map_or(next, |pause| pause.min(next));
+        Ok(next.max(Duration::from_millis(1)))
     }
 
     async fn look(
@@ -170,51 +151,26 @@ impl Schedules {
         last: Option<(Status, Option<i64>)>,
         time: Timestamp,
     ) -> Result<(), Error> {
-        let schedule = match serde_json::from_slice::<Schedule>(&row.schedule) {
-            Ok(schedule) => schedule,
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                error!(schedule = row.id, error, "a stored schedule cannot be read");
-                self.aside(row);
-                return Ok(());
-            }
-        };
-        let last = match last {
-            None => Last::None,
-            Some((status, ended_at)) if status.is_terminal() => {
-                Last::Ended(Timestamp(ended_at.unwrap_or(time.0)))
-            }
-            Some(_) => Last::Open,
-        };
-        let due = Timestamp(row.due_at.unwrap_or(time.0));
-        match decide(&schedule, due, last, time) {
-            Plan::Wait { cancel } => {
-                self.wait(row);
-                if let (true, Some(run)) = (cancel, &row.last_run) {
-                    let reason = Some("the next run of its schedule is due".to_owned());
-                    let input = RunInput { run: run.clone(), input: Input::Cancel { reason } };
+        match due(row, last, time, self.deps.partitions) {
+            Ok(Due::Wait(cancel)) => {
+                self.waits.wait(row, Instant::now().into_std());
+                if let Some(input) = cancel {
                     self.deps.bus.publish_inputs(vec![input], self.deps.partitions).await?;
                 }
                 Ok(())
             }
-            Plan::Go { starts, skipped, why, next } => {
-                let runs = starts.iter().map(|due| (self.run(row, &schedule, *due, time), due.0));
-                let step = ScheduleStep {
-                    id: row.id.clone(),
-                    revision: row.revision,
-                    due_at: next.map(|at| at.0),
-                    next_at: next.map(|at| start_at(&row.id, &schedule, at).0),
-                    runs: runs.collect(),
-                    skipped: i64::try_from(skipped).unwrap_or(i64::MAX),
-                    skipped_why: why.map(|why| (why.as_str().to_owned(), time.0)),
-                };
-                self.step(row, step).await
+            Ok(Due::Step(step)) => self.step(row, step).await,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                error!(schedule = row.id, error, "a stored schedule cannot be read");
+                self.waits.aside(row, Instant::now().into_std());
+                Ok(())
             }
         }
     }
 
     async fn step(&mut self, row: &ScheduleRow, step: ScheduleStep) -> Result<(), Error> {
-        self.waiting.remove(&row.id);
+        self.waits.end(&row.id);
         if !self.deps.store.schedule_step(&step).await? {
             debug!(schedule = row.id, "another one moved the schedule on");
             self.soonest = Some(0);
@@ -235,42 +191,5 @@ impl Schedules {
             warn!(error, "starts were not published; the retry engine will find the runs");
         }
         Ok(())
-    }
-
-    fn run(
-        &self,
-        row: &ScheduleRow,
-        schedule: &Schedule,
-        due: Timestamp,
-        time: Timestamp,
-    ) -> NewRun {
-        let id = run_id(&row.id, due);
-        let state = RunState::new(schedule.input.clone(), time);
-        NewRun {
-            definition: row.definition.clone(),
-            partition: partition_of(&id, self.deps.partitions),
-            id,
-            state: serde_json::to_vec(&state).unwrap_or_default(),
-            created_at: time.0,
-            parent: None,
-            start_key: None,
-            request_digest: "schedule".to_owned(),
-            trace_parent: None,
-        }
-    }
-
-    /// Looks again soon at first, and ever less often the longer it takes.
-    fn wait(&mut self, row: &ScheduleRow) {
-        let now = Instant::now();
-        let (first, last) = WAIT;
-        let one = self.waiting.entry(row.id.clone());
-        let one = one.or_insert(Waiting { due: row.due_at, since: now, look: now });
-        one.look = now + (now.duration_since(one.since) / 8).clamp(first, last);
-    }
-
-    fn aside(&mut self, row: &ScheduleRow) {
-        let now = Instant::now();
-        let one = Waiting { due: row.due_at, since: now, look: now + ASIDE };
-        self.waiting.insert(row.id.clone(), one);
     }
 }

@@ -44,12 +44,16 @@ pub(super) fn check(
         policies: policies(program),
         tasks: BTreeMap::new(),
         faulted: false,
+        kept: BTreeSet::new(),
         checked,
         breaches,
     };
     for step in record.steps() {
         for event in &step.events {
             reader.take(step, event);
+        }
+        if step.events.is_empty() {
+            reader.kept.extend(fatal(&step.input));
         }
     }
 }
@@ -62,11 +66,23 @@ fn policies(program: &Program) -> BTreeMap<&str, &TaskPolicy> {
     calls.collect()
 }
 
+/// The attempt that this ends for good: an output that the engine refuses is as fatal as a failure that
+/// says so.
+fn fatal(input: &Input) -> Option<(u64, u64)> {
+    match input {
+        Input::Failed { task, epoch, fault, .. } if fault.fatal => Some((*task, *epoch)),
+        Input::Completed { task, epoch, .. } => Some((*task, *epoch)),
+        _ => None,
+    }
+}
+
 struct Reader<'a> {
     record: &'a Record,
     policies: BTreeMap<&'a str, &'a TaskPolicy>,
     tasks: BTreeMap<u64, Task>,
     faulted: bool,
+    /// Attempts whose fatal end a suspended run kept, to take it when it goes on: task and epoch.
+    kept: BTreeSet<(u64, u64)>,
     checked: &'a mut Checked,
     breaches: &'a mut Breaches,
 }
@@ -155,12 +171,8 @@ impl Reader<'_> {
 
     fn failed(&mut self, step: &Step, task: u64, epoch: u64) {
         self.is_out(task, epoch, "failed");
-        // An output that the engine refuses is as fatal as a failure that says so.
-        let fatal = match &step.input {
-            Input::Failed { task: of, fault, .. } => *of == task && fault.fatal,
-            Input::Completed { task: of, .. } => *of == task,
-            _ => false,
-        };
+        let attempt = (task, epoch);
+        let fatal = fatal(&step.input) == Some(attempt) || self.kept.remove(&attempt);
         let known = self.task(task);
         known.round.failures += 1;
         known.round.hopeless |= fatal;

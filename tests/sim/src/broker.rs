@@ -1,9 +1,13 @@
 //! The simulated broker: streams as JetStream keeps them, with what it forgets when it is killed.
 
+mod said;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use kintsugi_core::Timestamp;
-use kintsugi_nats::{DeadLetterMessage, QueueState, RunInput, TaskMessage};
+use kintsugi_nats::{DeadLetterMessage, QueueState, RunInput, TaskMessage, event_key};
+
+pub(crate) use said::{Said, SaidDelivery};
 
 /// For how long message ids are known, in milliseconds.
 const WINDOW_MS: u64 = 120_000;
@@ -57,6 +61,10 @@ pub(crate) struct Broker {
     task_seq: u64,
     /// When each id was seen.
     known: BTreeMap<String, u64>,
+    /// Published events, and when the id of each was seen.
+    said: BTreeMap<u64, Said>,
+    said_seq: u64,
+    known_said: BTreeMap<String, u64>,
     /// Messages that were given up, and are not dealt with.
     pub(crate) advisories: Vec<u64>,
     pub(crate) letters: Vec<DeadLetterMessage>,
@@ -69,10 +77,11 @@ pub(crate) struct Broker {
 pub(crate) const EVENTS: &str = "EVENTS";
 pub(crate) const TASKS: &str = "TASKS";
 pub(crate) const DEAD: &str = "DEAD";
+pub(crate) const SAID: &str = "SAID";
 
 impl Broker {
     pub(crate) fn new() -> Self {
-        let streams = [EVENTS, TASKS, DEAD].into_iter().map(|name| (name, None)).collect();
+        let streams = [EVENTS, TASKS, DEAD, SAID].into_iter().map(|name| (name, None)).collect();
         Self {
             began: 0,
             up: true,
@@ -83,6 +92,9 @@ impl Broker {
             tasks: BTreeMap::new(),
             task_seq: 0,
             known: BTreeMap::new(),
+            said: BTreeMap::new(),
+            said_seq: 0,
+            known_said: BTreeMap::new(),
             advisories: Vec::new(),
             letters: Vec::new(),
             repeats: false,
@@ -122,6 +134,10 @@ impl Broker {
                 self.known.clear();
                 self.advisories.clear();
             }
+            SAID => {
+                self.said.clear();
+                self.known_said.clear();
+            }
             _ => self.letters.clear(),
         }
     }
@@ -132,7 +148,10 @@ impl Broker {
         (self.began, self.up) = (now, true);
         let held: Vec<String> = self.tasks.values().map(|task| id(&task.message)).collect();
         self.known.retain(|id, _| held.contains(id));
+        let held: Vec<String> = self.said.values().map(|said| event_key(&said.event)).collect();
+        self.known_said.retain(|key, _| held.contains(key));
         for _ in 0..power {
+            drop(self.said.pop_last());
             if self.events.pop_back().is_some() {
                 self.last_seq -= 1;
             }

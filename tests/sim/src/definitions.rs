@@ -3,6 +3,8 @@
 //! What workers answer follows from a task's input and from how often it failed before, so that the
 //! end of a run does not depend on what broke meanwhile.
 
+mod documents;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -16,14 +18,22 @@ use kintsugi_deciding::Compiled;
 use kintsugi_definition::{Expressions, Limits, Resources, program_from_document};
 use serde_json::{Value, json};
 
+use documents::{Document, documents};
+
 /// The type of every simulated task: that of the workers whose ledger the promises are checked with.
 pub(crate) const TASK_TYPE: &str = "ledger";
 
 /// The type of the event that runs may wait for.
 pub(crate) const EVENT_TYPE: &str = "go";
 
+/// The type of the event that runs emit, and hear of each other.
+pub(crate) const SAID_TYPE: &str = "said";
+
+/// How many definitions there are of [`crate::Cast::Few`], the first of all.
+pub(crate) const FEW: usize = 14;
+
 /// A task fails so often before it completes; this many: always, this many and more: for good.
-const ALWAYS: u64 = 8;
+pub(crate) const ALWAYS: u64 = 8;
 const FATAL: u64 = 9;
 
 /// How a run ends.
@@ -50,6 +60,15 @@ pub(crate) struct Definition {
     pub(crate) child_only: bool,
 }
 
+impl Definition {
+    /// Its first task, by its reference.
+    pub(crate) fn first(&self) -> Option<String> {
+        let program = &self.compiled.program;
+        let first = program.list(program.body).first()?;
+        Some(program.node(*first)?.pointer.clone())
+    }
+}
+
 /// All definitions.
 #[derive(Debug)]
 pub(crate) struct Definitions {
@@ -57,54 +76,16 @@ pub(crate) struct Definitions {
     ends: std::sync::Mutex<BTreeMap<(usize, u64), End>>,
 }
 
-fn work(n: &Value, plan: u64, more: Value) -> Value {
-    let retry =
-        json!({"maximum_attempts": 40, "initial_interval": "20ms", "maximum_interval": "200ms"});
-    let mut own = json!({"retry": retry, "crashes_max": 1000, "quarantine": false});
-    if let (Some(own), Value::Object(more)) = (own.as_object_mut(), more) {
-        own.extend(more);
-    }
-    json!({
-        "call": TASK_TYPE, "with": {"n": n, "plan": plan},
-        "output": {"as": "{n: .n}"}, "metadata": {"kintsugi": own},
-    })
-}
-
-fn easy(n: &str) -> Value {
-    work(&json!(n), 0, json!({}))
-}
-
-/// Every document: its name and its tasks.
-#[rustfmt::skip]
-fn documents() -> Vec<(&'static str, Value)> {
-    let twice = json!({"retry": {"maximum_attempts": 2, "initial_interval": "20ms"}});
-    let parked = json!({"retry": {"maximum_attempts": 2, "initial_interval": "20ms"}, "when_exhausted": "park"});
-    let fragile = json!({"crashes_max": 2, "quarantine": 2, "when_exhausted": "park"});
-    let child = |wait: bool| json!({"run": {"workflow": {"namespace": "sim", "name": "child", "version": "1.0.0", "input": {"n": "${ .n }"}}, "await": wait}});
-    vec![
-        ("chain", json!([{"a": easy("${ .n }")}, {"b": work(&json!("${ .n + 1 }"), 1, json!({}))}, {"c": easy("${ .n + 1 }")}])),
-        ("fork", json!([{"all": {"fork": {"branches": [{"a": easy("${ .n }")}, {"b": work(&json!("${ .n }"), 2, json!({}))}, {"c": easy("${ .n * 2 }")}]}}}])),
-        ("each", json!([{"each": {"for": {"in": "[1, 2, 3]"}, "do": [{"a": work(&json!("${ $item }"), 0, json!({}))}]}}, {"end": easy("${ .n }")}])),
-        ("caught", json!([{"try": {"try": [{"a": work(&json!("${ .n }"), ALWAYS, twice.clone())}], "catch": {"do": [{"b": easy("7")}]}}}])),
-        ("doomed", json!([{"a": easy("${ .n }")}, {"b": work(&json!("${ .n }"), ALWAYS, twice)}])),
-        ("parked", json!([{"a": work(&json!("${ .n }"), ALWAYS, parked)}])),
-        ("fatal", json!([{"a": work(&json!("${ .n }"), FATAL, json!({}))}])),
-        ("sleepy", json!([{"a": {"wait": {"milliseconds": 700}}}, {"b": easy("${ .n }")}, {"c": {"wait": {"seconds": 2}}}])),
-        ("listen", json!([{"a": easy("${ .n }")}, {"go": {"listen": {"to": {"one": {"with": {"type": EVENT_TYPE}}}}}}, {"b": easy("${ .[0].n }")}])),
-        ("parent", json!([{"a": child(true)}, {"b": easy("${ .n }")}])),
-        ("careless", json!([{"a": child(false)}, {"b": easy("3")}])),
-        ("fragile", json!([{"a": work(&json!("${ .n }"), 1, fragile.clone())}, {"b": work(&json!("${ .n }"), 0, fragile)}])),
-        ("long", json!([{"slow": work(&json!("slow"), 0, json!({}))}, {"b": easy("5")}])),
-        ("child", json!([{"a": easy("${ .n }")}, {"b": work(&json!("${ .n + 1 }"), 1, json!({}))}])),
-    ]
-}
-
-/// Compiles the tasks of a definition.
-fn compile(name: &str, tasks: &Value) -> Compiled {
-    let document = json!({
+/// Compiles a definition.
+fn compile(document: &Document) -> Compiled {
+    let Document { name, tasks, own } = document;
+    let mut document = json!({
         "document": {"dsl": "1.0.3", "namespace": "sim", "name": name, "version": "1.0.0"},
         "do": tasks,
     });
+    if let Some(own) = own {
+        document["document"]["metadata"] = json!({ "kintsugi": own });
+    }
     let program = program_from_document(&document, &Resources::default())
         .unwrap_or_else(|problems| panic!("{name}: {problems}"));
     let expressions = Expressions::new(&program, Limits::default())
@@ -114,11 +95,11 @@ fn compile(name: &str, tasks: &Value) -> Compiled {
 
 impl Default for Definitions {
     fn default() -> Self {
-        let definition = |(name, tasks): (&str, Value)| Definition {
-            id: format!("sim/{name}:1.0.0"),
-            compiled: Arc::new(compile(name, &tasks)),
-            listens: name == "listen",
-            child_only: name == "child",
+        let definition = |document: Document| Definition {
+            id: format!("sim/{}:1.0.0", document.name),
+            compiled: Arc::new(compile(&document)),
+            listens: document.name == "listen",
+            child_only: document.name == "child",
         };
         let all = documents().into_iter().map(definition).collect();
         Self { all, ends: std::sync::Mutex::default() }
@@ -135,9 +116,9 @@ impl Definitions {
     /// The same once more, for the check of histories.
     #[must_use]
     pub(crate) fn programs(&self) -> BTreeMap<String, (kintsugi_core::Program, Expressions)> {
-        let compiled = documents().into_iter().map(|(name, tasks)| {
-            let Compiled { program, expressions } = compile(name, &tasks);
-            (format!("sim/{name}:1.0.0"), (program, expressions))
+        let compiled = documents().into_iter().map(|document| {
+            let Compiled { program, expressions } = compile(&document);
+            (format!("sim/{}:1.0.0", document.name), (program, expressions))
         });
         compiled.collect()
     }
@@ -160,12 +141,14 @@ impl Definitions {
         let mut state = RunState::new(input, Timestamp(0));
         let mut now = Timestamp(0);
         let mut inputs = VecDeque::from([Input::Start]);
-        let mut has_event = definition.listens;
+        let mut events = 0;
         for _ in 0..10_000 {
             let Some(input) = inputs.pop_front() else {
-                if has_event {
-                    has_event = false;
-                    inputs.push_back(Input::Event { event: event("calm"), directed: true });
+                if state.listens().any(|(_, hearing)| hearing.is_open()) {
+                    events += 1;
+                    let kind = if definition.listens { EVENT_TYPE } else { SAID_TYPE };
+                    let event = event(&format!("calm-{events}"), kind);
+                    inputs.push_back(Input::Event { event, directed: definition.listens });
                 } else if let Some(at) = state.wake_at() {
                     now = now.max(at);
                     inputs.push_back(Input::Tick);
@@ -210,6 +193,10 @@ impl Definitions {
                 let told = if parent.awaited { vec![accepted, ended] } else { vec![accepted] };
                 told.into_iter().map(Input::Child).collect()
             }
+            Effect::Want { task, .. } => vec![Input::Granted { task }],
+            Effect::Ask { task, .. } => {
+                vec![Input::Answered { task, answer: json!({"n": 5}), by: None }]
+            }
             _ => Vec::new(),
         }
     }
@@ -228,11 +215,11 @@ pub(crate) fn end(state: &RunState) -> End {
     }
 }
 
-/// The event that a run may wait for.
+/// An event that a run may wait for.
 #[must_use]
-pub(crate) fn event(id: &str) -> CloudEvent {
+pub(crate) fn event(id: &str, kind: &str) -> CloudEvent {
     let fields = json!({
-        "specversion": "1.0", "id": id, "source": "/sim", "type": EVENT_TYPE, "data": {"n": 11},
+        "specversion": "1.0", "id": id, "source": "/sim", "type": kind, "data": {"n": 11},
     });
     let Value::Object(fields) = fields else { unreachable!("it is written as an object") };
     CloudEvent::new(fields).expect("it has all that an event needs")

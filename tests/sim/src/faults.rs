@@ -1,7 +1,8 @@
 //! What breaks, when and how often: all of it from the seed.
 
 use crate::{
-    broker::{DEAD, EVENTS, TASKS},
+    broker::{DEAD, EVENTS, SAID, TASKS},
+    cast::Cast,
     chance::Chance,
 };
 
@@ -43,7 +44,7 @@ pub(crate) struct Faults {
 
 impl Faults {
     /// Some of all that can break: each seed has its own mixture.
-    pub(crate) fn new(chance: &mut Chance) -> Self {
+    pub(crate) fn new(chance: &mut Chance, cast: Cast) -> Self {
         let until = chance.between(2_000, 12_000);
         let mut some = |often: u64, least: u64, most: u64| {
             if chance.below(100) < often { chance.between(least, most) } else { 0 }
@@ -61,9 +62,13 @@ impl Faults {
             until,
             blows: Vec::new(),
         };
-        for name in [EVENTS, TASKS, DEAD] {
+        let streams: &[&'static str] = match cast {
+            Cast::Few => &[EVENTS, TASKS, DEAD],
+            Cast::All => &[EVENTS, TASKS, DEAD, SAID],
+        };
+        for name in streams {
             if chance.below(100) < 15 {
-                faults.blows.push((chance.below(until), Blow::Stream(name)));
+                faults.blows.push((chance.below(until), Blow::Stream(*name)));
             }
         }
         for _ in 0..chance.below(3) {

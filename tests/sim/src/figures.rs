@@ -25,6 +25,22 @@ pub struct Figures {
     pub fenced: u64,
     /// Batches that were refused, since a run has another version.
     pub conflicts: u64,
+    /// What people did to runs by hand.
+    pub steered: u64,
+    /// What of it the run refused, since it had moved on meanwhile.
+    pub steered_refused: u64,
+    /// Permits of which runs were told.
+    pub granted: u64,
+    /// The most that held a permit of one key at a time.
+    pub holders_max: u64,
+    /// Events that runs emitted, and events that runs took.
+    pub emitted: u64,
+    /// The latter.
+    pub heard: u64,
+    /// Tasks of people that were answered.
+    pub answered: u64,
+    /// Runs that schedules started.
+    pub due: u64,
     /// Inputs that nobody could take.
     pub rejected: u64,
     /// Repeats that the broker dropped.
@@ -59,6 +75,14 @@ impl Figures {
         self.dead += other.dead;
         self.fenced += other.fenced;
         self.conflicts += other.conflicts;
+        self.steered += other.steered;
+        self.steered_refused += other.steered_refused;
+        self.granted += other.granted;
+        self.holders_max = self.holders_max.max(other.holders_max);
+        self.emitted += other.emitted;
+        self.heard += other.heard;
+        self.answered += other.answered;
+        self.due += other.due;
         self.rejected += other.rejected;
         self.dropped += other.dropped;
         self.time_ms += other.time_ms;
@@ -81,6 +105,13 @@ impl fmt::Display for Figures {
         writeln!(f, "dead letters        {:>12}", self.dead)?;
         writeln!(f, "batches fenced      {:>12}", self.fenced)?;
         writeln!(f, "version conflicts   {:>12}", self.conflicts)?;
+        writeln!(f, "steered by hand     {:>12}", self.steered)?;
+        writeln!(f, "refused by the run  {:>12}", self.steered_refused)?;
+        writeln!(f, "permits granted     {:>12}", self.granted)?;
+        writeln!(f, "events emitted      {:>12}", self.emitted)?;
+        writeln!(f, "events taken        {:>12}", self.heard)?;
+        writeln!(f, "answers of people   {:>12}", self.answered)?;
+        writeln!(f, "runs of schedules   {:>12}", self.due)?;
         writeln!(f, "inputs put aside    {:>12}", self.rejected)?;
         writeln!(f, "repeats dropped     {:>12}", self.dropped)?;
         for (kind, count) in &self.faults {

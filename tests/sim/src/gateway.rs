@@ -1,5 +1,9 @@
-//! The gateway and those who ask at its door: starts, signals, cancellations, and an operator who
-//! redrives dead letters that are nobody's fault but the faults'.
+//! The gateway and those who ask at its door: starts, signals, cancellations, people who steer
+//! (`steering.rs`), and an operator who redrives dead letters that are nobody's fault but the faults'.
+
+mod answers;
+mod schedules;
+mod steering;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -10,13 +14,20 @@ use kintsugi_promises::Answers;
 use serde_json::json;
 
 use crate::{
+    cast::Cast,
     chance::Chance,
-    definitions::{Definitions, End, event},
+    definitions::{Definitions, EVENT_TYPE, End, FEW, SAID_TYPE, event},
     world::{Actor, Do, PARTITIONS, World},
 };
+pub(crate) use schedules::{N, Wanted};
+pub(crate) use steering::{Came, Deed, Errand, Kept, name};
 
 /// Runs of one seed, at most.
 const RUNS_MAX: u64 = 4;
+
+/// When all that runs emitted must have been heard, after the end of all faults: the retry engine
+/// publishes it again after 5, 10, 20 and 40 s, and a delivery that a dead router had comes again after 30 s.
+const HEARD_BY: u64 = 76_000;
 
 /// How soon somebody who got no answer asks again, and how often the operator looks.
 const AGAIN: u64 = 300;
@@ -33,10 +44,22 @@ pub(crate) enum Asking {
     Cancel(usize),
     /// To give a dead letter new attempts.
     Redrive(String),
+    /// To do what is on a list of errands.
+    Errand(usize),
+    /// What is to be done is kept.
+    Keep(usize, Box<Kept>),
+    /// To answer a task of a person; which of them.
+    Answer(String, usize),
+    /// The answer is kept.
+    KeepAnswer(String, usize),
+    /// To register a schedule, or to pause it.
+    Plan(usize),
     /// What is kept is told to its run.
-    Tell(Box<RunInput>),
+    Tell(Vec<RunInput>),
     /// The operator looks at dead letters.
     Operate,
+    /// Somebody who is no run publishes an event, and tries until it is stored.
+    Publish(u64),
 }
 
 /// A run that somebody wants.
@@ -57,16 +80,29 @@ pub(crate) struct Gateway {
     pub(crate) answers: Answers,
     /// Runs that somebody tried to cancel, answered or not.
     pub(crate) cancels: BTreeSet<RunId>,
+    /// What people do to runs by hand: one of a run after the other.
+    pub(crate) errands: Vec<Errand>,
+    /// Schedules.
+    pub(crate) wanted: Vec<Wanted>,
     signalled: BTreeSet<usize>,
+    /// Answers that were taken, and whose.
+    pub(crate) answered: BTreeSet<(String, &'static str)>,
+    /// How many events were published that no run emitted.
+    published: u64,
+    /// It was looked at whether all was heard that runs emitted.
+    looked: bool,
     redriven: BTreeSet<String>,
 }
 
 const ME: Actor = Actor::Gateway;
 
 impl Gateway {
-    pub(crate) fn new(chance: &mut Chance, definitions: &Arc<Definitions>) -> Self {
-        let startable: Vec<usize> =
-            (0..definitions.all().len()).filter(|at| !definitions.all()[*at].child_only).collect();
+    pub(crate) fn new(chance: &mut Chance, definitions: &Arc<Definitions>, cast: Cast) -> Self {
+        let all = definitions.all();
+        let count = if cast == Cast::Few { FEW } else { all.len() };
+        // Half of the seeds are about what the first definitions do not have.
+        let from = if cast == Cast::All && chance.below(2) == 0 { FEW } else { 0 };
+        let startable: Vec<usize> = (from..count).filter(|at| !all[*at].child_only).collect();
         let count = chance.between(1, RUNS_MAX);
         let plans = (0..count).map(|number| {
             let definition = *chance.pick(&startable);
@@ -82,7 +118,14 @@ impl Gateway {
                 cancel_at: (chance.below(12) == 0).then(|| early + chance.below(4_000)),
             }
         });
-        Self { plans: plans.collect(), ..Self::default() }
+        let plans: Vec<Plan> = plans.collect();
+        if cast == Cast::Few {
+            return Self { plans, ..Self::default() };
+        }
+        let errands = steering::errands(chance, &plans, definitions);
+        let has_schedule = chance.below(6) == 0;
+        let wanted = if has_schedule { schedules::wanted(chance, definitions) } else { Vec::new() };
+        Self { plans, errands, wanted, ..Self::default() }
     }
 
     /// The plan of a run.
@@ -92,12 +135,15 @@ impl Gateway {
 
     /// Whether everything was asked that anybody wanted to ask.
     pub(crate) fn is_done(&self, now: u64) -> bool {
-        self.plans.iter().enumerate().all(|(at, plan)| {
-            let id = plan.run.as_str();
-            self.answers.accepted.contains(id)
-                && plan.cancel_at.is_none_or(|at| at + 5 * AGAIN < now)
-                && (plan.signal_at.is_none() || self.signalled.contains(&at))
-        })
+        let all_done = self.errands.iter().all(|errand| errand.came.is_some())
+            && self.wanted.iter().all(|wanted| wanted.paused);
+        all_done
+            && self.plans.iter().enumerate().all(|(at, plan)| {
+                let id = plan.run.as_str();
+                self.answers.accepted.contains(id)
+                    && plan.cancel_at.is_none_or(|at| at + 5 * AGAIN < now)
+                    && (plan.signal_at.is_none() || self.signalled.contains(&at))
+            })
     }
 }
 
@@ -118,6 +164,8 @@ impl World {
             }
         }
         self.to(ME, OPERATOR, Do::Ask(Asking::Operate));
+        self.start_errands();
+        self.start_schedules();
     }
 
     pub(crate) fn ask(&mut self, what: Asking) {
@@ -126,15 +174,26 @@ impl World {
             Asking::Signal(at) => self.signal(at),
             Asking::Cancel(at) => self.cancel(at),
             Asking::Redrive(letter) => self.redrive(&letter),
-            Asking::Tell(input) => {
-                self.publish_inputs(vec![*input]);
+            Asking::Answer(id, person) => self.answer(id, person),
+            Asking::KeepAnswer(id, person) => self.keep_answer(id, person),
+            Asking::Plan(at) => self.plan_schedule(at),
+            Asking::Errand(at) => self.errand(at),
+            Asking::Keep(at, kept) => self.keep_errand(at, *kept),
+            Asking::Tell(inputs) => {
+                self.publish_inputs(inputs);
             }
             Asking::Operate => self.operate(),
+            Asking::Publish(number) => {
+                let event = event(&format!("outside-{number}"), SAID_TYPE);
+                if !self.say_events(vec![event], false) {
+                    self.to(ME, AGAIN, Do::Ask(Asking::Publish(number)));
+                }
+            }
         }
     }
 
     fn tell_run(&mut self, run: RunId, input: Input) {
-        self.next(ME, Do::Ask(Asking::Tell(Box::new(RunInput { run, input }))));
+        self.next(ME, Do::Ask(Asking::Tell(vec![RunInput { run, input }])));
     }
 
     fn accept(&mut self, at: usize) {
@@ -173,7 +232,7 @@ impl World {
             self.gateway.signalled.insert(at);
             return;
         }
-        let event = event(plan.run.as_str());
+        let event = event(plan.run.as_str(), EVENT_TYPE);
         let (happens, answered) = self.transaction();
         let now = self.clock(ME).0;
         if happens {
@@ -196,10 +255,10 @@ impl World {
     /// Keeps a request; whether that was answered.
     fn keep(&mut self, id: String, run: &RunId, about: Option<String>, input: &Input) -> bool {
         let (happens, answered) = self.transaction();
-        if happens && self.store.requests.iter().all(|known| known.id != id) {
-            let input = serde_json::to_vec(input).unwrap_or_default();
-            let at = self.clock(ME).0;
-            self.store.requests.push(RequestRow { id, run: run.clone(), about, at, input });
+        let input = serde_json::to_vec(input).unwrap_or_default();
+        let row = RequestRow { id, run: run.clone(), about, at: self.clock(ME).0, input };
+        if happens {
+            self.store.request_put(row, None);
         }
         answered
     }
@@ -253,6 +312,25 @@ impl World {
                 self.next(ME, Do::Ask(Asking::Redrive(id)));
             }
         }
+        self.look_at_questions();
+        if !self.store.listeners_of(SAID_TYPE).is_empty() && self.publishes() {
+            self.gateway.published += 1;
+            let number = self.gateway.published;
+            self.next(ME, Do::Ask(Asking::Publish(number)));
+        }
         self.to(ME, OPERATOR, Do::Ask(Asking::Operate));
+    }
+
+    /// Whether somebody publishes what runs listen for: now and then, and once all that runs emitted
+    /// must have been heard, so that they end.
+    fn publishes(&mut self) -> bool {
+        if self.now < self.faults.until + HEARD_BY {
+            return !self.is_calm && self.chance.below(8) == 0;
+        }
+        if !std::mem::replace(&mut self.gateway.looked, true) {
+            let unheard = self.unheard();
+            self.breaches.extend(unheard);
+        }
+        true
     }
 }

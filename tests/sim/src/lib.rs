@@ -7,6 +7,7 @@
 //! as after any other test, and that every run ended as it would have, had nothing broken.
 
 mod broker;
+mod cast;
 mod chance;
 mod definitions;
 mod detector;
@@ -23,6 +24,7 @@ mod world;
 
 use std::sync::Arc;
 
+pub use cast::Cast;
 pub use figures::Figures;
 pub use kintsugi_promises::Breach;
 pub use off::{ALL, Off, Protection};
@@ -42,6 +44,7 @@ const LOOK: u64 = 500;
 pub struct Simulation {
     definitions: Arc<Definitions>,
     book: Book,
+    cast: Cast,
     off: Off,
 }
 
@@ -57,17 +60,17 @@ pub struct Verdict {
 }
 
 impl Simulation {
-    /// Without these protections.
+    /// With these, and without these protections.
     #[must_use]
-    pub fn new(off: Off) -> Self {
+    pub fn new(cast: Cast, off: Off) -> Self {
         let definitions = Arc::new(Definitions::default());
         let book = Book { programs: definitions.programs(), ..Book::default() };
-        Self { definitions, book, off }
+        Self { definitions, book, cast, off }
     }
 
     /// Runs one seed to its end.
     pub fn run(&mut self, seed: u64, traced: bool) -> Verdict {
-        let mut world = World::new(seed, &self.definitions, &self.off, traced);
+        let mut world = World::new(seed, &self.definitions, (self.cast, &self.off), traced);
         let mut breaches = Vec::new();
         let (mut orphans, mut quiet_at, mut look_at) = (Orphanage::default(), None, 0);
         let settled = loop {

@@ -4,7 +4,7 @@
 use std::{process::ExitCode, time::Instant};
 
 use clap::Parser;
-use kintsugi_sim::{Figures, Off, Protection, Simulation};
+use kintsugi_sim::{Cast, Figures, Off, Protection, Simulation};
 
 /// Runs the engine on simulated time, broker and store.
 #[derive(Parser)]
@@ -15,7 +15,12 @@ struct Arguments {
     /// The first of them.
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// Switches a protection off: fencing, version, epoch, msg-id, audit, scan. May be repeated.
+    /// Without people, as the first seeds that failed are told.
+    #[arg(long)]
+    few: bool,
+    /// Switches a protection off: fencing, version, epoch, msg-id, audit, scan, request-name, order,
+    /// kept, lock, permit-row, retell, outbox, event-id,
+    /// revision. May be repeated.
     #[arg(long)]
     protection_off: Vec<Protection>,
     /// Ends after so many seeds that failed.
@@ -28,7 +33,8 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let mut simulation = Simulation::new(Off::these(&arguments.protection_off));
+    let cast = if arguments.few { Cast::Few } else { Cast::All };
+    let mut simulation = Simulation::new(cast, Off::these(&arguments.protection_off));
     if let Some(seed) = arguments.trace {
         return if tell(&mut simulation, seed) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }

@@ -19,16 +19,43 @@ pub enum Protection {
     Audit,
     /// The retry engine's scan.
     Scan,
+    /// Who asks again asks under the name of before.
+    RequestName,
+    /// Whoever tells a run of a request tells it of all that wait, in order.
+    Order,
+    /// What is asked is kept before that is answered.
+    Kept,
+    /// One at a time grants permits.
+    Lock,
+    /// A permit is given back with the step that ends its task.
+    PermitRow,
+    /// Who was granted a permit and has not taken it is told again.
+    Retell,
+    /// What a run emits is kept until it is brought to whoever listens.
+    Outbox,
+    /// A published event has one id, however often it is published.
+    EventId,
+    /// A schedule is moved on only as it was when that was decided.
+    Revision,
 }
 
 /// All of them, by name.
-pub const ALL: [(&str, Protection); 6] = [
+pub const ALL: [(&str, Protection); 15] = [
     ("fencing", Protection::Fencing),
     ("version", Protection::Version),
     ("epoch", Protection::Epoch),
     ("msg-id", Protection::MsgId),
     ("audit", Protection::Audit),
     ("scan", Protection::Scan),
+    ("request-name", Protection::RequestName),
+    ("order", Protection::Order),
+    ("kept", Protection::Kept),
+    ("lock", Protection::Lock),
+    ("permit-row", Protection::PermitRow),
+    ("retell", Protection::Retell),
+    ("outbox", Protection::Outbox),
+    ("event-id", Protection::EventId),
+    ("revision", Protection::Revision),
 ];
 
 impl FromStr for Protection {

@@ -1,26 +1,32 @@
 //! An orchestrator: the loop of `services/orchestrator`, step by step, around the decisions of the
 //! engine itself (`services/deciding`).
 
+mod claim;
 mod follow;
+mod parts;
+mod router;
+mod schedules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::FutureExt;
 use kintsugi_core::{Input, RunId, Timestamp};
 use kintsugi_deciding::{
-    Arrived, Decided, Incarnation, Members, Outbox, Owned, Programs, Rules, Runs, Sending, Unsaid,
-    decide, must_wait,
+    Arrived, Decided, Incarnation, Members, Outbox, Owned, Programs, Rules, Runs, Sending, decide,
+    must_wait,
 };
 use kintsugi_entities::{Committed, MailWaiting, PartitionRow};
 use kintsugi_nats::{RunInput, ServiceBeat};
 
 use crate::{
     broker::EVENTS,
-    detector::Watching,
-    retry::Retrying,
+    cast::Cast,
     store::away,
     world::{Actor, Do, ORCHESTRATORS, PARTITIONS, World},
 };
+use parts::Parts;
+use router::Routing;
+use schedules::Looked;
 
 /// The pause after a failure of the store or the bus.
 const PAUSE: u64 = 250;
@@ -44,6 +50,30 @@ pub(crate) enum Orchestrating {
     Look,
     /// The next step of its loop.
     Step,
+    /// Grants permits; which turn.
+    Permits(u64),
+    /// Grants these, which it found before.
+    Grant(BTreeSet<String>),
+    /// Tells of permits that were granted.
+    Granted(Vec<RunInput>),
+    /// Hears that somebody wants a permit, or gave one back.
+    PermitHint,
+    /// Brings published events to runs.
+    Route(Routing),
+    /// Looks what schedules are due; which turn.
+    Schedules(u64),
+    /// Moves these on.
+    Due(Vec<Looked>),
+    /// Tells runs that were scheduled to begin.
+    Start(Vec<RunInput>),
+    /// Gives permits back that did not go with their step.
+    Release(Vec<String>),
+}
+
+impl Orchestrating {
+    pub(crate) fn is_step(&self) -> bool {
+        !matches!(self, Self::Beat | Self::Heard(_) | Self::Look | Self::PermitHint)
+    }
 }
 
 /// Where its loop stands.
@@ -60,6 +90,7 @@ enum Phase {
     /// Committed, not told.
     Tell(Box<(Outbox, Timestamp)>),
     Give(Box<(Outbox, Timestamp, Sending)>),
+    Say(Box<(Outbox, Timestamp)>),
     Hint(Box<(Outbox, Timestamp)>),
 }
 
@@ -83,6 +114,7 @@ pub(crate) struct Lane {
     memory: String,
     unfinished: Vec<RunId>,
     mail: BTreeSet<RunId>,
+    parts: Parts,
 }
 
 impl Default for Lane {
@@ -103,6 +135,7 @@ impl Default for Lane {
             memory: String::new(),
             unfinished: Vec::new(),
             mail: BTreeSet::new(),
+            parts: Parts::default(),
         }
     }
 }
@@ -155,6 +188,19 @@ impl World {
                 self.to(me, LOOK, Do::Orchestrate(Orchestrating::Look));
             }
             Orchestrating::Step => self.lane_step(who),
+            Orchestrating::Permits(number) => self.permits(who, number),
+            Orchestrating::Grant(free) => self.grant(who, &free),
+            Orchestrating::Granted(told) => self.tell_granted(who, told),
+            Orchestrating::Schedules(number) => self.schedules(who, number),
+            Orchestrating::Due(looked) => self.schedule_due(who, looked),
+            Orchestrating::Start(starts) => {
+                self.publish_inputs(starts);
+            }
+            Orchestrating::Route(what) => self.route(who, what),
+            Orchestrating::PermitHint => self.hear_permits(who),
+            Orchestrating::Release(ids) => {
+                self.store.permits.retain(|id, _| !ids.contains(id));
+            }
         }
     }
 
@@ -171,6 +217,9 @@ impl World {
         lane.share = share.unwrap_or_default();
         if lane.share != lane.claimed {
             self.wake_lane(who);
+        }
+        if self.cast == Cast::All {
+            self.look_at_parts(who);
         }
     }
 
@@ -227,6 +276,11 @@ impl World {
                 self.lanes[who].phase = phase;
                 return self.to(Actor::Orchestrator(who), delay, step());
             }
+            Phase::Say(told) => {
+                let (mut outbox, time) = *told;
+                self.say_events(std::mem::take(&mut outbox.events), true);
+                Ok(Phase::Hint(Box::new((outbox, time))))
+            }
             Phase::Hint(told) => {
                 self.hint(*told);
                 Ok(Phase::Read)
@@ -239,64 +293,6 @@ impl World {
             }
             Err(why) => self.pause(who, why),
         }
-    }
-
-    fn claim(&mut self, who: usize) -> Result<Phase, &'static str> {
-        let lane = &mut self.lanes[who];
-        lane.claimed.clone_from(&lane.share);
-        lane.runs.clear();
-        lane.unfinished.clear();
-        lane.mail.clear();
-        if lane.share.is_empty() {
-            // Nothing is its own: it waits for a share.
-            (lane.owned, lane.reader) = (Owned::default(), (self.broker.began, None, 0));
-            return Ok(Phase::Read);
-        }
-        let ids: Vec<u16> = lane.share.iter().copied().collect();
-        let name = lane.name.clone();
-        let (happens, answered) = self.transaction();
-        let rows = if happens { self.store.claim(&ids, &name) } else { Vec::new() };
-        self.say(|| format!("{name} claims {ids:?}"));
-        answered.then_some(Phase::Stream(rows)).ok_or("cannot claim")
-    }
-
-    fn streams_for(&mut self, who: usize, rows: &[PartitionRow]) -> Result<Phase, &'static str> {
-        if !self.broker.up {
-            return Err("no broker");
-        }
-        self.broker.ensure();
-        let created = self.broker.created(EVENTS);
-        let stream = Incarnation {
-            created: created.map(|created| created.to_string()).unwrap_or_default(),
-            last_seq: self.broker.last_seq,
-        };
-        let (owned, stale) = Owned::of(rows, &stream);
-        self.lanes[who].reader = (self.broker.began, created, owned.read_from());
-        if stale.is_empty() {
-            return Ok(Phase::Ask(owned));
-        }
-        Ok(Phase::Rewind(owned, stale, stream))
-    }
-
-    /// What an owner that was killed left unsaid.
-    fn ask_unsaid(&mut self, who: usize, owned: Owned) -> Result<Phase, &'static str> {
-        let Some(memory) = self.broker.memory().filter(|_| self.reads()) else {
-            return Err("no broker or no store");
-        };
-        let mut unsaid = Unsaid::default();
-        for (id, partition, state) in self.store.open() {
-            if owned.epochs.contains_key(&partition) {
-                unsaid.look(&id, &state);
-            }
-        }
-        if let Some(at) = unsaid.wake_at {
-            self.send(Actor::Retry, Do::Retry(Retrying::Hint(at)));
-        }
-        for question in unsaid.questions {
-            self.send(Actor::Detector, Do::Watch(Watching::Verify(Box::new(question))));
-        }
-        (self.lanes[who].owned, self.lanes[who].memory) = (owned, memory);
-        Ok(Phase::Read)
     }
 
     /// Takes what waits, and decides; none: nothing does.
@@ -385,7 +381,11 @@ impl World {
                     return Err("runs were written by another");
                 }
                 Committed::Done if !answered => return Err("the commit was not answered"),
-                Committed::Done => self.say_changes(who, &decided),
+                Committed::Done => {
+                    self.say_changes(who, &decided);
+                    self.look_at_permits(who, &decided);
+                    self.look_at_emitted(&decided.batch);
+                }
             }
         }
         self.lanes[who].owned.positions = all;

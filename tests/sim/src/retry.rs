@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use kintsugi_core::{Input, LossCause, RunId, Timestamp};
+use kintsugi_core::{CloudEvent, Input, LossCause, RunId, Timestamp};
 use kintsugi_mending::{Again, Deadlines, letter_message};
 use kintsugi_nats::RunInput;
 
@@ -39,6 +39,8 @@ pub(crate) enum Retrying {
     Settle(u64),
     /// Publishes what it has found.
     Tell(Vec<RunInput>),
+    /// Publishes what lies in the outbox.
+    Say(Vec<CloudEvent>),
 }
 
 impl Retrying {
@@ -52,6 +54,7 @@ impl Retrying {
 pub(crate) struct Retry {
     told: Deadlines,
     told_mail: Again<RunId>,
+    told_sent: Again<String>,
     asked: Again<String>,
     woken: Option<u64>,
     /// When the next scan is, and which one it is.
@@ -119,6 +122,9 @@ impl World {
             Retrying::Tell(inputs) => {
                 self.publish_inputs(inputs);
             }
+            Retrying::Say(events) => {
+                self.say_events(events, true);
+            }
         }
     }
 
@@ -158,6 +164,13 @@ impl World {
         let due = self.retry.told_mail.due(found.runs, RunId::clone, instant).into_iter();
         let mut inputs: Vec<RunInput> =
             due.map(|run| RunInput { run, input: Input::Mail }).collect();
+        let due = self.retry.told_sent.due(found.sent, String::clone, instant);
+        let rows = due.iter().filter_map(|key| self.store.outbox.get(key));
+        let events: Vec<CloudEvent> =
+            rows.filter_map(|row| serde_json::from_slice(&row.event).ok()).collect();
+        if !events.is_empty() {
+            self.next(ME, Do::Retry(Retrying::Say(events)));
+        }
         let due = self.retry.asked.due(found.requests, String::clone, instant);
         for row in self.store.requests_settle(&due) {
             let input = serde_json::from_slice(&row.input).ok();

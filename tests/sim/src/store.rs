@@ -1,18 +1,32 @@
 //! The simulated store: what `entities` promises of its transactions, in memory.
 
-use std::{collections::BTreeMap, future::ready, sync::Arc};
+mod mail;
+mod people;
+mod permits;
+mod requests;
+mod schedules;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::ready,
+    sync::Arc,
+};
 
 use kintsugi_core::{DefinitionRef, RunId, RunState, Status};
 use kintsugi_deciding::{Compiled, Source};
 use kintsugi_entities::{
-    Batch, Committed, DeadLetterRow, DeadLetterStatus, Due, Error, HoldRow, MailRow, MailWaiting,
-    NewRun, Overdue, PartitionRow, RequestRow, Resolved, RunRow,
+    Batch, Committed, DeadLetterRow, DeadLetterStatus, Due, Error, HoldRow, HumanTaskRow, MailRow,
+    MailWaiting, NewRun, OutboxRow, Overdue, PartitionRow, RequestRow, Resolved, RunRow,
+    ScheduleRow,
 };
 
 use crate::{
     definitions::Definitions,
     off::{Off, Protection},
 };
+
+pub(crate) use mail::Listener;
+pub(crate) use permits::Permit;
 
 /// A run and its history.
 #[derive(Clone, Debug)]
@@ -37,7 +51,14 @@ pub(crate) struct Store {
     partitions: Vec<PartitionRow>,
     pub(crate) letters: BTreeMap<String, DeadLetterRow>,
     inbox: Vec<Waiting>,
+    pub(crate) listeners: BTreeSet<Listener>,
+    pub(crate) outbox: BTreeMap<String, OutboxRow>,
     pub(crate) requests: Vec<RequestRow>,
+    pub(crate) schedules: BTreeMap<String, ScheduleRow>,
+    /// Tasks of people, by `run:task`.
+    pub(crate) people: BTreeMap<String, HumanTaskRow>,
+    /// By `run:task`.
+    pub(crate) permits: BTreeMap<String, Permit>,
     /// Incarnations of streams that were seen.
     pub(crate) streams: BTreeMap<&'static str, u64>,
     /// The recovery log, counted by kind.
@@ -67,7 +88,12 @@ impl Store {
             partitions: (0..partitions).map(row).collect(),
             letters: BTreeMap::new(),
             inbox: Vec::new(),
+            listeners: BTreeSet::new(),
+            outbox: BTreeMap::new(),
             requests: Vec::new(),
+            schedules: BTreeMap::new(),
+            people: BTreeMap::new(),
+            permits: BTreeMap::new(),
             streams: BTreeMap::new(),
             recoveries: BTreeMap::new(),
             fails: false,
@@ -175,6 +201,9 @@ impl Store {
             waiting.parked &= !mail.offered.contains(&waiting.row.run);
         }
         self.requests.retain(|request| !batch.requests_taken.contains(&request.id));
+        self.write_people(batch);
+        self.write_permits(&batch.permits);
+        self.write_mail(mail);
     }
 
     pub(crate) fn post(&mut self, row: MailRow) {
@@ -197,26 +226,7 @@ impl Store {
         runs.dedup();
         let requests = self.requests.iter().filter(|request| request.at < before);
         let requests = requests.map(|request| request.id.clone()).collect();
-        Overdue { runs, sent: Vec::new(), requests }
-    }
-
-    /// Those of these requests that are not done; the others are forgotten.
-    pub(crate) fn requests_settle(&mut self, ids: &[String]) -> Vec<RequestRow> {
-        let (runs, letters) = (&self.runs, &self.letters);
-        let is_open = |request: &RequestRow| {
-            let status = runs.get(&request.run).map(|run| run.row.status);
-            match &request.about {
-                None => status.is_some_and(|status| !status.is_terminal()),
-                Some(about) => {
-                    let letter = letters.get(about);
-                    letter.is_some_and(|letter| letter.status == DeadLetterStatus::Open)
-                        && !matches!(status, Some(Status::Completed | Status::Cancelled))
-                }
-            }
-        };
-        self.requests.retain(|request| !ids.contains(&request.id) || is_open(request));
-        let open = self.requests.iter().filter(|request| ids.contains(&request.id));
-        open.cloned().collect()
+        Overdue { runs, sent: self.outbox_overdue(before), requests }
     }
 
     pub(crate) fn due(&self, now: i64, overdue: i64) -> Due {
@@ -227,6 +237,7 @@ impl Store {
         let waits = self.mail_overdue(overdue);
         let overdue = !waits.runs.is_empty()
             || !waits.requests.is_empty()
+            || !waits.sent.is_empty()
             || self.letters.values().any(|letter| letter.published_at.is_none());
         let runs = runs.into_iter().map(|(at, id)| (id.clone(), at)).collect();
         // Redrives of many letters are not simulated.

@@ -1,5 +1,11 @@
 //! What was promised, held against what is stored at the end.
 
+mod events;
+mod people;
+mod permits;
+mod schedules;
+mod steering;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use kintsugi_core::{RunId, Status, Step};
@@ -12,6 +18,8 @@ use crate::{
     world::{Actor, WORKERS, World},
 };
 
+pub(crate) use events::Emitted;
+
 /// Something open may have no owner for so long once nothing breaks: what the last lost question was
 /// about is found by the next audit, 30 s later, which looks twice.
 pub(crate) const UNOWNED_MAX: u64 = 36_000;
@@ -21,6 +29,7 @@ impl World {
     pub(crate) fn is_settled(&self) -> bool {
         self.gateway.is_done(self.now)
             && self.store.requests.is_empty()
+            && self.store.outbox.is_empty()
             && self
                 .store
                 .letters
@@ -67,10 +76,17 @@ impl World {
         let letters = self.store.letters.values();
         let open = letters.filter(|letter| letter.status == DeadLetterStatus::Open);
         holdings.letters.extend(open.map(|letter| letter.id.clone()));
-        let open = self.store.runs.values().filter(|run| !run.row.status.is_terminal());
+        // Of what is suspended the owner is a person.
+        let open = self
+            .store
+            .runs
+            .values()
+            .filter(|run| !run.row.status.is_terminal() && run.row.status != Status::Suspended);
         let records: Vec<Record> =
             open.filter_map(|run| Record::of(run.row.clone()).ok()).collect();
-        unowned(&records, &holdings)
+        let mut found = unowned(&records, &holdings);
+        found.extend(self.permits_amiss());
+        found
     }
 
     /// Holds everything that is stored against the promises.
@@ -83,6 +99,13 @@ impl World {
         Ledger(std::mem::take(&mut self.ledger)).check(book, &mut breaches);
         let mut all = breaches.0;
         all.extend(self.ends());
+        all.extend(self.steered(book));
+        all.extend(self.heard_twice(book));
+        all.extend(self.answered(book));
+        all.extend(self.scheduled());
+        all.append(&mut self.breaches);
+        let amiss = self.permits_amiss().into_iter();
+        all.extend(amiss.map(|what| Breach { promise: 2, what }));
         self.figures.runs = book.runs.len() as u64;
         self.figures.attempts = checked.attempts as u64;
         self.figures.takeovers = checked.lost as u64;
@@ -93,16 +116,20 @@ impl World {
     }
 
     fn records(&self) -> BTreeMap<String, Record> {
-        let record = |(id, run): (&RunId, &Stored)| {
-            let mut record = Record::of(run.row.clone()).ok()?;
-            let rows = run.history.iter().map(|(seq, steps)| {
-                let steps: Vec<Step> = serde_json::from_slice(steps).unwrap_or_default();
-                (*seq, steps)
-            });
-            record.rows = rows.collect();
-            Some((id.to_string(), record))
-        };
-        self.store.runs.iter().filter_map(record).collect()
+        let runs = self.store.runs.keys();
+        runs.filter_map(|id| Some((id.to_string(), self.record(id)?))).collect()
+    }
+
+    /// A run and its history.
+    fn record(&self, id: &RunId) -> Option<Record> {
+        let run = self.store.runs.get(id)?;
+        let mut record = Record::of(run.row.clone()).ok()?;
+        let rows = run.history.iter().map(|(seq, steps)| {
+            let steps: Vec<Step> = serde_json::from_slice(steps).unwrap_or_default();
+            (*seq, steps)
+        });
+        record.rows = rows.collect();
+        Some(record)
     }
 
     /// Every run ended as it would have, had nothing broken.

@@ -9,10 +9,11 @@ use std::{
     time::Instant,
 };
 
-use kintsugi_promises::Execution;
+use kintsugi_promises::{Breach, Execution};
 
 use crate::{
     broker::Broker,
+    cast::Cast,
     chance::Chance,
     definitions::Definitions,
     detector::{Detector, Watching},
@@ -23,6 +24,7 @@ use crate::{
     orchestrator::{Lane, Orchestrating},
     retry::{Retry, Retrying},
     store::Store,
+    verdict::Emitted,
     worker::{Worker, Working},
 };
 
@@ -68,6 +70,8 @@ enum Event {
     Thaw(Actor, u32),
     /// The broker's patience with a delivery is over.
     Expire(u64),
+    /// The same, of a published event.
+    ExpireSaid(u64),
     Blow(Blow),
     BrokerUp(u64),
     /// Nothing breaks any more.
@@ -121,6 +125,7 @@ pub(crate) struct World {
     number: u64,
     pub(crate) faults: Faults,
     pub(crate) is_calm: bool,
+    pub(crate) cast: Cast,
     pub(crate) off: Off,
     pub(crate) definitions: Arc<Definitions>,
     pub(crate) store: Store,
@@ -135,18 +140,27 @@ pub(crate) struct World {
     pub(crate) gateway: Gateway,
     pub(crate) ledger: Vec<Execution>,
     pub(crate) figures: Figures,
+    /// What runs emitted.
+    pub(crate) emitted: Vec<Emitted>,
+    /// What was seen to be broken on the way.
+    pub(crate) breaches: Vec<Breach>,
     /// What happened, in words; none: nobody reads it.
     pub(crate) trace: Option<Vec<String>>,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, definitions: &Arc<Definitions>, off: &Off, traced: bool) -> Self {
+    pub(crate) fn new(
+        seed: u64,
+        definitions: &Arc<Definitions>,
+        (cast, off): (Cast, &Off),
+        traced: bool,
+    ) -> Self {
         let mut chance = Chance::new(seed);
-        let faults = Faults::new(&mut chance);
+        let faults = Faults::new(&mut chance, cast);
         let began = Instant::now();
         let store = Store::new(Arc::clone(definitions), off.clone(), PARTITIONS);
         let mut world = Self {
-            gateway: Gateway::new(&mut chance, definitions),
+            gateway: Gateway::new(&mut chance, definitions, cast),
             chance,
             now: 1,
             began,
@@ -154,6 +168,7 @@ impl World {
             number: 0,
             faults,
             is_calm: false,
+            cast,
             off: off.clone(),
             definitions: Arc::clone(definitions),
             store,
@@ -166,6 +181,8 @@ impl World {
             retry: Retry::default(),
             ledger: Vec::new(),
             figures: Figures::default(),
+            emitted: Vec::new(),
+            breaches: Vec::new(),
             trace: traced.then(Vec::new),
         };
         world.broker.repeats = off.has(Protection::MsgId);
@@ -202,11 +219,16 @@ impl World {
                 self.broker.expire(seq, self.now);
                 self.hand_out();
             }
+            Event::ExpireSaid(seq) => {
+                self.broker.expire_said(seq, self.now);
+                self.wake_routers();
+            }
             Event::Blow(blow) => self.blow(blow),
             Event::BrokerUp(power) => {
                 self.broker.restart(self.now, power);
                 self.say(|| "broker is back".to_owned());
                 self.wake_lanes();
+                self.wake_routers();
                 self.hand_out();
             }
             Event::Calm => self.calm(),
@@ -332,7 +354,7 @@ impl Do {
     /// Whether it is a step of something, before which a process may die; not a mere beat.
     fn is_step(&self) -> bool {
         match self {
-            Self::Orchestrate(what) => matches!(what, Orchestrating::Step),
+            Self::Orchestrate(what) => what.is_step(),
             Self::Work(what) => what.is_step(),
             Self::Watch(what) => what.is_step(),
             Self::Retry(what) => what.is_step(),

@@ -76,7 +76,9 @@ impl World {
                 outbox.verifies.extend(questions);
             }
         }
-        (Phase::Hint(Box::new((outbox, time))), self.chance.between(0, 3))
+        let rest = Box::new((outbox, time));
+        let phase = if rest.0.events.is_empty() { Phase::Hint(rest) } else { Phase::Say(rest) };
+        (phase, self.chance.between(0, 3))
     }
 
     pub(super) fn hint(&mut self, (outbox, time): (Outbox, Timestamp)) {
@@ -88,6 +90,9 @@ impl World {
         }
         for question in outbox.verifies {
             self.send(Actor::Detector, Do::Watch(Watching::Verify(Box::new(question))));
+        }
+        if !outbox.permits.is_empty() {
+            self.hint_permits();
         }
         let hint = if outbox.has_letters { Some(time.0) } else { outbox.wake_at };
         if let Some(at) = hint {

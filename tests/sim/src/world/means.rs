@@ -5,11 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kintsugi_core::{RunId, Timestamp, partition_of};
+use kintsugi_core::{CloudEvent, RunId, Timestamp, partition_of};
 use kintsugi_nats::{RunInput, TaskMessage};
 
 use super::{ACK_WAIT, Actor, BASE, Do, Entry, Event, PARTITIONS, World};
-use crate::worker::Working;
+use crate::{off::Protection, worker::Working};
 
 impl World {
     pub(crate) fn say(&mut self, what: impl FnOnce() -> String) {
@@ -97,6 +97,32 @@ impl World {
         answered
     }
 
+    /// Publishes events, one after the other; whether that was answered.
+    pub(crate) fn say_events(&mut self, events: Vec<CloudEvent>, ours: bool) -> bool {
+        for mut event in events {
+            if self.off.has(Protection::EventId) && ours {
+                self.number += 1;
+                event = anew(&event, self.number);
+            }
+            let fails = self.chance.permille(self.faults.unanswered);
+            let stored = !fails || self.chance.below(2) == 0;
+            if fails {
+                self.figures.fault("publish unanswered");
+            }
+            self.say(|| format!("published {:?}", event.identity()));
+            let answered = stored && self.broker.put_said(event, ours, self.now);
+            self.wake_routers();
+            if fails || !answered {
+                return false;
+            }
+        }
+        true
+    }
+
+    pub(crate) fn said_expires(&mut self, seq: u64, delay: u64) {
+        self.later(delay, Event::ExpireSaid(seq));
+    }
+
     /// Publishes a task; whether that was answered.
     pub(crate) fn publish_task(&mut self, task: &TaskMessage) -> bool {
         let fails = self.chance.permille(self.faults.unanswered);
@@ -146,4 +172,11 @@ impl World {
     pub(crate) fn state(&self, run: &RunId) -> Option<kintsugi_core::RunState> {
         serde_json::from_slice(&self.store.runs.get(run)?.row.state).ok()
     }
+}
+
+/// The same event under an id of its own.
+fn anew(event: &CloudEvent, number: u64) -> CloudEvent {
+    let mut fields = event.fields().clone();
+    fields.insert("id".to_owned(), format!("{}~{number}", event.identity().1).into());
+    CloudEvent::new(fields).expect("it was one before")
 }
