@@ -235,9 +235,11 @@ async fn hopeless(engine: &Engine) -> Vec<String> {
         if asked_for().is_some() { (3, Duration::from_secs(1_200)) } else { (1, SOON) };
     engine.client.define(&definition("never", &peer.url("/never"))).await;
     engine.client.define(&definition("fine", &peer.url("/fine"))).await;
-    // First, since a good answer in between would keep its circuit closed.
+    // First, since a good answer in between would keep its circuit closed, and so would one that the failure
+    // detector, which listens first, hears of with the failures.
     let fine = start(engine, "fine", 0).await;
     complete(engine, &[fine]).await;
+    sleep(Duration::from_secs(3)).await;
     let (mut accepted, began) = (Vec::new(), Instant::now());
     for _ in 0..count {
         accepted.push(start(engine, "never", accepted.len()).await);
