@@ -68,7 +68,7 @@ impl Faults {
         };
         for name in streams {
             if chance.below(100) < 15 {
-                faults.blows.push((chance.below(until), Blow::Stream(*name)));
+                faults.blows.push((chance.below(until), Blow::Stream(name)));
             }
         }
         for _ in 0..chance.below(3) {

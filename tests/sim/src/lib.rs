@@ -9,15 +9,12 @@
 mod broker;
 mod cast;
 mod chance;
-mod definitions;
 mod detector;
 mod faults;
 mod figures;
 mod gateway;
-mod off;
 mod orchestrator;
 mod retry;
-mod store;
 mod verdict;
 mod worker;
 mod world;
@@ -27,10 +24,13 @@ use std::sync::Arc;
 pub use cast::Cast;
 pub use figures::Figures;
 pub use kintsugi_promises::Breach;
-pub use off::{ALL, Off, Protection};
+pub use kintsugi_sim_store::off::{ALL, Off, Protection};
 
-use definitions::Definitions;
 use kintsugi_promises::Book;
+use kintsugi_sim_store::{
+    definitions::{self, Definitions},
+    off, store,
+};
 use verdict::{Orphanage, UNOWNED_MAX};
 use world::World;
 

@@ -10,7 +10,7 @@ use super::Store;
 use crate::off::Protection;
 
 /// A listen that is open: the run, the task, and the type (none: any).
-pub(crate) type Listener = (RunId, u64, Option<String>);
+pub type Listener = (RunId, u64, Option<String>);
 
 impl Store {
     pub(super) fn write_mail(&mut self, mail: &MailBatch) {
@@ -26,13 +26,13 @@ impl Store {
     }
 
     /// Listens for events of this type.
-    pub(crate) fn listeners_of(&self, kind: &str) -> BTreeSet<(RunId, u64)> {
+    pub fn listeners_of(&self, kind: &str) -> BTreeSet<(RunId, u64)> {
         let wants = |one: &&Listener| one.2.as_deref().is_none_or(|own| own == kind);
         self.listeners.iter().filter(wants).map(|(run, task, _)| (run.clone(), *task)).collect()
     }
 
     /// Runs that listen for events of these types or of any, each with one of the types.
-    pub(crate) fn listening(&self, types: &[String]) -> Vec<(RunId, Option<String>)> {
+    pub fn listening(&self, types: &[String]) -> Vec<(RunId, Option<String>)> {
         let wants = |one: &&Listener| one.2.as_ref().is_none_or(|own| types.contains(own));
         let found: BTreeSet<(RunId, Option<String>)> = self
             .listeners
@@ -44,7 +44,7 @@ impl Store {
     }
 
     /// It was brought to its runs.
-    pub(crate) fn outbox_forget(&mut self, event: &CloudEvent) {
+    pub fn outbox_forget(&mut self, event: &CloudEvent) {
         // Under whatever id it was published.
         let id = event.identity().1.split('~').next().unwrap_or_default();
         let mut fields = event.fields().clone();
@@ -54,7 +54,7 @@ impl Store {
         }
     }
 
-    pub(crate) fn outbox_overdue(&self, before: i64) -> Vec<String> {
+    pub fn outbox_overdue(&self, before: i64) -> Vec<String> {
         let overdue = |row: &&OutboxRow| row.at < before;
         self.outbox.values().filter(overdue).map(|row| row.key.clone()).collect()
     }

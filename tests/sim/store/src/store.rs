@@ -25,15 +25,15 @@ use crate::{
     off::{Off, Protection},
 };
 
-pub(crate) use mail::Listener;
-pub(crate) use permits::Permit;
+pub use mail::Listener;
+pub use permits::Permit;
 
 /// A run and its history.
 #[derive(Clone, Debug)]
-pub(crate) struct Stored {
-    pub(crate) row: RunRow,
+pub struct Stored {
+    pub row: RunRow,
     /// Positions and steps.
-    pub(crate) history: Vec<(i64, Vec<u8>)>,
+    pub history: Vec<(i64, Vec<u8>)>,
 }
 
 #[derive(Debug)]
@@ -44,36 +44,36 @@ struct Waiting {
 
 /// Everything that is stored.
 #[derive(Debug)]
-pub(crate) struct Store {
+pub struct Store {
     definitions: Arc<Definitions>,
     off: Off,
-    pub(crate) runs: BTreeMap<RunId, Stored>,
+    pub runs: BTreeMap<RunId, Stored>,
     partitions: Vec<PartitionRow>,
-    pub(crate) letters: BTreeMap<String, DeadLetterRow>,
+    pub letters: BTreeMap<String, DeadLetterRow>,
     inbox: Vec<Waiting>,
-    pub(crate) listeners: BTreeSet<Listener>,
-    pub(crate) outbox: BTreeMap<String, OutboxRow>,
-    pub(crate) requests: Vec<RequestRow>,
-    pub(crate) schedules: BTreeMap<String, ScheduleRow>,
+    pub listeners: BTreeSet<Listener>,
+    pub outbox: BTreeMap<String, OutboxRow>,
+    pub requests: Vec<RequestRow>,
+    pub schedules: BTreeMap<String, ScheduleRow>,
     /// Tasks of people, by `run:task`.
-    pub(crate) people: BTreeMap<String, HumanTaskRow>,
+    pub people: BTreeMap<String, HumanTaskRow>,
     /// By `run:task`.
-    pub(crate) permits: BTreeMap<String, Permit>,
+    pub permits: BTreeMap<String, Permit>,
     /// Incarnations of streams that were seen.
-    pub(crate) streams: BTreeMap<&'static str, u64>,
+    pub streams: BTreeMap<&'static str, u64>,
     /// The recovery log, counted by kind.
-    pub(crate) recoveries: BTreeMap<String, u64>,
+    pub recoveries: BTreeMap<String, u64>,
     /// The next read fails.
-    pub(crate) fails: bool,
+    pub fails: bool,
 }
 
 /// The error of a store that is away.
-pub(crate) fn away() -> Error {
+pub fn away() -> Error {
     Error::invalid("the database does not answer")
 }
 
 impl Store {
-    pub(crate) fn new(definitions: Arc<Definitions>, off: Off, partitions: u16) -> Self {
+    pub fn new(definitions: Arc<Definitions>, off: Off, partitions: u16) -> Self {
         let row = |id| PartitionRow {
             id,
             owner: String::new(),
@@ -101,7 +101,7 @@ impl Store {
     }
 
     /// Accepts a run, unless there is one of its id.
-    pub(crate) fn create(&mut self, new: NewRun) {
+    pub fn create(&mut self, new: NewRun) {
         let row = RunRow {
             id: new.id.clone(),
             definition: new.definition,
@@ -119,7 +119,7 @@ impl Store {
         self.runs.entry(new.id).or_insert(Stored { row, history: Vec::new() });
     }
 
-    pub(crate) fn claim(&mut self, ids: &[u16], owner: &str) -> Vec<PartitionRow> {
+    pub fn claim(&mut self, ids: &[u16], owner: &str) -> Vec<PartitionRow> {
         let claimed = self.partitions.iter_mut().filter(|row| ids.contains(&row.id));
         let claimed = claimed.map(|row| {
             owner.clone_into(&mut row.owner);
@@ -130,7 +130,7 @@ impl Store {
     }
 
     /// All or, where one changed hands, none.
-    pub(crate) fn rewind(&mut self, ids: &[(u16, i64)], stream: &str) -> Result<(), Error> {
+    pub fn rewind(&mut self, ids: &[(u16, i64)], stream: &str) -> Result<(), Error> {
         if ids.iter().any(|(id, epoch)| !self.is_owned(*id, *epoch)) {
             return Err(Error::invalid("a partition changed hands"));
         }
@@ -149,7 +149,7 @@ impl Store {
     }
 
     /// Makes a batch true as a whole, or not at all.
-    pub(crate) fn commit(&mut self, batch: &Batch) -> Committed {
+    pub fn commit(&mut self, batch: &Batch) -> Committed {
         if batch.positions.iter().any(|(id, epoch, _)| !self.is_owned(*id, *epoch)) {
             return Committed::Fenced;
         }
@@ -206,20 +206,20 @@ impl Store {
         self.write_mail(mail);
     }
 
-    pub(crate) fn post(&mut self, row: MailRow) {
+    pub fn post(&mut self, row: MailRow) {
         if self.inbox.iter().all(|known| known.row.run != row.run || known.row.key != row.key) {
             self.inbox.push(Waiting { row, parked: false });
             self.inbox.sort_by(|a, b| (a.row.place, &a.row.key).cmp(&(b.row.place, &b.row.key)));
         }
     }
 
-    pub(crate) fn mail_waiting(&self, runs: &[RunId]) -> MailWaiting {
+    pub fn mail_waiting(&self, runs: &[RunId]) -> MailWaiting {
         let waits = |waiting: &&Waiting| !waiting.parked && runs.contains(&waiting.row.run);
         let rows = self.inbox.iter().filter(waits).map(|waiting| waiting.row.clone()).collect();
         MailWaiting { rows, more: Vec::new() }
     }
 
-    pub(crate) fn mail_overdue(&self, before: i64) -> Overdue {
+    pub fn mail_overdue(&self, before: i64) -> Overdue {
         let waits = |waiting: &&Waiting| !waiting.parked && waiting.row.at < before;
         let mut runs: Vec<RunId> =
             self.inbox.iter().filter(waits).map(|waiting| waiting.row.run.clone()).collect();
@@ -229,7 +229,7 @@ impl Store {
         Overdue { runs, sent: self.outbox_overdue(before), requests }
     }
 
-    pub(crate) fn due(&self, now: i64, overdue: i64) -> Due {
+    pub fn due(&self, now: i64, overdue: i64) -> Due {
         let all = self.runs.values().filter_map(|run| Some((run.row.wake_at?, &run.row.id)));
         let mut runs: Vec<(i64, &RunId)> = all.clone().filter(|(at, _)| *at <= now).collect();
         runs.sort_unstable();
@@ -245,7 +245,7 @@ impl Store {
     }
 
     /// Every open run, as reconcilers read it.
-    pub(crate) fn open(&self) -> Vec<(RunId, u16, RunState)> {
+    pub fn open(&self) -> Vec<(RunId, u16, RunState)> {
         let open = self.runs.values().filter(|run| !run.row.status.is_terminal());
         let read = |run: &Stored| {
             let state = serde_json::from_slice(&run.row.state).ok()?;

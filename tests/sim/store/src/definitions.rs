@@ -21,24 +21,24 @@ use serde_json::{Value, json};
 use documents::{Document, documents};
 
 /// The type of every simulated task: that of the workers whose ledger the promises are checked with.
-pub(crate) const TASK_TYPE: &str = "ledger";
+pub const TASK_TYPE: &str = "ledger";
 
 /// The type of the event that runs may wait for.
-pub(crate) const EVENT_TYPE: &str = "go";
+pub const EVENT_TYPE: &str = "go";
 
 /// The type of the event that runs emit, and hear of each other.
-pub(crate) const SAID_TYPE: &str = "said";
+pub const SAID_TYPE: &str = "said";
 
-/// How many definitions there are of [`crate::Cast::Few`], the first of all.
-pub(crate) const FEW: usize = 14;
+/// How many definitions there are of the smaller cast, the first of all.
+pub const FEW: usize = 14;
 
 /// A task fails so often before it completes; this many: always, this many and more: for good.
-pub(crate) const ALWAYS: u64 = 8;
+pub const ALWAYS: u64 = 8;
 const FATAL: u64 = 9;
 
 /// How a run ends.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum End {
+pub enum End {
     /// With an output.
     Completed(Value),
     /// With an error of this type.
@@ -49,20 +49,20 @@ pub(crate) enum End {
 
 /// A definition.
 #[derive(Debug)]
-pub(crate) struct Definition {
+pub struct Definition {
     /// `namespace/name:version`.
-    pub(crate) id: String,
+    pub id: String,
     /// As runs are decided with.
-    pub(crate) compiled: Arc<Compiled>,
+    pub compiled: Arc<Compiled>,
     /// It waits for an event.
-    pub(crate) listens: bool,
+    pub listens: bool,
     /// Its runs are started by others only.
-    pub(crate) child_only: bool,
+    pub child_only: bool,
 }
 
 impl Definition {
     /// Its first task, by its reference.
-    pub(crate) fn first(&self) -> Option<String> {
+    pub fn first(&self) -> Option<String> {
         let program = &self.compiled.program;
         let first = program.list(program.body).first()?;
         Some(program.node(*first)?.pointer.clone())
@@ -71,7 +71,7 @@ impl Definition {
 
 /// All definitions.
 #[derive(Debug)]
-pub(crate) struct Definitions {
+pub struct Definitions {
     all: Vec<Definition>,
     ends: std::sync::Mutex<BTreeMap<(usize, u64), End>>,
 }
@@ -109,13 +109,13 @@ impl Default for Definitions {
 impl Definitions {
     /// All of them.
     #[must_use]
-    pub(crate) fn all(&self) -> &[Definition] {
+    pub fn all(&self) -> &[Definition] {
         &self.all
     }
 
     /// The same once more, for the check of histories.
     #[must_use]
-    pub(crate) fn programs(&self) -> BTreeMap<String, (kintsugi_core::Program, Expressions)> {
+    pub fn programs(&self) -> BTreeMap<String, (kintsugi_core::Program, Expressions)> {
         let compiled = documents().into_iter().map(|document| {
             let Compiled { program, expressions } = compile(&document);
             (format!("sim/{}:1.0.0", document.name), (program, expressions))
@@ -125,12 +125,12 @@ impl Definitions {
 
     /// One, by its id.
     #[must_use]
-    pub(crate) fn get(&self, id: &str) -> Option<&Definition> {
+    pub fn get(&self, id: &str) -> Option<&Definition> {
         self.all.iter().find(|definition| definition.id == id)
     }
 
     /// How a run of the definition at this place with the input `n` ends.
-    pub(crate) fn end(&self, at: usize, n: u64) -> End {
+    pub fn end(&self, at: usize, n: u64) -> End {
         let mut ends = self.ends.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         ends.entry((at, n)).or_insert_with(|| self.calm(&self.all[at], json!({ "n": n }))).clone()
     }
@@ -204,7 +204,7 @@ impl Definitions {
 
 /// How a run has ended.
 #[must_use]
-pub(crate) fn end(state: &RunState) -> End {
+pub fn end(state: &RunState) -> End {
     match state.status {
         Status::Completed => End::Completed(state.output.clone().unwrap_or_default()),
         Status::Faulted => {
@@ -217,7 +217,7 @@ pub(crate) fn end(state: &RunState) -> End {
 
 /// An event that a run may wait for.
 #[must_use]
-pub(crate) fn event(id: &str, kind: &str) -> CloudEvent {
+pub fn event(id: &str, kind: &str) -> CloudEvent {
     let fields = json!({
         "specversion": "1.0", "id": id, "source": "/sim", "type": kind, "data": {"n": 11},
     });
@@ -230,7 +230,7 @@ pub(crate) fn event(id: &str, kind: &str) -> CloudEvent {
 /// # Errors
 ///
 /// When it is to fail.
-pub(crate) fn outcome(input: &Value, failures: u32) -> Result<Value, Fault> {
+pub fn outcome(input: &Value, failures: u32) -> Result<Value, Fault> {
     let plan = input["plan"].as_u64().unwrap_or(0);
     let message = "as it was planned".to_owned();
     if plan == FATAL {

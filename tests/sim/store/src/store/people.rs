@@ -21,7 +21,7 @@ impl Store {
     }
 
     /// Whether somebody may answer it.
-    pub(crate) fn is_asked(&self, id: &str) -> bool {
+    pub fn is_asked(&self, id: &str) -> bool {
         self.people.get(id).is_some_and(|row| row.status == HumanTaskStatus::Open)
     }
 }

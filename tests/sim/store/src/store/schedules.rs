@@ -8,7 +8,7 @@ use crate::off::Protection;
 
 impl Store {
     /// Those that are looked at next, the first first.
-    pub(crate) fn schedules_next(&self) -> Vec<ScheduleRow> {
+    pub fn schedules_next(&self) -> Vec<ScheduleRow> {
         let is_planned = |row: &&ScheduleRow| !row.paused && row.next_at.is_some();
         let mut rows: Vec<ScheduleRow> =
             self.schedules.values().filter(is_planned).cloned().collect();
@@ -17,12 +17,12 @@ impl Store {
     }
 
     /// Where a run stands, and when it ended.
-    pub(crate) fn standing(&self, run: &RunId) -> Option<(Status, Option<i64>)> {
+    pub fn standing(&self, run: &RunId) -> Option<(Status, Option<i64>)> {
         self.runs.get(run).map(|run| (run.row.status, run.row.ended_at))
     }
 
     /// Starts runs of a schedule and moves it on, unless it has changed since; whether it did.
-    pub(crate) fn schedule_step(&mut self, step: &ScheduleStep) -> bool {
+    pub fn schedule_step(&mut self, step: &ScheduleStep) -> bool {
         let Some(row) = self.schedules.get_mut(&step.id) else { return false };
         let is_same = row.revision == step.revision || self.off.has(Protection::Revision);
         if !is_same || row.paused {
@@ -42,7 +42,7 @@ impl Store {
     }
 
     /// Stops a schedule as it stands, unless it has changed since; whether it did.
-    pub(crate) fn schedule_pause(&mut self, id: &str, revision: i64) -> bool {
+    pub fn schedule_pause(&mut self, id: &str, revision: i64) -> bool {
         let Some(row) = self.schedules.get_mut(id) else { return false };
         let is_same = row.revision == revision;
         if is_same {

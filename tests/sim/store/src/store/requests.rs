@@ -8,7 +8,7 @@ use crate::off::Protection;
 
 impl Store {
     /// Keeps a request, unless one of its id is there; in place of another.
-    pub(crate) fn request_put(&mut self, row: RequestRow, instead_of: Option<&str>) {
+    pub fn request_put(&mut self, row: RequestRow, instead_of: Option<&str>) {
         self.requests.retain(|known| Some(known.id.as_str()) != instead_of);
         if self.requests.iter().all(|known| known.id != row.id) {
             self.requests.push(row);
@@ -16,7 +16,7 @@ impl Store {
     }
 
     /// What was asked of a run by hand and is not taken yet, in order.
-    pub(crate) fn requests_steering(&self, run: &RunId) -> Vec<RequestRow> {
+    pub fn requests_steering(&self, run: &RunId) -> Vec<RequestRow> {
         let steers = |row: &&RequestRow| row.run == *run && row.about.as_deref() == Some(STEER);
         let mut found: Vec<RequestRow> = self.requests.iter().filter(steers).cloned().collect();
         found.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
@@ -25,7 +25,7 @@ impl Store {
 
     /// Those of these requests that are not done, and with what steers a run all that does, in order;
     /// the others are forgotten.
-    pub(crate) fn requests_settle(&mut self, ids: &[String]) -> Vec<RequestRow> {
+    pub fn requests_settle(&mut self, ids: &[String]) -> Vec<RequestRow> {
         let (runs, letters, people) = (&self.runs, &self.letters, &self.people);
         let is_open = |request: &RequestRow| {
             let status = runs.get(&request.run).map(|run| run.row.status);

@@ -9,9 +9,9 @@ use crate::off::Protection;
 
 /// A permit that is wanted, or granted.
 #[derive(Clone, Debug)]
-pub(crate) struct Permit {
-    pub(crate) row: PermitRow,
-    pub(crate) granted_at: Option<i64>,
+pub struct Permit {
+    pub row: PermitRow,
+    pub granted_at: Option<i64>,
     taken: bool,
 }
 
@@ -36,7 +36,7 @@ impl Store {
 
     /// Who may be granted a permit: by key, whoever waits with the highest priority, then longest, as
     /// far as the bound goes.
-    pub(crate) fn permits_free(&self) -> BTreeSet<String> {
+    pub fn permits_free(&self) -> BTreeSet<String> {
         let mut granted: BTreeMap<&str, u32> = BTreeMap::new();
         for permit in self.permits.values().filter(|permit| permit.granted_at.is_some()) {
             *granted.entry(&permit.row.key).or_default() += 1;
@@ -60,12 +60,7 @@ impl Store {
 
     /// Grants these, and gives all who are to be told: those, and whoever was granted before `retell`
     /// and has not taken it.
-    pub(crate) fn permits_grant(
-        &mut self,
-        ids: &BTreeSet<String>,
-        now: i64,
-        retell: i64,
-    ) -> PermitRound {
+    pub fn permits_grant(&mut self, ids: &BTreeSet<String>, now: i64, retell: i64) -> PermitRound {
         for (id, permit) in &mut self.permits {
             if ids.contains(id) {
                 permit.granted_at = Some(now);
