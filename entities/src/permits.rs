@@ -20,16 +20,17 @@ const GRANT: &str = "UPDATE permits SET granted_at = $1 WHERE id IN (
     WHERE waiting.place + COALESCE(granted.count, 0) <= waiting.bound)";
 
 /// Granted now, or since before `$2` and not taken; or by someone whose clock was ahead.
-const TOLD: &str = "SELECT run_id, task FROM permits
+const TOLD: &str = "SELECT run_id, task, at FROM permits
     WHERE taken = 0 AND granted_at IS NOT NULL AND (granted_at >= $1 OR granted_at < $2)
     ORDER BY granted_at LIMIT 10000";
 
-const ANY: &str = "SELECT id AS run_id, task FROM permits LIMIT 1";
+const ANY: &str = "SELECT id AS run_id, task, at FROM permits LIMIT 1";
 
 #[derive(FromQueryResult)]
 struct Found {
     run_id: String,
     task: i64,
+    at: i64,
 }
 
 impl Store {
@@ -61,7 +62,8 @@ impl Store {
         transaction.commit().await.map_err(&because)?;
         let number =
             |task: i64| u64::try_from(task).map_err(|problem| Error::corrupt("a permit", problem));
-        let told = told.into_iter().map(|row| Ok((run_id(&row.run_id)?, number(row.task)?)));
+        let told =
+            told.into_iter().map(|row| Ok((run_id(&row.run_id)?, number(row.task)?, row.at)));
         Ok(PermitRound { told: told.collect::<Result<_, Error>>()?, any: true })
     }
 }

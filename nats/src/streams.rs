@@ -182,6 +182,7 @@ impl Bus {
         for name in ALL {
             states.push(self.ensure(name, config(name, limits)).await?);
         }
+        self.had_streams.store(true, Ordering::Relaxed);
         Ok(states)
     }
 
@@ -278,7 +279,7 @@ impl Bus {
     }
 
     async fn ensure(&self, name: &'static str, wanted: Value) -> Result<StreamState, Error> {
-        let found = match self.stream_info(name).await {
+        match self.stream_info(name).await {
             Ok(info) if info.is_left_over() => self.make(name, &wanted, true).await,
             Ok(info) if is_as_wanted(&info.config, &wanted) => Ok(state(name, Some(&info), false)),
             Ok(_) => {
@@ -289,9 +290,7 @@ impl Bus {
             }
             Err(Error::StreamMissing { .. }) => self.make(name, &wanted, false).await,
             Err(error) => Err(error),
-        };
-        self.had_streams.store(true, Ordering::Relaxed);
-        found
+        }
     }
 
     /// Makes a stream, `anew` if there is one, until it begins with nothing. Nothing is in one that is

@@ -33,8 +33,9 @@ pub enum PermitWrite {
 /// What a round over all permits came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PermitRound {
-    /// Tasks to tell that they have theirs: granted now, or a while ago and not taken since.
-    pub told: Vec<(RunId, u64)>,
+    /// Tasks to tell that they have theirs, granted now, or a while ago and not taken since; and since
+    /// when each waited for it.
+    pub told: Vec<(RunId, u64, i64)>,
     /// Whether any permit is wanted or granted at all.
     pub any: bool,
 }

@@ -16,8 +16,8 @@ async fn commit(store: &Store, version: i64, permits: Vec<(String, PermitWrite)>
     store.commit_batch(&batch).await.unwrap();
 }
 
-fn tasks(told: &[(RunId, u64)]) -> Vec<u64> {
-    let mut tasks: Vec<u64> = told.iter().map(|(_, task)| *task).collect();
+fn tasks(told: &[(RunId, u64, i64)]) -> Vec<u64> {
+    let mut tasks: Vec<u64> = told.iter().map(|(_, task, _)| *task).collect();
     tasks.sort_unstable();
     tasks
 }

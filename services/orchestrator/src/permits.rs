@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use kintsugi_core::Input;
+use kintsugi_core::{Input, Timestamp};
 use kintsugi_nats::{RunHints, RunInput};
 use kintsugi_runtime::{Deps, Part, Shutdown, now};
 use tokio::{sync::watch, time::Instant, time::sleep_until};
@@ -105,8 +105,8 @@ async fn hint(deps: &Deps, hints: &mut Option<RunHints>) {
 async fn round(deps: &Deps) -> Result<bool, Error> {
     let time = now().0;
     let round = deps.store.permits_round(time, time - RETELL_MS).await?;
-    let told = round.told.into_iter().map(|(run, task)| {
-        let input = Input::Granted { task };
+    let told = round.told.into_iter().map(|(run, task, since)| {
+        let input = Input::Granted { task, since: Some(Timestamp(since)) };
         RunInput { run, input }
     });
     // What is not published now is told again.

@@ -125,6 +125,10 @@ pub enum Input {
     Granted {
         /// Number of the task in its run.
         task: u64,
+        /// Since when it waits for that one: it may have given it back and wait for another. None: an
+        /// orchestrator before this one, which did not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
     },
     /// A person answered a task.
     Answered {

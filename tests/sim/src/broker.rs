@@ -146,16 +146,16 @@ impl Broker {
     /// last so many messages of the events go, and so does what it noted of deliveries lately.
     pub(crate) fn restart(&mut self, now: u64, power: u64) {
         (self.began, self.up) = (now, true);
-        let held: Vec<String> = self.tasks.values().map(|task| id(&task.message)).collect();
-        self.known.retain(|id, _| held.contains(id));
-        let held: Vec<String> = self.said.values().map(|said| event_key(&said.event)).collect();
-        self.known_said.retain(|key, _| held.contains(key));
         for _ in 0..power {
             drop(self.said.pop_last());
             if self.events.pop_back().is_some() {
                 self.last_seq -= 1;
             }
         }
+        let held: Vec<String> = self.tasks.values().map(|task| id(&task.message)).collect();
+        self.known.retain(|id, _| held.contains(id));
+        let held: Vec<String> = self.said.values().map(|said| event_key(&said.event)).collect();
+        self.known_said.retain(|key, _| held.contains(key));
         if power > 0 {
             for task in self.tasks.values_mut().filter(|task| task.deliveries == 1) {
                 (task.deliveries, task.until) = (0, None);

@@ -34,7 +34,7 @@ impl Machine<'_> {
             (_, Input::Redrive { task, epoch, input }) => {
                 self.take_redrive(*task, *epoch, input.as_ref());
             }
-            (_, Input::Granted { task }) => self.granted(*task),
+            (_, Input::Granted { task, since }) => self.granted(*task, *since),
             (_, Input::Answered { task, answer, by }) => {
                 self.answered(*task, answer, by.as_deref());
             }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Machine, scope::Place};
-use crate::{Call, Effect, Error, ErrorKind, Event, Phase, Status};
+use crate::{Call, Effect, Error, ErrorKind, Event, Phase, Status, Timestamp};
 
 /// The longest key, in characters.
 const KEY_MAX: usize = 200;
@@ -63,11 +63,14 @@ impl Machine<'_> {
         self.effect(Effect::Want { task: number, key, limit, priority });
     }
 
-    /// A permit came. Told again, or for a task that waits no more, it changes nothing: a permit
-    /// that is not needed was given back when its task ended.
-    pub(super) fn granted(&mut self, number: u64) {
+    /// A permit came. Told again, for a task that waits no more, or for one that gave that permit back
+    /// and waits for another, it changes nothing: a permit that is not needed was given back when its
+    /// task ended, or its run was suspended.
+    pub(super) fn granted(&mut self, number: u64, of: Option<Timestamp>) {
         let Some((_, task)) = self.call_mut(number) else { return };
-        if matches!(task.phase, Phase::Queued { .. }) {
+        if let Phase::Queued { since } = task.phase
+            && of.is_none_or(|of| of == since)
+        {
             self.effect(Effect::Took { task: number });
             self.give_out(number);
         }

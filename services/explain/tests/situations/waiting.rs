@@ -137,7 +137,7 @@ fn a_permit_says_who_has_it_and_its_place_in_the_line() {
 fn whoever_has_the_permit_is_looked_at_too() {
     let mut holder = World::named("a", BOUND);
     let task = holder.task();
-    holder.tell(&Input::Granted { task });
+    holder.tell(&Input::Granted { task, since: None });
     holder.queued(1);
     holder.run.focus = Some(2);
     let mut world = World::started(BOUND);

@@ -246,7 +246,10 @@ impl World {
         };
         let by_name = self.chance.below(2) == 0;
         let named = task.map(|task| match definition.compiled.program.node(task.node) {
-            Some(node) if by_name => Named::Reference(node.pointer.clone()),
+            // Of a loop a reference says no longer which turn was meant.
+            Some(node) if by_name && !node.pointer.contains("/each/") => {
+                Named::Reference(node.pointer.clone())
+            }
             _ => Named::Number(task.task),
         });
         let steer = Steer { request: name(at), by: Some("p".to_owned()), reason: None, what };

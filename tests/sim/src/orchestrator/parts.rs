@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use kintsugi_core::Input;
+use kintsugi_core::{Input, Timestamp};
 use kintsugi_deciding::{Decided, Waits};
 use kintsugi_entities::PermitWrite;
 use kintsugi_nats::RunInput;
@@ -117,8 +117,8 @@ impl World {
             return self.permits_in(who, AGAIN);
         }
         self.permits_in(who, if round.any { LOOK } else { REST });
-        let told = round.told.into_iter().map(|(run, task)| {
-            let input = Input::Granted { task };
+        let told = round.told.into_iter().map(|(run, task, since)| {
+            let input = Input::Granted { task, since: Some(Timestamp(since)) };
             RunInput { run, input }
         });
         let told: Vec<RunInput> = told.collect();

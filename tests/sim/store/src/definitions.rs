@@ -193,7 +193,7 @@ impl Definitions {
                 let told = if parent.awaited { vec![accepted, ended] } else { vec![accepted] };
                 told.into_iter().map(Input::Child).collect()
             }
-            Effect::Want { task, .. } => vec![Input::Granted { task }],
+            Effect::Want { task, .. } => vec![Input::Granted { task, since: None }],
             Effect::Ask { task, .. } => {
                 vec![Input::Answered { task, answer: json!({"n": 5}), by: None }]
             }

@@ -72,7 +72,8 @@ impl Store {
             !permit.taken && permit.granted_at.is_some_and(is_due)
         };
         let told = self.permits.values().filter(is_told);
-        let told = told.map(|permit| (permit.row.run.clone(), permit.row.task)).collect();
+        let told = told.map(|permit| (permit.row.run.clone(), permit.row.task, permit.row.at));
+        let told = told.collect();
         PermitRound { told, any: !self.permits.is_empty() }
     }
 }
