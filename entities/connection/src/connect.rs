@@ -59,6 +59,9 @@ async fn postgres(url: &str, options: &Options) -> Result<Connections, Error> {
         // A plan that was made while a table was empty reads it from end to end, and is kept until the
         // table is analyzed, a minute or more of heavy load later. Every hot statement has its index.
         ("enable_seqscan", "off".to_owned()),
+        // A plan that must read a table whole seems dear without sequential scans, and the server would
+        // compile each such statement for a third of a second before it reads a few rows.
+        ("jit", "off".to_owned()),
     ];
     connect
         .max_connections(options.pool_max)
