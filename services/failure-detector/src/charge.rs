@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use kintsugi_mending::SERVICE_SUSPECT;
 use kintsugi_nats::{Liveness, ServiceBeat};
 use kintsugi_runtime::{Deps, Service, asked_as};
 use tokio::time::Instant;
@@ -20,9 +21,6 @@ use crate::FailureDetector;
 
 /// A new one listens for so long first: to others, and to what workers say that they were told.
 const LISTENS: Duration = Duration::from_millis(1_500);
-
-/// Silence after which another one is asked whether it lives.
-const SUSPECT: Duration = Duration::from_millis(2_500);
 
 /// How long it may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
@@ -88,7 +86,7 @@ impl Charge {
 
     /// The others of which nothing is heard.
     fn silent(&self, now: Instant) -> Vec<String> {
-        let silent = |heard: &Instant| now.saturating_duration_since(*heard) >= SUSPECT;
+        let silent = |heard: &Instant| now.saturating_duration_since(*heard) >= SERVICE_SUSPECT;
         let known = self.known();
         known.others.iter().filter(|(_, heard)| silent(heard)).map(|(it, _)| it.clone()).collect()
     }
@@ -97,7 +95,7 @@ impl Charge {
     fn lost(&self, name: &str, now: Instant) {
         let mut known = self.known();
         let heard = known.others.get(name);
-        if heard.is_some_and(|heard| now.saturating_duration_since(*heard) >= SUSPECT) {
+        if heard.is_some_and(|heard| now.saturating_duration_since(*heard) >= SERVICE_SUSPECT) {
             known.others.remove(name);
         }
     }
@@ -138,7 +136,7 @@ mod tests {
             b.heard(&beat("a"), now);
         }
         assert!(a.is_mine(now) && !b.is_mine(now));
-        now += SUSPECT;
+        now += SERVICE_SUSPECT;
         assert!(!b.is_mine(now), "silence alone is no proof");
         assert_eq!(b.silent(now), ["a"]);
         b.lost("a", now);

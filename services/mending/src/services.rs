@@ -121,12 +121,10 @@ impl Services {
     /// Takes up what one before noted and did not end.
     pub fn resume(&mut self, rows: &[RecoveryRow], now: Instant) {
         for row in rows.iter().filter(|row| row.outcome == NOTED) {
-            let name = row.id.split(':').skip(1).take(2).map(str::to_owned).collect::<Vec<_>>();
-            let [service, instance] = name.as_slice() else { continue };
+            let Some(name) = named(row) else { continue };
             if self.members.len() >= SERVICES_MAX {
                 return;
             }
-            let name = (service.clone(), instance.clone());
             let seen_at = Timestamp(row.seen_at);
             let is_known = self.members.contains_key(&name);
             let member = self.members.entry(name).or_insert_with(|| Member::new(now, seen_at));
@@ -224,4 +222,16 @@ impl Services {
             Taken::By(..) => Some(("it has no partitions".to_owned(), at)),
         }
     }
+}
+
+/// Whom an entry is about: `lost:SERVICE:INSTANCE:AT`, `stalled:SERVICE:INSTANCE:PART:AT`. How instances are
+/// named is an operator's choice, colons included.
+fn named(row: &RecoveryRow) -> Option<Name> {
+    let (_, rest) = row.id.split_once(':')?;
+    let (service, rest) = rest.split_once(':')?;
+    let (mut instance, _) = rest.rsplit_once(':')?;
+    if row.kind == STALLED {
+        (instance, _) = instance.rsplit_once(':')?;
+    }
+    Some((service.to_owned(), instance.to_owned()))
 }

@@ -188,11 +188,11 @@ fn what_was_taken_before_the_silence_was_noticed_counts_from_then() {
 #[test]
 fn the_next_detector_takes_up_what_one_before_noted() {
     let mut world = World::new();
-    world.hears("notification", "a");
+    world.hears("notification", "host:1");
     world.hear(ServiceBeat { claims: 1, ..beat("orchestrator", "o", 0) });
     world.at = 3_000;
     let (stalled, stalled_since) = (Some("scan".to_owned()), Some(Timestamp(0)));
-    world.hear(ServiceBeat { stalled, stalled_since, ..beat("retry-engine", "r", 3_000) });
+    world.hear(ServiceBeat { stalled, stalled_since, ..beat("retry-engine", "host:2", 3_000) });
     let noted = world.silence();
     assert_eq!(noted.len(), 3, "{noted:?}");
 
@@ -203,11 +203,11 @@ fn the_next_detector_takes_up_what_one_before_noted() {
     assert!(next.services.want_owners());
     next.own(&["p"]);
     next.hears("notification", "b");
-    next.hears("retry-engine", "r");
+    next.hears("retry-engine", "host:2");
     let rows = next.tell(&[]);
     let told = [
-        ("stalled:retry-engine:r:scan:0", AGAIN, 1_000),
-        ("lost:notification:a:0", "b does its work", 4_000),
+        ("stalled:retry-engine:host:2:scan:0", AGAIN, 1_000),
+        ("lost:notification:host:1:0", "b does its work", 4_000),
         ("lost:orchestrator:o:0", "it has no partitions", 4_000),
     ];
     assert_eq!(brief(&rows), told);
