@@ -10,6 +10,7 @@ mod permits;
 mod postgres;
 mod rare;
 mod sqlite;
+mod starts;
 
 pub(crate) use rare::{ROWS_MAX, clean, note};
 
@@ -118,7 +119,7 @@ fn check(batch: &Batch) -> Result<(), Error> {
     if batch.positions.iter().any(|(partition, ..)| !partitions.insert(partition)) {
         return Err(Error::invalid("a partition stands twice in a batch"));
     }
-    Ok(())
+    starts::check(batch)
 }
 
 async fn settle(

@@ -8,6 +8,7 @@
 //! crate knows nothing of what the payloads mean.
 
 mod batch;
+mod counts;
 mod dead_letters;
 mod definitions;
 mod definitions_resolve;
@@ -30,7 +31,6 @@ mod runs;
 mod runs_create;
 mod runs_list;
 mod schedules;
-mod sql;
 mod store;
 mod task_types;
 mod waits;
@@ -38,8 +38,8 @@ mod waits;
 pub use definitions_resolve::Resolved;
 pub use due::Due;
 pub use kintsugi_connection::{Backend, Options};
+pub use kintsugi_payloads as payloads;
 use kintsugi_rows as row;
-use kintsugi_rows::entity;
 pub use kintsugi_rows::{
     Batch, Committed, Counts, Created, DeadLetterFilter, DeadLetterRow, DeadLetterStatus,
     Definition, DefinitionSummary, DiscardRow, Error, HistoryRow, HoldKind, HoldPut, HoldRow,
@@ -51,6 +51,7 @@ pub use kintsugi_rows::{
     RedriveState, RedriveStep, RequestRow, RunFilter, RunRow, RunSummary, RunWrite, ScheduleRow,
     ScheduleStep, TaskTypePut, TaskTypeRow, TaskTypeSummary, Undo,
 };
+use kintsugi_rows::{entity, sql};
 #[cfg(feature = "testing")]
 pub use kintsugi_testing as testing;
 pub use ledger::{Bounds, Look as LedgerLook, Recorded, Since};

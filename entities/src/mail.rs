@@ -15,7 +15,7 @@ use crate::row::{
     ListenerRow, MailLimit, MailRow, MailWaiting, OutboxRow, Overdue, Posted, run_id,
 };
 use crate::sql::{self, Rows};
-use crate::{Backend, Error, Store};
+use crate::{Backend, Error, Store, payloads};
 
 const POST: &str = "keep events for runs";
 
@@ -56,6 +56,11 @@ struct Listening {
     kind: String,
 }
 
+/// A run owns what an event for it refers to as soon as that waits for it, which may be for long.
+fn told(row: &MailRow) -> payloads::Told<'_> {
+    payloads::Told { run: row.run.as_str(), json: &row.event, at: row.at }
+}
+
 impl Store {
     /// Keeps an event that was sent to a run, unless it is kept already or the run keeps too much.
     ///
@@ -64,6 +69,7 @@ impl Store {
     /// When the database does not answer; whether the event is kept is then not known.
     pub async fn mail_post(&self, row: &MailRow, limit: MailLimit) -> Result<Posted, Error> {
         let because = Error::because(POST);
+        payloads::own(self.writer(), [told(row)]).await?;
         let statement = self.insert(std::slice::from_ref(row), limit);
         let inserted = self.writer().execute_raw(statement).await.map_err(&because)?;
         if inserted.rows_affected() > 0 {
@@ -98,6 +104,7 @@ impl Store {
         let mut refused = Vec::new();
         for rows in rows.chunks(ROWS_MAX) {
             refused.extend(self.route(&transaction, rows, limit).await?);
+            payloads::own(&transaction, rows.iter().map(told)).await?;
         }
         for keys in sent.chunks(ROWS_MAX) {
             outbox::Entity::delete_many()

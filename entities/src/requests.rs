@@ -3,12 +3,14 @@
 
 use kintsugi_core::RunId;
 use sea_orm::entity::prelude::*;
-use sea_orm::{ConnectionTrait, FromQueryResult, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, FromQueryResult, QuerySelect, TransactionTrait,
+};
 
-use crate::entity::dead_letter;
+use crate::entity::{dead_letter, human_task};
 use crate::redrives::lock;
 use crate::row::{RequestRow, run_id};
-use crate::{Backend, DeadLetterStatus, Error, Store, sql};
+use crate::{Backend, DeadLetterStatus, Error, HumanTaskStatus, Store, payloads, sql};
 
 #[derive(FromQueryResult)]
 struct Found {
@@ -23,10 +25,29 @@ struct Found {
 /// What a request is about that steers a run by hand: the run itself tells when it has taken it.
 pub const STEER: &str = "steer";
 
+/// Whether what a request is about is not open any more. It cannot be settled until the transaction ends:
+/// whoever asks may have looked long ago.
+async fn is_over(transaction: &DatabaseTransaction, row: &RequestRow) -> Result<bool, Error> {
+    let because = Error::because("keep a request");
+    let Some(about) = &row.about else { return Ok(false) };
+    if row.id.starts_with("redrive:") {
+        lock(transaction, dead_letter::Column::Id.eq(about)).await?;
+        let settled = dead_letter::Entity::find_by_id(about)
+            .filter(dead_letter::Column::Status.ne(DeadLetterStatus::Open.as_str()));
+        return Ok(settled.count(transaction).await.map_err(&because)? > 0);
+    }
+    if row.id.starts_with("answer:") {
+        let task = human_task::Entity::find_by_id(about).lock_exclusive();
+        let task = task.one(transaction).await.map_err(&because)?;
+        return Ok(task.is_some_and(|task| task.status != HumanTaskStatus::Open.as_str()));
+    }
+    Ok(false)
+}
+
 impl Store {
     /// Keeps a request, in place of the one that is named `instead_of`, if any. Gives the input of
-    /// the one that is there already under its id, which then stays; and an empty one for a dead letter that
-    /// is not open.
+    /// the one that is there already under its id, which then stays; and an empty one for a dead letter or a
+    /// person's task that is not open.
     ///
     /// # Errors
     ///
@@ -52,14 +73,9 @@ impl Store {
             ),
         };
         let transaction = self.writer().begin().await.map_err(&because)?;
-        if let Some(letter) = row.about.as_ref().filter(|_| row.id.starts_with("redrive:")) {
-            lock(&transaction, dead_letter::Column::Id.eq(letter)).await?;
-            let letter = dead_letter::Entity::find_by_id(letter)
-                .filter(dead_letter::Column::Status.ne(DeadLetterStatus::Open.as_str()));
-            if letter.count(&transaction).await.map_err(&because)? > 0 {
-                transaction.rollback().await.map_err(&because)?;
-                return Ok(Some(Vec::new()));
-            }
+        if is_over(&transaction, row).await? {
+            transaction.rollback().await.map_err(&because)?;
+            return Ok(Some(Vec::new()));
         }
         if let Some(other) = instead_of {
             let delete = self.statement(delete, [other.into()]);
@@ -74,6 +90,8 @@ impl Store {
         ];
         let insert = self.statement(insert, values);
         let new = transaction.execute_raw(insert).await.map_err(&because)?.rows_affected() > 0;
+        let told = payloads::Told { run: row.run.as_str(), json: &row.input, at: row.at };
+        payloads::own(&transaction, [told]).await?;
         let mut known = None;
         if !new {
             let select = self.statement(select, [row.id.as_str().into()]);

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement, TransactionTrait, Value};
 
 use crate::row::NewRun;
 use crate::sql::{self, Rows};
-use crate::{Backend, Created, Error, Store};
+use crate::{Backend, Created, Error, Store, payloads};
 
 const ACTION: &str = "accept runs";
 
@@ -53,9 +53,8 @@ impl Store {
             return Ok(Vec::new());
         }
         check(runs)?;
-        let insert = self.accepting(runs);
         let mut inserted = HashMap::new();
-        for row in self.known(insert).await? {
+        for row in self.accept(runs).await? {
             inserted.insert(row.id.clone(), row);
         }
         let mut created = Vec::with_capacity(runs.len());
@@ -83,7 +82,19 @@ impl Store {
         check(runs)?;
         let because = Error::because(ACTION);
         let rows = connection.query_all_raw(self.accepting(runs)).await.map_err(&because)?;
+        payloads::own(connection, runs.iter().map(told)).await?;
         rows.iter().map(|row| row.try_get("", "id").map_err(&because)).collect()
+    }
+
+    async fn accept(&self, runs: &[NewRun]) -> Result<Vec<Known>, Error> {
+        if !payloads::may_refer(runs.iter().map(|run| run.state.as_slice())) {
+            return self.known(self.writer(), self.accepting(runs)).await;
+        }
+        let transaction = self.writer().begin().await.map_err(Error::because(ACTION))?;
+        let new = self.known(&transaction, self.accepting(runs)).await?;
+        payloads::own(&transaction, runs.iter().map(told)).await?;
+        transaction.commit().await.map_err(Error::because(ACTION))?;
+        Ok(new)
     }
 
     fn accepting(&self, runs: &[NewRun]) -> Statement {
@@ -104,7 +115,7 @@ impl Store {
         }
         let missing: Vec<&NewRun> =
             runs.iter().zip(&created).filter(|(_, it)| it.is_none()).map(|(run, _)| run).collect();
-        let known = self.known(self.hindering(&missing)).await?;
+        let known = self.known(self.writer(), self.hindering(&missing)).await?;
         let by_id: HashMap<_, _> = known.iter().map(|row| (row.id.as_str(), row)).collect();
         let by_key: HashMap<_, _> = known
             .iter()
@@ -124,9 +135,13 @@ impl Store {
         runs.iter().zip(created).map(|(run, it)| it.map_or_else(|| explain(run), Ok)).collect()
     }
 
-    async fn known(&self, statement: Statement) -> Result<Vec<Known>, Error> {
+    async fn known(
+        &self,
+        connection: &impl ConnectionTrait,
+        statement: Statement,
+    ) -> Result<Vec<Known>, Error> {
         let because = Error::because(ACTION);
-        let rows = self.writer().query_all_raw(statement).await.map_err(&because)?;
+        let rows = connection.query_all_raw(statement).await.map_err(&because)?;
         rows.iter().map(|row| Known::from_query_result(row, "").map_err(&because)).collect()
     }
 
@@ -164,11 +179,15 @@ impl Store {
     }
 }
 
+fn told(run: &NewRun) -> payloads::Told<'_> {
+    payloads::Told { run: run.id.as_str(), json: &run.state, at: run.created_at }
+}
+
 fn namespace(definition: &str) -> &str {
     definition.split_once('/').map_or("", |(namespace, _)| namespace)
 }
 
-fn check(runs: &[NewRun]) -> Result<(), Error> {
+pub(crate) fn check(runs: &[NewRun]) -> Result<(), Error> {
     for run in runs {
         let texts = [
             Some(&run.definition),

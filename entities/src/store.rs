@@ -63,6 +63,12 @@ impl Store {
         Ok(done.map_err(Error::because("doctor the store"))?.rows_affected())
     }
 
+    /// What runs refer to, and do not carry.
+    #[must_use]
+    pub fn payloads(&self) -> kintsugi_payloads::Payloads {
+        kintsugi_payloads::Payloads::new(Arc::clone(&self.inner))
+    }
+
     /// Closes every connection. Calls that come later fail.
     ///
     /// # Errors

@@ -19,6 +19,9 @@ mod m20261203_000003_task_types;
 mod m20261204_000001_holds;
 mod m20261205_000001_letters;
 mod m20261206_000003_redrives;
+mod m20261207_000001_lists;
+mod m20261207_000002_lz4;
+mod m20261208_000001_payloads;
 
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
@@ -48,6 +51,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261204_000001_holds::Holds),
             Box::new(m20261205_000001_letters::Letters),
             Box::new(m20261206_000003_redrives::Redrives),
+            Box::new(m20261207_000001_lists::Lists),
+            Box::new(m20261207_000002_lz4::Lz4),
+            Box::new(m20261208_000001_payloads::Payloads),
         ]
     }
 }

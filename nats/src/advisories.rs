@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     Bus, Error, Rejected, TaskMessage,
     durable::{Acker, Durable, Shape},
-    message::{decode, decode_task},
+    message::{decode, decode_tasks},
     names::stream,
 };
 
@@ -114,7 +114,7 @@ impl Bus {
         Ok(found)
     }
 
-    /// The task at a position of the tasks stream; none: it is not there.
+    /// The tasks in the message at a position of the tasks stream; none: it is not there.
     ///
     /// # Errors
     ///
@@ -122,9 +122,9 @@ impl Bus {
     pub async fn message_at(
         &self,
         stream_seq: u64,
-    ) -> Result<Option<Result<TaskMessage, Rejected>>, Error> {
+    ) -> Result<Option<Vec<Result<TaskMessage, Rejected>>>, Error> {
         let stored = self.stored(stream::TASKS, &json!({ "seq": stream_seq })).await?;
-        Ok(stored.map(|stored| decode_task(&stored.payload)))
+        Ok(stored.map(|stored| decode_tasks(&stored.payload)))
     }
 
     /// Removes the task at a position of the tasks stream, if it is there.

@@ -4,10 +4,11 @@ use kintsugi_core::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    Bus, Error, Rejected, RunInput,
+    Bus, Error, Rejected, RunInput, Width,
     message::decode_inputs,
     names::{self, stream},
     ordered::Ordered,
+    width,
 };
 
 /// A message of the events stream.
@@ -23,6 +24,8 @@ pub struct EventDelivery {
     pub inputs: Result<Vec<RunInput>, Rejected>,
     /// Elements of the message that cannot be read, beside others that can.
     pub rejected: Vec<Rejected>,
+    /// How many tasks the worker that sent it wants in one message.
+    pub widths: Vec<Width>,
 }
 
 /// Reads the events of some partitions in order.
@@ -49,6 +52,7 @@ impl EventReader {
                 published_at: meta.at,
                 inputs,
                 rejected,
+                widths: width::read(message.headers.as_ref()),
             }
         });
         Ok(read.collect())

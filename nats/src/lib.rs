@@ -10,7 +10,6 @@ mod dead;
 mod durable;
 mod error;
 mod events;
-mod exact;
 mod headers;
 mod hints;
 mod incarnation;
@@ -27,29 +26,33 @@ mod pull;
 mod queues;
 mod reconnect;
 mod rejected;
+mod starts;
 mod streams;
 mod tasks;
+mod width;
 
 pub use advisories::Advisory;
 pub use api::{ApiError, ApiRequest, ApiService, Endpoint, ServiceInfo};
 pub use bus::Bus;
 pub use error::Error;
 pub use events::{EventDelivery, EventReader};
-pub use exact::{Inexact, JSON_DEPTH_MAX, exact};
 pub use headers::Headers;
 pub use hints::{RunHint, RunHints};
 pub use intake::{IntakeConsumer, IntakeDelivery};
+pub use kintsugi_nats_exact::{Inexact, JSON_DEPTH_MAX, exact};
 pub use kintsugi_nats_server::{FILE_BYTES_MAX, Server, ServerError, ServerOptions};
+pub use kintsugi_nats_signs::{START_PATIENCE, Start};
 pub use life::{LifeConsumer, LifeDelivery, LifeFrom, LifeReader};
 pub use live::{Liveness, Ping};
 pub use login::Options;
 pub use message::{
     Cancel, DeadLetterMessage, Heartbeat, Lease, LifeEvent, Limit, RunInput, Served, ServiceBeat,
-    TargetCalls, TargetLimit, TaskMessage, TypeLimit, Verify, WakeHint,
+    TargetCalls, TargetLimit, TaskMessage, TypeLimit, Verify, WIDTH_MAX, WakeHint, Width,
 };
 pub use names::{consumer_name, events as events_subject, is_token, stream};
 pub use published::{PublishedConsumer, PublishedDelivery, event_key};
 pub use queues::{QueueState, TaskQueue};
 pub use rejected::Rejected;
+pub use starts::StartDelivery;
 pub use streams::{Limits, StreamState};
-pub use tasks::{TaskConsumer, TaskDelivery};
+pub use tasks::{TaskConsumer, TaskDelivery, TaskGroup};

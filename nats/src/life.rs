@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use async_nats::HeaderMap;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use tracing::{debug, warn};
@@ -133,17 +132,17 @@ impl Bus {
     ///
     /// When not all of them are known to be stored.
     pub async fn publish_life(&self, events: &[LifeEvent]) -> Result<(), Error> {
-        let outgoing = events.iter().map(|event| {
-            let headers = event.traceparent.as_ref().map(|traceparent| {
-                let mut headers = HeaderMap::new();
-                headers.insert("traceparent", traceparent.replace(['\r', '\n'], " "));
-                headers
-            });
-            let payload = Bytes::from(encode(event)?);
-            Ok(Outgoing { subject: event.bus_subject()?, payload, headers })
-        });
-        let outgoing = outgoing.collect::<Result<Vec<_>, Error>>()?;
-        self.store(streams::LIFE, outgoing).await
+        self.store(streams::LIFE, outgoing(events)?).await
+    }
+
+    /// The same for many that nobody relies on: waits for the last of them only, so that a lost one
+    /// may go unnoticed.
+    ///
+    /// # Errors
+    ///
+    /// When the last ones are not known to be stored.
+    pub async fn tell_life(&self, events: &[LifeEvent]) -> Result<(), Error> {
+        self.tell(streams::LIFE, outgoing(events)?).await
     }
 
     /// Lifecycle events as they come, for someone who looks on: `filter` is a subject with
@@ -178,6 +177,14 @@ impl Bus {
         };
         Ok(LifeConsumer(Durable::open(self, streams::LIFE, shape).await?))
     }
+}
+
+fn outgoing(events: &[LifeEvent]) -> Result<Vec<Outgoing>, Error> {
+    let outgoing = events.iter().map(|event| {
+        let (subject, payload) = (event.bus_subject()?, Bytes::from(encode(event)?));
+        Ok(Outgoing { subject, payload, headers: None })
+    });
+    outgoing.collect()
 }
 
 fn life_filter(filter: &str) -> Result<String, Error> {

@@ -10,7 +10,7 @@ mod life;
 
 pub use kintsugi_nats_signs::{
     Cancel, Heartbeat, Lease, Limit, Served, ServiceBeat, TargetCalls, TargetLimit, TypeLimit,
-    Verify, WakeHint,
+    Verify, WIDTH_MAX, WakeHint, Width,
 };
 pub use life::LifeEvent;
 
@@ -125,9 +125,39 @@ pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Rejected>
     serde_json::from_slice(payload).map_err(|error| Rejected::new(error.to_string(), payload))
 }
 
-/// Reads a task message, and refuses one whose names could not stand in a subject.
-pub(crate) fn decode_task(payload: &[u8]) -> Result<TaskMessage, Rejected> {
-    let task: TaskMessage = decode(payload)?;
+/// Writes the tasks of one message: one as an object, several as an array.
+pub(crate) fn encode_tasks(tasks: &[&(TaskMessage, u32)]) -> Result<Vec<u8>, Error> {
+    match tasks {
+        [(one, _)] => encode(one),
+        several => encode(&several.iter().map(|(task, _)| task).collect::<Vec<_>>()),
+    }
+}
+
+/// Reads a task, or an array of them, each by itself; what cannot be read is given in its place.
+/// There is always one.
+pub(crate) fn decode_tasks(payload: &[u8]) -> Vec<Result<TaskMessage, Rejected>> {
+    if !is_array(payload) {
+        return vec![decode::<TaskMessage>(payload).and_then(|task| named(task, payload))];
+    }
+    if let Ok(tasks) = decode::<Vec<TaskMessage>>(payload)
+        && !tasks.is_empty()
+    {
+        return tasks.into_iter().map(|task| named(task, payload)).collect();
+    }
+    match decode::<Vec<Value>>(payload) {
+        Ok(elements) if !elements.is_empty() => {
+            let texts = elements.iter().map(Value::to_string);
+            texts
+                .map(|text| decode(text.as_bytes()).and_then(|it| named(it, text.as_bytes())))
+                .collect()
+        }
+        Ok(_) => vec![Err(Rejected::new("it has no task", payload))],
+        Err(rejected) => vec![Err(rejected)],
+    }
+}
+
+/// A task whose names can stand in a subject.
+fn named(task: TaskMessage, payload: &[u8]) -> Result<TaskMessage, Rejected> {
     let names = [task.run.as_str(), &task.queue, &task.task_type];
     if let Some(bad) = names.into_iter().find(|name| !is_token(name)) {
         let bad: String = bad.chars().take(80).collect();
@@ -136,10 +166,13 @@ pub(crate) fn decode_task(payload: &[u8]) -> Result<TaskMessage, Rejected> {
     Ok(task)
 }
 
+fn is_array(payload: &[u8]) -> bool {
+    payload.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
+}
+
 /// Reads one input or an array of them. What cannot be read of an array is given by itself.
 pub(crate) fn decode_inputs(payload: &[u8]) -> (Result<Vec<RunInput>, Rejected>, Vec<Rejected>) {
-    let is_array = payload.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    if !is_array {
+    if !is_array(payload) {
         let one = decode::<RunInput>(payload).and_then(|input| checked(input, payload));
         return (one.map(|input| vec![input]), Vec::new());
     }

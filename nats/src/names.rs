@@ -37,6 +37,8 @@ pub(crate) const PERMITS: &str = "kintsugi.permits";
 pub(crate) const HOLDS: &str = "kintsugi.holds";
 /// Runs that have ended, for who waits.
 pub(crate) const ENDED: &str = "kintsugi.ended";
+/// Starts for the owner of a partition.
+pub(crate) const STARTS_PREFIX: &str = "kintsugi.starts.";
 pub(crate) const BEAT: &str = "kintsugi.service.beat";
 pub(crate) const EVENTS_PREFIX: &str = "kintsugi.events.";
 pub(crate) const LIFE_PREFIX: &str = "kintsugi.life.";
@@ -49,7 +51,7 @@ pub(crate) const INTAKE_EVENT_PREFIX: &str = "kintsugi.in.event.";
 /// Whether `text` may stand in a subject as one token: `[A-Za-z0-9_-]{1,64}`.
 #[must_use]
 pub fn is_token(text: &str) -> bool {
-    RunId::parse(text).is_ok()
+    RunId::fits(text)
 }
 
 pub(crate) fn token<'a>(what: &'static str, text: &'a str) -> Result<&'a str, Error> {

@@ -10,8 +10,9 @@ use bytes::Bytes;
 use kintsugi_core::partition_of;
 
 use crate::{
-    Bus, Error, RunInput,
+    Bus, Error, RunInput, Width,
     names::{self, stream},
+    width,
 };
 
 /// How many messages are under way before the first acknowledgement is awaited.
@@ -28,6 +29,16 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 /// How long a publish waits for a connection that is just being made anew.
 const RECONNECT_PATIENCE: Duration = Duration::from_secs(2);
+
+const ACTION: &str = "store messages";
+
+/// Which acknowledgements are waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Acks {
+    All,
+    /// That of the last message of each pipeline.
+    Last,
+}
 
 /// A message on its way to a stream.
 #[derive(Debug)]
@@ -55,10 +66,11 @@ impl Bus {
         }
         let grouped = by_partition.into_iter();
         let grouped = grouped.map(|(partition, inputs)| (names::events(partition), inputs));
-        self.publish_grouped(grouped).await
+        self.publish_grouped(grouped, None).await
     }
 
-    /// Publishes inputs to the subjects that task messages name for their answers.
+    /// Publishes inputs to the subjects that task messages name for their answers, and says how many
+    /// tasks are wanted in one message.
     ///
     /// # Errors
     ///
@@ -66,6 +78,7 @@ impl Bus {
     pub async fn publish_replies<'a>(
         &self,
         by_reply: impl IntoIterator<Item = (&'a str, Vec<RunInput>)>,
+        widths: &[Width],
     ) -> Result<(), Error> {
         let mut grouped = Vec::new();
         for (reply, inputs) in by_reply {
@@ -76,18 +89,20 @@ impl Bus {
             }
             grouped.push((reply.to_owned(), inputs));
         }
-        self.publish_grouped(grouped).await
+        self.publish_grouped(grouped, width::write(widths)).await
     }
 
     async fn publish_grouped(
         &self,
         grouped: impl IntoIterator<Item = (String, Vec<RunInput>)>,
+        headers: Option<HeaderMap>,
     ) -> Result<(), Error> {
         let mut outgoing = Vec::new();
         for (subject, inputs) in grouped {
             for payload in pack(&inputs)? {
                 let payload = Bytes::from(payload);
-                outgoing.push(Outgoing { subject: subject.clone(), payload, headers: None });
+                let (subject, headers) = (subject.clone(), headers.clone());
+                outgoing.push(Outgoing { subject, payload, headers });
             }
         }
         self.store(stream::EVENTS, outgoing).await
@@ -99,7 +114,25 @@ impl Bus {
         stream: &'static str,
         outgoing: Vec<Outgoing>,
     ) -> Result<(), Error> {
-        const ACTION: &str = "store messages";
+        self.in_parts(stream, outgoing, Acks::All).await
+    }
+
+    /// Publishes to a stream, in order, and waits until the broker has stored the last of them, and
+    /// one in 1,024: each acknowledgement is one message more. What is lost of the others is lost.
+    pub(crate) async fn tell(
+        &self,
+        stream: &'static str,
+        outgoing: Vec<Outgoing>,
+    ) -> Result<(), Error> {
+        self.in_parts(stream, outgoing, Acks::Last).await
+    }
+
+    async fn in_parts(
+        &self,
+        stream: &'static str,
+        outgoing: Vec<Outgoing>,
+        acks: Acks,
+    ) -> Result<(), Error> {
         if outgoing.is_empty() {
             return Ok(());
         }
@@ -112,16 +145,32 @@ impl Bus {
             if part.is_empty() {
                 return Ok(());
             }
-            let stored = self.or_lost(ACTION, self.pipeline(stream, part));
+            let stored = self.or_lost(ACTION, self.pipeline(stream, part, acks));
             let stored = tokio::time::timeout(PATIENCE, stored).await;
             stored.map_err(|_| Error::unavailable(ACTION, "no acknowledgement in time"))??;
         }
     }
 
-    async fn pipeline(&self, stream: &'static str, part: Vec<Outgoing>) -> Result<(), Error> {
-        let mut waiting = Vec::with_capacity(part.len());
-        for Outgoing { subject, payload, headers } in part {
+    async fn pipeline(
+        &self,
+        stream: &'static str,
+        part: Vec<Outgoing>,
+        acks: Acks,
+    ) -> Result<(), Error> {
+        let last = part.len() - 1;
+        let mut waiting = Vec::with_capacity(if acks == Acks::All { part.len() } else { 1 });
+        for (number, Outgoing { subject, payload, headers }) in part.into_iter().enumerate() {
             let size = payload.len();
+            if acks == Acks::Last && number < last {
+                let sent = match headers {
+                    Some(headers) => {
+                        self.client.publish_with_headers(subject, headers, payload).await
+                    }
+                    None => self.client.publish(subject, payload).await,
+                };
+                sent.map_err(|error| Error::unavailable(ACTION, error))?;
+                continue;
+            }
             let mut message = PublishMessage::build().payload(payload);
             if let Some(headers) = headers {
                 message = message.headers(headers);
@@ -141,7 +190,6 @@ impl Bus {
         size: usize,
         error: async_nats::jetstream::context::PublishError,
     ) -> Error {
-        const ACTION: &str = "store messages";
         match error.kind() {
             PublishErrorKind::StreamNotFound => Error::StreamMissing { stream: stream.to_owned() },
             PublishErrorKind::MaxPayloadExceeded => {

@@ -1,6 +1,12 @@
 //! The tasks stream: attempts for workers.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
@@ -9,7 +15,7 @@ use kintsugi_core::Timestamp;
 use crate::{
     Bus, Error, Rejected, TaskMessage,
     durable::{Acker, Durable, Shape},
-    message::{decode_task, encode},
+    message::{decode_tasks, encode_tasks},
     names::{self, stream},
     publish::Outgoing,
 };
@@ -23,28 +29,45 @@ const MAX_DELIVER: i64 = 20;
 /// Messages that workers of one queue and type may hold together.
 const MAX_ACK_PENDING: i64 = 50_000;
 
+/// Attempts that travel in one message, each with how often it was published.
+pub type TaskGroup<'a> = Vec<&'a (TaskMessage, u32)>;
+
 /// Takes tasks of one type from a queue.
 pub struct TaskConsumer(Durable);
 
 impl TaskConsumer {
-    /// Waits for a task, then takes whatever else is there, at most `max`. No more than that is
-    /// asked of the broker, so what is not taken stays for other workers.
+    /// Waits for a message, then takes whatever else is there, at most `max`, and gives the tasks in
+    /// them. No more than that is asked of the broker, so what is not taken stays for other workers.
     ///
     /// A consumer that was deleted is made again. Dropping the future loses nothing: what comes
     /// late is given by the next call, so dropping the consumer itself is what lets go.
     pub async fn next(&mut self, max: usize) -> Vec<TaskDelivery> {
         let messages = self.0.next(max).await;
         let (client, began) = (self.0.client(), self.0.bus().broker_began_or_ever().await);
-        let deliveries = messages.into_iter().map(|(message, meta)| TaskDelivery {
-            message: decode_task(&message.payload),
-            delivered: meta.delivered,
-            is_certain: meta.at > began,
-            stream_seq: meta.stream_seq,
-            published_at: meta.at,
-            acker: Acker::new(client.clone(), &message),
+        let deliveries = messages.into_iter().flat_map(|(message, meta)| {
+            let tasks = decode_tasks(&message.payload);
+            let acker = Acker::new(client.clone(), &message);
+            let carrier = Arc::new(Carrier { acker, count: tasks.len(), open: tasks.len().into() });
+            tasks.into_iter().map(move |message| TaskDelivery {
+                message,
+                delivered: meta.delivered,
+                is_certain: meta.at > began,
+                stream_seq: meta.stream_seq,
+                published_at: meta.at,
+                carrier: Arc::clone(&carrier),
+                is_done: Arc::default(),
+            })
         });
         deliveries.collect()
     }
+}
+
+/// The message that tasks came in. It is done with when all of them are.
+#[derive(Debug)]
+struct Carrier {
+    acker: Acker,
+    count: usize,
+    open: AtomicUsize,
 }
 
 /// A task that was delivered.
@@ -60,73 +83,89 @@ pub struct TaskDelivery {
     pub stream_seq: u64,
     /// When the broker took it.
     pub published_at: Timestamp,
-    acker: Acker,
+    carrier: Arc<Carrier>,
+    is_done: Arc<AtomicBool>,
 }
 
 impl TaskDelivery {
-    /// It is done with.
+    /// It is done with. The broker is told when the others in its message are, too.
     ///
     /// # Errors
     ///
     /// When there is no connection; it will be delivered again.
     pub async fn ack(&self) -> Result<(), Error> {
-        self.acker.ack().await
+        if self.is_last() { self.carrier.acker.ack().await } else { Ok(()) }
     }
 
-    /// It is done with; waits until the broker has taken note.
+    /// As [`TaskDelivery::ack`]; waits until the broker has taken note.
     ///
     /// # Errors
     ///
     /// When the broker does not answer; it may be delivered again.
     pub async fn ack_confirmed(&self) -> Result<(), Error> {
-        self.acker.ack_confirmed().await
+        if self.is_last() { self.carrier.acker.ack_confirmed().await } else { Ok(()) }
     }
 
-    /// It is being worked on: the time until redelivery begins anew.
+    /// It is being worked on: the time until its message is delivered again begins anew.
     ///
     /// # Errors
     ///
     /// When there is no connection.
     pub async fn in_progress(&self) -> Result<(), Error> {
-        self.acker.in_progress().await
+        self.carrier.acker.in_progress().await
     }
 
-    /// Gives it back, to be delivered again after `delay`.
+    /// Gives its message back, to be delivered again after `delay`, with all tasks in it.
     ///
     /// # Errors
     ///
     /// When there is no connection; it will be delivered again anyway.
     pub async fn nak(&self, delay: Option<Duration>) -> Result<(), Error> {
-        self.acker.nak(delay).await
+        self.carrier.acker.nak(delay).await
     }
 
-    /// It is never to be delivered again.
+    /// It is never to be delivered again. If it came alone the broker is told why.
     ///
     /// # Errors
     ///
     /// When there is no connection.
     pub async fn term(&self, reason: &str) -> Result<(), Error> {
-        self.acker.term(reason).await
+        if self.carrier.count == 1 {
+            self.carrier.acker.term(reason).await
+        } else {
+            self.ack().await
+        }
+    }
+
+    /// Whether all tasks of the message are done with now that this one is.
+    fn is_last(&self) -> bool {
+        !self.is_done.swap(true, Ordering::AcqRel)
+            && self.carrier.open.fetch_sub(1, Ordering::AcqRel) == 1
     }
 }
 
 impl Bus {
     /// Publishes tasks, each with the number of times that this attempt was published, so that a
-    /// repair is not taken for a repeat.
+    /// repair is not taken for a repeat. Those of a group are of one queue and type, and travel in one
+    /// message: a group of one as an object, others as an array.
     ///
     /// # Errors
     ///
-    /// When not all of them are known to be stored. Publishing them again under the same numbers
-    /// is harmless.
-    pub async fn publish_tasks(&self, tasks: &[(TaskMessage, u32)]) -> Result<(), Error> {
-        let outgoing = tasks.iter().map(|(task, publish)| {
-            let subject = names::tasks(&task.queue, &task.task_type)?;
-            let payload = Bytes::from(encode(task)?);
+    /// When not all of them are known to be stored. Publishing the same groups again under the same
+    /// numbers is harmless.
+    pub async fn publish_tasks(&self, groups: &[TaskGroup<'_>]) -> Result<(), Error> {
+        let outgoing = groups.iter().filter(|group| !group.is_empty()).map(|group| {
+            let (first, publish) = group[0];
+            let subject = names::tasks(&first.queue, &first.task_type)?;
+            let payload = Bytes::from(encode_tasks(group)?);
+            let mut id = format!("{}:{}:{publish}", first.task, first.epoch);
             let mut headers = HeaderMap::new();
-            headers.insert("Nats-Msg-Id", format!("{}:{}:{publish}", task.task, task.epoch));
-            if let Some(traceparent) = &task.traceparent {
+            if group.len() > 1 {
+                id = format!("{id}x{}", group.len());
+            } else if let Some(traceparent) = &first.traceparent {
                 headers.insert("traceparent", traceparent.replace(['\r', '\n'], " "));
             }
+            headers.insert("Nats-Msg-Id", id);
             Ok(Outgoing { subject, payload, headers: Some(headers) })
         });
         let outgoing = outgoing.collect::<Result<Vec<_>, Error>>()?;

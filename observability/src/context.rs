@@ -70,22 +70,59 @@ pub fn root_span_id(run: &RunId) -> SpanId {
     derived("run", run, &[])
 }
 
+/// The trace of a run, for who writes it more than once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunTrace {
+    trace: TraceId,
+    root: SpanId,
+}
+
+impl RunTrace {
+    /// The caller's trace, if the start carried a valid `traceparent`, else the run's own.
+    #[must_use]
+    pub fn of(run: &RunId, trace_parent: Option<&str>) -> Self {
+        Self { trace: trace_id(run, trace_parent), root: root_span_id(run) }
+    }
+
+    /// The `traceparent` of the run as a whole.
+    #[must_use]
+    pub fn traceparent(&self) -> String {
+        written(self.trace, self.root)
+    }
+
+    /// The `traceparent` that the message of an attempt of `run` carries: spans of its worker become
+    /// children of the attempt's.
+    #[must_use]
+    pub fn of_task(&self, run: &RunId, task: u64, epoch: u64) -> String {
+        written(self.trace, span_id(run, task, epoch))
+    }
+}
+
 /// The `traceparent` of a run as a whole.
 #[must_use]
 pub fn traceparent(run: &RunId, trace_parent: Option<&str>) -> String {
-    written(trace_id(run, trace_parent), root_span_id(run))
-}
-
-/// The `traceparent` that an attempt's message carries: spans of its worker become children of the
-/// attempt's.
-#[must_use]
-pub fn task_traceparent(run: &RunId, trace_parent: Option<&str>, task: u64, epoch: u64) -> String {
-    written(trace_id(run, trace_parent), span_id(run, task, epoch))
+    RunTrace::of(run, trace_parent).traceparent()
 }
 
 /// The value of a `traceparent` header, sampled.
 fn written(trace: TraceId, span: SpanId) -> String {
-    format!("00-{trace}-{span}-01")
+    let mut text = String::with_capacity(55);
+    text.push_str("00-");
+    push_hex(&mut text, &trace.to_bytes());
+    text.push('-');
+    push_hex(&mut text, &span.to_bytes());
+    text.push_str("-01");
+    text
+}
+
+/// Without `fmt`, which takes ten times as long: it is done for each task and each event.
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)]);
+        text.push(DIGITS[usize::from(byte & 15)]);
+    }
 }
 
 /// The id of a span of `kind`, which tells it from other spans of the same run and numbers.

@@ -15,7 +15,7 @@ mod record;
 mod spans;
 mod tracer;
 
-pub use context::{TraceParent, root_span_id, span_id, task_traceparent, trace_id, traceparent};
+pub use context::{RunTrace, TraceParent, root_span_id, span_id, trace_id, traceparent};
 pub use error::Error;
 pub use index::SpanIndex;
 pub use log::{LogFormat, LogOptions, init};

@@ -303,6 +303,13 @@ impl Engine {
         self.spawn_program(name, &program, &args);
     }
 
+    /// The same with further flags, from now on.
+    pub fn start_again_with(&mut self, name: &str, flags: &[&str]) {
+        let (program, mut args) = self.programs[name].clone();
+        args.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        self.spawn_program(name, &program, &args);
+    }
+
     /// `kill -9` of one process and a new one in its place. `postgres` is one, too.
     pub fn kill_and_restart(&mut self, name: &str) {
         if let (Some(postgres), "postgres") = (&mut self.postgres, name) {
@@ -313,17 +320,22 @@ impl Engine {
         self.start_again(name);
     }
 
-    /// `kill -9` of every process, the database first, and new ones in their places.
+    /// `kill -9` of every process, the database first, and new ones in their places, all at once, as what
+    /// runs services does it: each waits by itself for what it needs.
     pub fn kill_everything_and_restart(&mut self) {
         let names = self.names();
         if let Some(postgres) = &mut self.postgres {
             postgres.kill9();
         }
         names.iter().for_each(|name| self.kill(name));
-        if let Some(postgres) = &mut self.postgres {
-            postgres.restart();
-        }
-        names.iter().for_each(|name| self.start_again(name));
+        let mut postgres = self.postgres.take();
+        std::thread::scope(|scope| {
+            if let Some(postgres) = &mut postgres {
+                scope.spawn(|| postgres.restart());
+            }
+            names.iter().for_each(|name| self.start_again(name));
+        });
+        self.postgres = postgres;
     }
 
     /// Names of the processes that run, the broker first.

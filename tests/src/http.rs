@@ -1,6 +1,6 @@
 //! Requests to a gateway.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{StatusCode, header::CONTENT_TYPE};
 use serde_json::{Value, json};
@@ -96,15 +96,42 @@ impl Client {
     /// Waits until a run is terminal, and gives it.
     pub async fn ended(&self, run: &str, within: Duration) -> Value {
         let what = format!("run {run} ends");
-        eventually(&what, within, || async {
-            let (status, _) = self.try_get(&format!("/v1/runs/{run}/result?wait=5s")).await?;
-            if status != 200 {
-                return None;
+        eventually(&what, within, || self.end_of(run)).await
+    }
+
+    /// The same on an engine that is slow because it is killed all the time: `within` counts anew
+    /// with each event of the run, five times at most. Panics with what the engine says of the run.
+    pub async fn ended_while_it_moves(&self, run: &str, within: Duration) -> Value {
+        let (began, mut moved, mut length) = (Instant::now(), Instant::now(), Value::Null);
+        loop {
+            if let Some(ended) = self.end_of(run).await {
+                return ended;
             }
-            let (status, run) = self.try_get(&format!("/v1/runs/{run}")).await?;
-            (status == 200).then_some(run)
-        })
-        .await
+            if let Some((_, now)) = self.try_get(&format!("/v1/runs/{run}")).await
+                && now["history_length"] != length
+            {
+                (moved, length) = (Instant::now(), now["history_length"].clone());
+            }
+            if moved.elapsed() > within || began.elapsed() > within * 5 {
+                let why = self.try_get(&format!("/v1/runs/{run}/explain")).await;
+                panic!(
+                    "run {run} has not ended in {:?}; nothing new for {:?}: {why:?}",
+                    began.elapsed(),
+                    moved.elapsed()
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// A run that is terminal, within five seconds.
+    async fn end_of(&self, run: &str) -> Option<Value> {
+        let (status, _) = self.try_get(&format!("/v1/runs/{run}/result?wait=5s")).await?;
+        if status != 200 {
+            return None;
+        }
+        let (status, run) = self.try_get(&format!("/v1/runs/{run}")).await?;
+        (status == 200).then_some(run)
     }
 
     /// Waits until a run is as wanted, and gives it.

@@ -82,11 +82,12 @@ impl Owners {
         let waiting = messages
             .into_iter()
             .filter(|message| delivered.get(&message.subject).is_none_or(|seq| message.seq > *seq));
-        let tasks = waiting.filter_map(|message| {
-            let task: TaskMessage = serde_json::from_slice(&message.payload).ok()?;
-            Some((task.task, task.epoch))
+        let tasks = waiting.flat_map(|message| {
+            let several = serde_json::from_slice::<Vec<TaskMessage>>(&message.payload);
+            let one = |_| serde_json::from_slice(&message.payload).map(|task| vec![task]);
+            several.or_else(one).unwrap_or_default()
         });
-        Some(tasks.collect())
+        Some(tasks.map(|task: TaskMessage| (task.task, task.epoch)).collect())
     }
 
     async fn leases(&self) -> Option<BTreeMap<(String, u64), Vec<String>>> {

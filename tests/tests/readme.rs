@@ -185,7 +185,9 @@ async fn the_commands_of_the_api_page_work() {
     }
     let here = format!("cd {}\n", shell.folder.path().display());
     let all = blocks("docs/api/README.md", "# ");
-    assert_eq!(all.len(), 4, "HTTP, NATS, publishing, and events");
+    assert_eq!(all.len(), 5, "HTTP, payloads, NATS, publishing, and events");
+    let image: Vec<u8> = (0..=255).cycle().take(3 << 20).collect();
+    std::fs::write(shell.folder.path().join("scan.png"), &image).unwrap();
     let (start, result) = all[0].split_once("curl -sS 'http").expect("the last one waits");
     let shown = shell.run(&format!("{here}{start}")).await;
     let id = shown.split("\"id\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
@@ -196,9 +198,10 @@ async fn the_commands_of_the_api_page_work() {
     }
     eventually("what was asked for and published is there", SOON, || async {
         let (_, page) = shell.engine.client.try_get("/v1/runs?limit=50").await?;
-        (page["items"].as_array()?.len() >= 5).then_some(())
+        (page["items"].as_array()?.len() >= 6).then_some(())
     })
     .await;
+    assert!(std::fs::read(shell.folder.path().join("copy.png")).unwrap() == image);
     let signalled = shell.engine.client.ended("vase-1", SOON).await;
     assert_eq!(signalled["output"]["data"], json!({"approved": true, "by": "ada"}));
 }

@@ -17,6 +17,9 @@ pub struct Batch {
     pub positions: Vec<(u16, i64, i64)>,
     /// Runs that changed, each once.
     pub runs: Vec<RunWrite>,
+    /// Those of `runs` that are accepted with this batch, at version 0: they are written for the first
+    /// time. Their `state` is not looked at.
+    pub starts: Vec<NewRun>,
     /// Tasks that exhausted their policy.
     pub dead_letters: Vec<DeadLetterRow>,
     /// Ids of dead letters that were redriven.

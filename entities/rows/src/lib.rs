@@ -17,6 +17,8 @@ mod permit;
 mod redrive;
 mod run;
 mod schedule;
+#[doc(hidden)]
+pub mod sql;
 mod task_type;
 
 pub use batch::{Batch, Committed, Counts, PartitionRow, RecoveryRow, RunWrite};

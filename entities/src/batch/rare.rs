@@ -9,7 +9,9 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use super::ACTION;
 use crate::entity::{dead_letter, recovery};
-use crate::{Batch, DeadLetterRow, DeadLetterStatus, Error, RecoveryRow, Store};
+use crate::{
+    Batch, DeadLetterRow, DeadLetterStatus, Error, RecoveryRow, RunWrite, Store, payloads,
+};
 
 /// Rows a statement: SQLite takes 32,766 parameters.
 pub(crate) const ROWS_MAX: usize = 500;
@@ -24,6 +26,7 @@ pub(super) fn any(batch: &Batch) -> bool {
         || !batch.human_ends.is_empty()
         || !batch.permits.is_empty()
         || !batch.requests_taken.is_empty()
+        || payloads::may_refer(batch.runs.iter().map(|run| run.history.steps.as_slice()))
 }
 
 pub(super) async fn write(
@@ -58,7 +61,13 @@ pub(super) async fn write(
     super::human::write(transaction, &batch.human_tasks, &batch.human_ends).await?;
     super::permits::write(store, transaction, &batch.permits).await?;
     store.requests_forget(transaction, &batch.requests_taken).await?;
+    payloads::own(transaction, batch.runs.iter().map(told)).await?;
     note(transaction, &batch.recoveries).await
+}
+
+/// What the inputs of a batch refer to; a state refers to nothing else.
+fn told(run: &RunWrite) -> payloads::Told<'_> {
+    payloads::Told { run: run.id.as_str(), json: &run.history.steps, at: run.updated_at }
 }
 
 /// Writes entries of the recovery log.

@@ -3,9 +3,9 @@
 use sea_orm::DatabaseTransaction;
 use serde_json::Value as Json;
 
-use super::{Refusal, affected, all};
+use super::{Refusal, affected, all, starts};
 use crate::sql::{self, Rows};
-use crate::{Batch, Error, Store};
+use crate::{Batch, Error, NewRun, RunWrite, Store};
 
 const POSITIONS: &str = "UPDATE partitions SET position = new.value ->> 2 \
     FROM json_each(?1) AS new \
@@ -17,6 +17,15 @@ const RUNS: &str = "UPDATE runs SET \
         state = substr(?2, new.value ->> 7, new.value ->> 8) \
     FROM json_each(?1) AS new \
     WHERE runs.id = new.value ->> 0 AND runs.version = new.value ->> 1";
+
+// `WHERE true`: SQLite cannot tell `ON CONFLICT` from a join's `ON` otherwise.
+const STARTS: &str = "INSERT INTO runs (id, definition, namespace, partition, version, status,
+        wake_at, created_at, updated_at, ended_at, request_digest, trace_parent, state)
+    SELECT value ->> 0, value ->> 1, substr(value ->> 1, 1, instr(value ->> 1, '/') - 1),
+        value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+        value ->> 8, value ->> 9, value ->> 10, substr(?2, value ->> 11, value ->> 12)
+    FROM json_each(?1) WHERE true
+    ON CONFLICT DO NOTHING";
 
 const HISTORY: &str = "INSERT INTO history (run_id, seq, at, steps) \
     SELECT new.value ->> 0, new.value ->> 1, new.value ->> 2, \
@@ -40,16 +49,45 @@ pub(super) async fn write(
     if batch.runs.is_empty() {
         return Ok(None);
     }
-    if !all(affected(transaction, store.statement(RUNS, runs(batch))).await?, batch.runs.len()) {
+    let (starts, changed) = starts::split(batch);
+    let new = starts.len();
+    if new > 0 && !all(affected(transaction, store.statement(STARTS, begun(starts))).await?, new) {
+        return Ok(Some(Refusal::Conflict));
+    }
+    let old = changed.len();
+    if old > 0 && !all(affected(transaction, store.statement(RUNS, runs(changed))).await?, old) {
         return Ok(Some(Refusal::Conflict));
     }
     affected(transaction, store.statement(HISTORY, history(batch))).await?;
     Ok(None)
 }
 
-fn runs(batch: &Batch) -> [sea_orm::Value; 2] {
+fn begun(starts: Vec<(&NewRun, &RunWrite)>) -> [sea_orm::Value; 2] {
     let mut rows = Rows::default();
-    for run in &batch.runs {
+    for (run, write) in starts {
+        rows.push(
+            [
+                run.id.as_str().into(),
+                run.definition.as_str().into(),
+                run.partition.into(),
+                write.version.into(),
+                write.status.as_str().into(),
+                write.wake_at.into(),
+                run.created_at.into(),
+                write.updated_at.into(),
+                write.ended_at.into(),
+                run.request_digest.as_str().into(),
+                run.trace_parent.as_deref().into(),
+            ],
+            &write.state,
+        );
+    }
+    rows.into_values()
+}
+
+fn runs(changed: Vec<&RunWrite>) -> [sea_orm::Value; 2] {
+    let mut rows = Rows::default();
+    for run in changed {
         rows.push(
             [
                 run.id.as_str().into(),

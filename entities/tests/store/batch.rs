@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use kintsugi_core::Status;
-use kintsugi_entities::{Batch, Committed, Error, HistoryRow, Page, RecoveryRow, RunWrite, Store};
+use kintsugi_entities::{
+    Batch, Committed, Created, Error, HistoryRow, NewRun, Page, RecoveryRow, RunWrite, Store,
+};
 
 use crate::make::{batch, dead_letter, end, id, run, write};
 
@@ -80,6 +82,48 @@ pub(crate) async fn a_lost_partition_fences(store: Store) {
     let only_position = Batch { runs: Vec::new(), ..late };
     assert_eq!(store.commit_batch(&only_position).await.unwrap(), Committed::Fenced);
     assert_eq!(store.commit_batch(&Batch::default()).await.unwrap(), Committed::Done);
+}
+
+pub(crate) async fn starts_are_written_with_their_first_version_or_not_at_all(store: Store) {
+    store.runs_create(&[run("old")]).await.unwrap();
+    let trace = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
+    let new = NewRun { trace_parent: trace.clone(), ..run("new") };
+    let ends = end("short", 0, Status::Completed, 3000);
+    let both = Batch {
+        runs: vec![write("old", 0), write("new", 0), ends],
+        starts: vec![run("short"), new],
+        ..Batch::default()
+    };
+    assert_eq!(store.commit_batch(&both).await.unwrap(), Committed::Done);
+    let row = store.run_get(&id("new")).await.unwrap().unwrap();
+    assert_eq!((row.version, row.status, row.wake_at), (1, Status::Running, Some(9000)));
+    assert_eq!((row.created_at, row.updated_at, row.partition), (1000, 2000, 3));
+    assert_eq!((row.definition, row.trace_parent), ("shop/order:1.0.0".to_owned(), trace));
+    assert_eq!(row.state, write("new", 0).state);
+    assert_eq!(store.history(&id("new"), 0, 9).await.unwrap(), [write("new", 0).history]);
+    let row = store.run_get(&id("short")).await.unwrap().unwrap();
+    assert_eq!((row.status, row.ended_at, row.wake_at), (Status::Completed, Some(3000), None));
+    assert_eq!(store.run_get(&id("old")).await.unwrap().unwrap().version, 1);
+    let again = store.runs_create(&[run("new")]).await.unwrap();
+    assert_eq!(again, [Created::Exists { id: id("new"), same: true }]);
+
+    // One that is there: nothing of the batch is written, also where it has rare rows.
+    for recoveries in [vec![], vec![recovery("r", None)]] {
+        let taken = Batch {
+            runs: vec![write("old", 1), write("new", 0), write("third", 0)],
+            starts: vec![run("new"), run("third")],
+            recoveries,
+            ..Batch::default()
+        };
+        assert!(matches!(store.commit_batch(&taken).await.unwrap(), Committed::Conflict(_)));
+        assert_eq!(store.run_get(&id("third")).await.unwrap(), None);
+        assert_eq!(store.run_get(&id("old")).await.unwrap().unwrap().version, 1);
+    }
+    let keyed = NewRun { start_key: Some("k".to_owned()), ..run("fourth") };
+    for start in [keyed, NewRun { parent: Some(id("old")), ..run("fourth") }, run("unwritten")] {
+        let bad = Batch { runs: vec![write("fourth", 0)], starts: vec![start], ..Batch::default() };
+        assert!(!store.commit_batch(&bad).await.unwrap_err().is_transient());
+    }
 }
 
 pub(crate) async fn a_failed_batch_leaves_no_dead_letter(store: Store) {

@@ -116,6 +116,8 @@ pub(crate) async fn an_answer_is_kept_until_its_task_is_over(store: Store) {
     };
     store.commit_batch(&taken).await.unwrap();
     assert_eq!(store.requests_settle(&ids, 0).await.unwrap(), []);
+    let late = store.request_put(&answer("no"), None).await.unwrap();
+    assert_eq!(late.as_deref(), Some(&b""[..]), "whoever looked before it was over is too late");
     assert_eq!(store.mail_overdue(101, 9).await.unwrap().requests, [""; 0]);
 
     store.commit_batch(&batch(vec![end("a", 2, Status::Completed, 50)])).await.unwrap();

@@ -9,11 +9,13 @@ mod holds;
 mod human_tasks;
 mod ledger;
 mod letters;
+mod lists;
 mod mail;
 mod make;
 mod occasions;
 mod others;
 mod outage;
+mod payloads;
 mod permits;
 mod redrives;
 mod requests;
@@ -57,6 +59,7 @@ cases![
     runs::many_at_once_and_twice_in_one_call,
     runs::pages_have_no_gaps_and_no_repeats,
     runs::filters_restrict,
+    lists::every_combination_of_filters_is_right,
     runs::open_runs_come_by_id,
     runs::payloads_may_hold_anything,
     schedules::a_schedule_comes_and_goes_with_its_newest_version,
@@ -69,6 +72,7 @@ cases![
     batch::a_version_conflict_rolls_everything_back,
     batch::a_version_ahead_of_the_stored_one_changes_nothing,
     batch::a_lost_partition_fences,
+    batch::starts_are_written_with_their_first_version_or_not_at_all,
     batch::a_failed_batch_leaves_no_dead_letter,
     batch::a_thousand_runs_go_in_one_batch,
     batch::of_two_writers_one_wins,
@@ -83,6 +87,12 @@ cases![
     mail::what_waits_for_a_listen_is_parked_and_offered,
     mail::what_is_published_leaves_the_outbox_when_it_is_on_its_way,
     mail::events_of_a_run_go_with_it,
+    payloads::the_same_content_is_stored_once,
+    payloads::what_is_wrong_or_incomplete_gets_no_name,
+    payloads::uploads_are_bounded_and_idle_ones_make_room,
+    payloads::what_nobody_refers_to_is_swept_and_nothing_else,
+    payloads::who_asks_for_a_payload_keeps_it,
+    payloads::a_sweep_and_runs_that_come_leave_nothing_dangling,
     permits::permits_go_by_priority_and_age_as_far_as_the_bound,
     permits::two_that_grant_at_once_never_grant_too_many,
     waits::an_inbox_is_counted_without_its_events,

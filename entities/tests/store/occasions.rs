@@ -18,6 +18,12 @@ fn by_events(reference: &str, by_events: bool) -> NewDefinition {
     NewDefinition { schedule: Some(schedule), ..definition(reference, reference) }
 }
 
+/// A schedule of the newest version of a definition, whose runs events start.
+pub(crate) async fn listening(store: &Store, name: &str) -> ScheduleRow {
+    put(store, by_events(&format!("{name}:1.0.0"), true)).await;
+    get(store, name).await.0
+}
+
 async fn put(store: &Store, definition: NewDefinition) {
     assert_eq!(store.definition_put(definition).await.unwrap(), Put::Created);
 }

@@ -1,9 +1,12 @@
 //! What is said on the bus and stored nowhere, since it is of no use when late: signs of life, limits,
 //! cancellations, questions, hints. Data only; `kintsugi-nats` sends and hears it.
 
+mod start;
+
 use kintsugi_core::{RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+pub use start::{START_PATIENCE, Start, encode_starts};
 
 /// A worker's sign of life.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -237,4 +240,18 @@ pub struct ServiceBeat {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
 fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+/// The most tasks in one message.
+pub const WIDTH_MAX: usize = 64;
+
+/// How many tasks of a queue and type a worker wants in one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Width {
+    /// The queue.
+    pub queue: String,
+    /// The task type.
+    pub task_type: String,
+    /// How many: at least 1.
+    pub tasks: usize,
 }

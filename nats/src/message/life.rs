@@ -1,5 +1,7 @@
 //! What happens to runs, for whoever wants to know.
 
+use std::borrow::Cow;
+
 use kintsugi_core::{DefinitionRef, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,7 +12,7 @@ use crate::{Error, names};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LifeEvent {
     /// Version of the form: `1.0`.
-    pub specversion: String,
+    pub specversion: Cow<'static, str>,
     /// Names the event; a repeat has the same.
     pub id: String,
     /// `/namespace/name/version` of the definition.
@@ -23,7 +25,7 @@ pub struct LifeEvent {
     /// The run.
     pub subject: String,
     /// `application/json`.
-    pub datacontenttype: String,
+    pub datacontenttype: Cow<'static, str>,
     /// What there is to say.
     pub data: Value,
     /// W3C trace context of the run.
@@ -56,13 +58,13 @@ impl LifeEvent {
     ) -> Self {
         let DefinitionRef { namespace, name, version } = definition;
         Self {
-            specversion: "1.0".to_owned(),
+            specversion: Cow::Borrowed("1.0"),
             id,
-            source: format!("/{namespace}/{name}/{version}"),
-            kind: format!("{KIND_PREFIX}{event}{KIND_SUFFIX}"),
+            source: ["/", namespace, "/", name, "/", version].concat(),
+            kind: [KIND_PREFIX, event, KIND_SUFFIX].concat(),
             time: at.to_rfc3339(),
             subject: run.to_string(),
-            datacontenttype: "application/json".to_owned(),
+            datacontenttype: Cow::Borrowed("application/json"),
             data,
             traceparent: None,
             sequence: None,
@@ -112,12 +114,20 @@ impl LifeEvent {
             let value = value.chars().take(80).collect();
             Error::Invalid { what, value, rule: "one made by LifeEvent::new" }
         };
-        let definition = self.definition().ok_or_else(|| refuse("event source", &self.source))?;
-        let run = self.run().ok_or_else(|| refuse("event subject", &self.subject))?;
-        let event = self.event().replace('.', "_");
+        let mut source = self.source.strip_prefix('/').unwrap_or_default().splitn(3, '/');
+        let (Some(namespace), Some(name), Some(_)) = (source.next(), source.next(), source.next())
+        else {
+            return Err(refuse("event source", &self.source));
+        };
+        if !names::is_token(namespace) || !names::is_token(name) {
+            return Err(refuse("event source", &self.source));
+        }
+        if !names::is_token(&self.subject) {
+            return Err(refuse("event subject", &self.subject));
+        }
+        let (run, event) = (&self.subject, self.event().replace('.', "_"));
         let event = names::token("event type", &event)?;
-        let DefinitionRef { namespace, name, .. } = definition;
-        Ok(format!("{}{namespace}.{name}.{run}.{event}", names::LIFE_PREFIX))
+        Ok([names::LIFE_PREFIX, namespace, ".", name, ".", run, ".", event].concat())
     }
 }
 

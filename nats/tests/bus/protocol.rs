@@ -220,7 +220,7 @@ async fn the_worked_example_works() {
     let World { bus, server, .. } = &world;
     let mut message = task("run-1", 3, 2);
     message.task_type = "greet".to_owned();
-    bus.publish_tasks(&[(message, 1)]).await.unwrap();
+    bus.publish_tasks(&[vec![&(message, 1)]]).await.unwrap();
 
     let text = std::fs::read_to_string(format!("{DOCS}/README.md")).unwrap();
     let script = text.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();

@@ -8,7 +8,9 @@ use std::{
 };
 
 use kintsugi_core::{Input, RunId, Timestamp};
-use kintsugi_nats::{Bus, Limits, Options, RunInput, Server, ServerOptions, TaskMessage};
+use kintsugi_nats::{
+    Bus, Limits, Options, RunInput, Server, ServerOptions, TaskGroup, TaskMessage,
+};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -109,6 +111,11 @@ pub(crate) fn task(run: &str, number: u64, epoch: u64) -> TaskMessage {
         traceparent: None,
         task,
     }
+}
+
+/// Each task in a message of its own.
+pub(crate) fn alone(tasks: &[(TaskMessage, u32)]) -> Vec<TaskGroup<'_>> {
+    tasks.iter().map(|task| vec![task]).collect()
 }
 
 /// Waits until `holds`, or fails after ten seconds.

@@ -6,14 +6,14 @@ use async_nats::jetstream;
 use kintsugi_core::Timestamp;
 use kintsugi_nats::stream;
 
-use crate::support::{World, eventually, raw, soon, task, world};
+use crate::support::{World, alone, eventually, raw, soon, task, world};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeat_is_dropped_and_a_repair_is_not() {
     let Some(world) = world().await else { return };
     let World { bus, .. } = &world;
-    bus.publish_tasks(&[(task("r", 1, 1), 1), (task("r", 1, 1), 1)]).await.unwrap();
-    bus.publish_tasks(&[(task("r", 1, 1), 1), (task("r", 1, 1), 2), (task("r", 1, 2), 1)])
+    bus.publish_tasks(&alone(&[(task("r", 1, 1), 1), (task("r", 1, 1), 1)])).await.unwrap();
+    bus.publish_tasks(&alone(&[(task("r", 1, 1), 1), (task("r", 1, 1), 2), (task("r", 1, 2), 1)]))
         .await
         .unwrap();
     let state = bus.queue_state("default", "charge-card").await.unwrap().unwrap();
@@ -28,7 +28,7 @@ async fn no_more_is_taken_than_was_asked_for() {
     assert_eq!(bus.queue_state("default", "charge-card").await.unwrap(), None);
     let mut consumer = bus.task_consumer("default", "charge-card").await.unwrap();
     let tasks: Vec<_> = (1..=100).map(|number| (task("r", number, 1), 1)).collect();
-    bus.publish_tasks(&tasks).await.unwrap();
+    bus.publish_tasks(&alone(&tasks)).await.unwrap();
     let mut taken = Vec::new();
     while taken.len() < 10 {
         taken.extend(soon(consumer.next(10 - taken.len())).await);
@@ -47,6 +47,31 @@ async fn no_more_is_taken_than_was_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tasks_of_one_message_are_done_with_together() {
+    let Some(world) = world().await else { return };
+    let World { bus, .. } = &world;
+    let tasks: Vec<_> = (1..=3).map(|number| (task("r", number, 1), 1)).collect();
+    for _ in 0..2 {
+        // Its second copy is a repeat.
+        bus.publish_tasks(&[tasks.iter().collect(), vec![]]).await.unwrap();
+    }
+    let mut consumer = bus.task_consumer("default", "charge-card").await.unwrap();
+    let open = || async {
+        let state = bus.queue_state("default", "charge-card").await.unwrap().unwrap();
+        (state.pending, state.ack_pending)
+    };
+    let taken = soon(consumer.next(1)).await;
+    let read: Vec<_> = taken.iter().map(|one| one.message.clone().unwrap().number).collect();
+    assert_eq!(read, [1, 2, 3]);
+    for done in [&taken[0], &taken[0].clone(), &taken[2], &taken[0]] {
+        done.ack_confirmed().await.unwrap();
+    }
+    assert_eq!(open().await, (0, 1));
+    taken[1].ack_confirmed().await.unwrap();
+    assert_eq!(open().await, (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_caller_that_stops_waiting_loses_nothing() {
     let Some(world) = world().await else { return };
     let World { bus, .. } = &world;
@@ -54,7 +79,7 @@ async fn a_caller_that_stops_waiting_loses_nothing() {
     for number in 1..=20 {
         let waited = tokio::time::timeout(Duration::from_millis(1), consumer.next(1)).await;
         assert!(waited.is_err());
-        bus.publish_tasks(&[(task("r", number, 1), 1)]).await.unwrap();
+        bus.publish_tasks(&alone(&[(task("r", number, 1), 1)])).await.unwrap();
         let delivery = soon(consumer.next(1)).await.remove(0);
         assert_eq!((delivery.message.as_ref().unwrap().number, delivery.delivered), (number, 1));
         delivery.ack_confirmed().await.unwrap();
@@ -66,7 +91,7 @@ async fn a_redelivery_is_counted() {
     let Some(world) = world().await else { return };
     let World { bus, .. } = &world;
     let mut consumer = bus.task_consumer("default", "charge-card").await.unwrap();
-    bus.publish_tasks(&[(task("r", 1, 1), 1)]).await.unwrap();
+    bus.publish_tasks(&alone(&[(task("r", 1, 1), 1)])).await.unwrap();
     for count in 1..=3 {
         let delivery = soon(consumer.next(1)).await.remove(0);
         assert_eq!(delivery.delivered, count);
@@ -93,14 +118,14 @@ async fn a_consumer_that_was_deleted_is_made_anew() {
         .delete_consumer("w-default-charge-card")
         .await
         .unwrap();
-    bus.publish_tasks(&[(task("r", 1, 1), 1)]).await.unwrap();
+    bus.publish_tasks(&alone(&[(task("r", 1, 1), 1)])).await.unwrap();
     let (deliveries, mut consumer) = soon(waiting).await.unwrap();
     deliveries[0].ack_confirmed().await.unwrap();
 
     // And when the whole stream was.
     js.delete_stream(stream::TASKS).await.unwrap();
     bus.ensure_streams(&kintsugi_nats::Limits::default()).await.unwrap();
-    bus.publish_tasks(&[(task("r", 2, 1), 1)]).await.unwrap();
+    bus.publish_tasks(&alone(&[(task("r", 2, 1), 1)])).await.unwrap();
     assert_eq!(soon(consumer.next(5)).await[0].message.as_ref().unwrap().number, 2);
 }
 
@@ -113,8 +138,10 @@ async fn tasks_go_on_after_the_server_was_killed() {
     bus.ping().await.unwrap();
     server.kill9().await;
     server.restart().await.unwrap();
-    eventually("published", || async { bus.publish_tasks(&[(task("r", 1, 1), 1)]).await.is_ok() })
-        .await;
+    eventually("published", || async {
+        bus.publish_tasks(&alone(&[(task("r", 1, 1), 1)])).await.is_ok()
+    })
+    .await;
     assert_eq!(soon(waiting).await.unwrap()[0].delivered, 1);
 }
 
@@ -123,7 +150,7 @@ async fn an_advisory_is_kept_while_nobody_listens() {
     let Some(world) = world().await else { return };
     let World { bus, server, .. } = &world;
     let mut consumer = bus.task_consumer("default", "charge-card").await.unwrap();
-    bus.publish_tasks(&[(task("r", 1, 1), 1), (task("r", 2, 1), 1)]).await.unwrap();
+    bus.publish_tasks(&alone(&[(task("r", 1, 1), 1), (task("r", 2, 1), 1)])).await.unwrap();
     // Delivered as often as may be, and never acknowledged.
     for _ in 0..40 {
         let delivery = soon(consumer.next(1)).await.remove(0);
@@ -145,7 +172,7 @@ async fn an_advisory_is_kept_while_nobody_listens() {
     advisories.sort_by_key(|advisory| advisory.stream_seq);
     let seen: Vec<_> = advisories.iter().map(|one| (one.stream_seq, one.deliveries)).collect();
     assert_eq!(seen, [(1, 20), (2, 20)]);
-    let dead = bus.message_at(1).await.unwrap().unwrap().unwrap();
+    let dead = bus.message_at(1).await.unwrap().unwrap().remove(0).unwrap();
     assert_eq!(dead.task, "r:1");
     bus.delete_message(1).await.unwrap();
     assert!(bus.message_at(1).await.unwrap().is_none());
@@ -199,10 +226,10 @@ async fn names_with_wildcards_are_refused() {
         assert!(bus.queue_state("q", bad).await.is_err(), "{bad:?}");
         let mut message = task("r", 1, 1);
         message.task_type = bad.to_owned();
-        assert!(bus.publish_tasks(&[(message, 1)]).await.is_err(), "{bad:?}");
+        assert!(bus.publish_tasks(&alone(&[(message, 1)])).await.is_err(), "{bad:?}");
         assert!(bus.ping_worker(bad, Duration::from_millis(10)).await.is_err(), "{bad:?}");
         let reply = format!("kintsugi.events.{bad}");
         let inputs = vec![crate::support::tick("r")];
-        assert!(bus.publish_replies([(reply.as_str(), inputs)]).await.is_err(), "{bad:?}");
+        assert!(bus.publish_replies([(reply.as_str(), inputs)], &[]).await.is_err(), "{bad:?}");
     }
 }

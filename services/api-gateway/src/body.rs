@@ -5,11 +5,12 @@ use std::{io, sync::Arc, time::Duration};
 
 use kintsugi_gateway_ops::{App, Problem, json};
 use poem::{
-    Request, RequestBody, Result,
+    Body, Request, RequestBody, Result,
     http::{StatusCode, header},
 };
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    payload::{Binary, Payload as _},
     registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry},
     types::Type,
 };
@@ -34,6 +35,12 @@ pub(crate) struct JsonBody<T>(pub(crate) T);
 
 /// A JSON body that may be absent.
 pub(crate) struct OptionalJsonBody<T>(pub(crate) T);
+
+/// Content of any type, not read yet.
+pub(crate) struct ContentBody {
+    pub(crate) content: Box<dyn AsyncRead + Send + Unpin>,
+    pub(crate) media_type: String,
+}
 
 /// A workflow document, YAML or JSON, as it came.
 pub(crate) struct DocumentBody(pub(crate) Vec<u8>);
@@ -131,6 +138,35 @@ impl<'a> ApiExtractor<'a> for DocumentBody {
     }
 }
 
+impl<'a> ApiExtractor<'a> for ContentBody {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn request_meta() -> Option<MetaRequest> {
+        let schema = Binary::<Vec<u8>>::schema_ref();
+        let content = vec![MetaMediaType { content_type: kintsugi_reference::OCTETS, schema }];
+        let description = Some("The content; its type is kept with it.");
+        Some(MetaRequest { description, content, required: true })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        // curl's own default says nothing of what it sends.
+        let given = request.header(header::CONTENT_TYPE).map(str::trim);
+        let given = given.filter(|given| *given != "application/x-www-form-urlencoded");
+        let media_type = given.unwrap_or(kintsugi_reference::OCTETS).to_owned();
+        if !kintsugi_reference::is_media_type(&media_type) {
+            return Err(unsupported(request, "a media type of at most 128 bytes").into());
+        }
+        let content = body.take().unwrap_or_else(|_| Body::empty());
+        Ok(Self { content: Box::new(content.into_async_read()), media_type })
+    }
+}
+
 fn json_meta<T: Type>(required: bool) -> MetaRequest {
     let content = vec![MetaMediaType { content_type: "application/json", schema: T::schema_ref() }];
     MetaRequest { description: None, content, required }
@@ -175,7 +211,7 @@ async fn take(body: &mut (impl AsyncRead + Unpin), limit: usize) -> io::Result<O
 
 /// Reads on for a while and keeps nothing: a client that is still sending when the connection
 /// closes would be told of the close, and never of the reason.
-async fn drain(body: &mut (impl AsyncRead + Unpin)) {
+pub(crate) async fn drain(body: &mut (impl AsyncRead + Unpin)) {
     let (mut rest, mut nowhere) = (body.take(DRAINED_MAX), tokio::io::sink());
     let reading = tokio::io::copy(&mut rest, &mut nowhere);
     // Whatever comes of it, the answer is the same.

@@ -15,5 +15,5 @@ mod service;
 mod web;
 
 pub use api::document as openapi;
-pub use kintsugi_gateway_ops::{ChaosConfig, Config};
+pub use kintsugi_gateway_ops::{ChaosConfig, Config, PayloadsConfig};
 pub use service::{ApiGateway, Error};

@@ -71,6 +71,9 @@ impl Service for ApiGateway {
         if config.token.as_ref().is_some_and(|token| token.expose().trim().is_empty()) {
             return Err(Error::Setting("gateway.token is set, but empty"));
         }
+        if let Some(wrong) = config.payloads.wrong() {
+            return Err(Error::Setting(wrong));
+        }
         let mut listeners = Vec::new();
         for (name, address) in [("http", Some(config.http)), ("also_http", config.also_http)] {
             let Some(address) = address else { continue };

@@ -10,7 +10,7 @@ use kintsugi_core::{
     Timestamp, partition_of,
 };
 use kintsugi_entities::{Error, NewRun, Resolved};
-use kintsugi_observability::task_traceparent;
+use kintsugi_observability::RunTrace;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -169,7 +169,7 @@ impl Answers {
         definition: String,
     ) -> Answer {
         let Wanted { id, task, input, parent, .. } = wanted;
-        let trace_parent = task_traceparent(&run, trace_parent.as_deref(), task, 1);
+        let trace_parent = RunTrace::of(&run, trace_parent.as_deref()).of_task(&run, task, 1);
         let state = RunState { parent: Some(parent), ..RunState::new(input, self.now) };
         let state = serde_json::to_vec(&state).unwrap_or_default();
         self.started += 1;

@@ -24,6 +24,7 @@ mod sending;
 mod source;
 mod steer;
 mod unsaid;
+mod widths;
 
 pub use children::Rules;
 pub use decide::{Arrived, Changed, Decided, decide};
@@ -40,3 +41,4 @@ pub use schedules::{Due, Waits, due};
 pub use sending::{Sending, Try};
 pub use source::Source;
 pub use unsaid::{Unsaid, question};
+pub use widths::Widths;

@@ -4,7 +4,7 @@ use kintsugi_core::{
     ChildEffect, ChildInput, CloudEvent, Effect, Fault, Input, RunId, Timestamp, partition_of,
 };
 use kintsugi_nats::{Cancel, RunInput, TaskMessage, Verify, events_subject};
-use kintsugi_observability::task_traceparent;
+use kintsugi_observability::RunTrace;
 
 /// What a task message says of its run.
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ pub struct Origin {
     /// Its definition.
     pub definition: String,
     /// The trace that it is part of.
-    pub trace_parent: Option<String>,
+    pub trace: RunTrace,
 }
 
 /// Everything that one batch sends.
@@ -122,7 +122,7 @@ fn message(
         attempt: epoch,
         failures,
         crashes,
-        traceparent: Some(task_traceparent(run, origin.trace_parent.as_deref(), task, epoch)),
+        traceparent: Some(origin.trace.of_task(run, task, epoch)),
         task_type,
         queue,
         input,

@@ -1,6 +1,9 @@
 //! Compiled definitions, kept as long as they are in use.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use kintsugi_core::Program;
 use kintsugi_definition::{Expressions, Limits, program_from_document};
@@ -27,7 +30,7 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Knows none yet, and keeps at most `max`.
+    /// Knows none yet, and keeps about `max`: all that one batch needs.
     #[must_use]
     pub fn new(max: usize) -> Self {
         Self { max, known: HashMap::new(), holds: Holds::default() }
@@ -43,15 +46,14 @@ impl Programs {
         source: &S,
         ids: impl Iterator<Item = &str>,
     ) -> Result<(), Error> {
-        let mut missing: Vec<String> =
-            ids.filter(|id| !self.known.contains_key(*id)).map(str::to_owned).collect();
+        let wanted: BTreeSet<&str> = ids.collect();
+        let missing = wanted.iter().filter(|id| !self.known.contains_key(**id));
+        let missing: Vec<String> = missing.map(|id| (*id).to_owned()).collect();
         if missing.is_empty() {
             return Ok(());
         }
-        missing.sort();
-        missing.dedup();
         if self.known.len() + missing.len() > self.max {
-            self.known.clear();
+            self.known.retain(|id, _| wanted.contains(id.as_str()));
         }
         self.known.extend(source.programs(&missing).await?);
         Ok(())
@@ -75,3 +77,7 @@ pub(crate) fn compile(document: &[u8], resources: Option<&[u8]>) -> Result<Compi
         Expressions::new(&program, Limits::default()).map_err(|problems| problems.to_string())?;
     Ok(Compiled { program, expressions })
 }
+
+#[cfg(test)]
+#[path = "../tests/unit/programs.rs"]
+mod tests;

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use kintsugi_core::{Input, RunId, RunState, Timestamp};
 use kintsugi_entities::{Error, RunRow};
+use kintsugi_observability::RunTrace;
 use tracing::error;
 
 use crate::Source;
@@ -26,8 +27,32 @@ pub struct Run {
     pub ended_at: Option<i64>,
     /// The trace that it is part of.
     pub trace_parent: Option<String>,
+    /// The same, as it is written.
+    pub trace: RunTrace,
     /// Its state.
     pub state: RunState,
+}
+
+impl Run {
+    /// One that is not stored yet, and to which nothing has happened.
+    #[must_use]
+    pub fn fresh(
+        id: &RunId,
+        definition: String,
+        trace_parent: Option<String>,
+        state: RunState,
+    ) -> Self {
+        Self {
+            trace: RunTrace::of(id, trace_parent.as_deref()),
+            definition,
+            version: 0,
+            wake_at: None,
+            updated_at: state.created_at,
+            ended_at: None,
+            trace_parent,
+            state,
+        }
+    }
 }
 
 /// Runs that were needed lately.
@@ -84,6 +109,11 @@ impl Runs {
         self.known.get_mut(id)
     }
 
+    /// Takes a run that the store does not have.
+    pub fn insert(&mut self, id: RunId, run: Run) {
+        self.known.insert(id, run);
+    }
+
     /// Forgets a run, so that it is read again.
     pub fn forget(&mut self, id: &RunId) {
         self.known.remove(id);
@@ -100,8 +130,9 @@ impl Runs {
 pub fn decode(row: RunRow) -> Option<(RunId, Run)> {
     match serde_json::from_slice(&row.state) {
         Ok(state) => Some((
-            row.id,
+            row.id.clone(),
             Run {
+                trace: RunTrace::of(&row.id, row.trace_parent.as_deref()),
                 definition: row.definition,
                 version: row.version,
                 wake_at: row.wake_at,

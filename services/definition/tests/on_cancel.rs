@@ -145,6 +145,22 @@ fn what_fails_meanwhile_is_not_tried_again_and_nothing_is_waited_for_in_vain() {
 }
 
 #[test]
+fn a_suspended_run_tidies_up_though_what_was_out_failed_meanwhile() {
+    let mut play = Play::new(ORDER);
+    play.complete("pay");
+    let (request, by, reason) = ("q".to_owned(), None, None);
+    let what = Steering::Suspend { hold: None };
+    play.tell(&Input::Steer(Steer { request, by, reason, what }));
+    play.fail("ship");
+    assert_eq!(play.state.status, Status::Suspended, "the failure is kept");
+    play.cancel();
+    assert_eq!(play.kinds(), ["refund"]);
+    play.complete("refund");
+    play.complete("mail");
+    assert_eq!(play.state.status, Status::Cancelled);
+}
+
+#[test]
 fn what_does_not_fit_is_no_result_and_no_dead_letter() {
     let mut play = Play::new(ORDER);
     play.cancel();

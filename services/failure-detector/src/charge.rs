@@ -13,7 +13,7 @@ use std::{
 
 use kintsugi_mending::SERVICE_SUSPECT;
 use kintsugi_nats::{Liveness, ServiceBeat};
-use kintsugi_runtime::{Deps, Service, asked_as};
+use kintsugi_runtime::{Deps, Service};
 use tokio::time::Instant;
 use tracing::info;
 
@@ -21,9 +21,6 @@ use crate::FailureDetector;
 
 /// A new one listens for so long first: to others, and to what workers say that they were told.
 const LISTENS: Duration = Duration::from_millis(1_500);
-
-/// How long it may take to answer.
-const ANSWER_MAX: Duration = Duration::from_secs(1);
 
 /// More than these are not followed: anyone on the bus can send signs of life.
 const OTHERS_MAX: usize = 1_000;
@@ -100,16 +97,16 @@ impl Charge {
         }
     }
 
-    /// Asks those that are silent whether they live.
+    /// Asks those that are silent, all at once, whether they live.
     pub(crate) async fn look(&self, deps: &Deps) {
         if !deps.bus.is_connected() {
             return self.listen_anew(Instant::now());
         }
-        for name in self.silent(Instant::now()) {
-            let asked = asked_as(FailureDetector::NAME, &name);
-            match deps.bus.ping_worker(&asked, ANSWER_MAX).await {
-                Ok(Liveness::Silent | Liveness::NoResponders) => self.lost(&name, Instant::now()),
-                Ok(Liveness::Answered) | Err(_) => {}
+        let silent = self.silent(Instant::now()).into_iter();
+        let silent = silent.map(|instance| (FailureDetector::NAME.to_owned(), instance)).collect();
+        for ((_, instance), liveness) in kintsugi_lookout::ask(&deps.bus, silent).await {
+            if liveness != Liveness::Answered {
+                self.lost(&instance, Instant::now());
             }
         }
     }

@@ -105,15 +105,16 @@ impl Service for FailureDetector {
         let (period, wake) = (config.streams_interval, Waker::default());
         work.spawn(streams::listen(deps.clone(), wake.clone(), shutdown.clone()));
         work.spawn(reconcile(streams, period, wake, part("streams"), shutdown.clone()));
-        let (known, wake) = (Arc::<Mutex<kintsugi_mending::Services>>::default(), Waker::default());
+        let (heard, wake) = (kintsugi_lookout::Heard::default(), Waker::default());
         work.spawn(services::listen(
             deps.clone(),
-            (Arc::clone(&known), charge.clone()),
+            (heard.clone(), charge.clone()),
             wake.clone(),
             shutdown.clone(),
         ));
-        let moving = services::Services::new(deps.clone(), known, charge);
-        work.spawn(reconcile(moving, services::PERIOD, wake, part("services"), shutdown.clone()));
+        let moving = services::Services::new(deps.clone(), heard, charge);
+        let period = kintsugi_lookout::PERIOD;
+        work.spawn(reconcile(moving, period, wake, part("services"), shutdown.clone()));
         let (hinted, wake) = (holds::Hinted::default(), Waker::default());
         let held = holds::Holds::new(deps.clone(), Arc::clone(&hinted), targets);
         work.spawn(holds::listen(deps.clone(), hinted, wake.clone(), shutdown.clone()));

@@ -21,6 +21,9 @@ use crate::{
     watches::{For, Watches},
 };
 
+/// Payloads that are taken over HTTP at once.
+const UPLOADS_MAX: usize = 32;
+
 /// What every request works with.
 pub struct App {
     /// The settings.
@@ -49,6 +52,8 @@ pub struct App {
     pub(crate) beats: Arc<Beats>,
     /// Event streams that may still be opened.
     pub(crate) streams: Arc<Semaphore>,
+    /// Payloads that may still be taken over HTTP at once; each costs memory for a chunk.
+    pub uploads: Semaphore,
     /// Fires when the gateway stops: waiting requests end then.
     pub shutdown: Shutdown,
     /// When the process last said what is wrong with the store or the bus.
@@ -90,6 +95,7 @@ impl App {
             follows,
             beats,
             streams,
+            uploads: Semaphore::new(UPLOADS_MAX),
             shutdown,
             warned,
         }))

@@ -11,6 +11,8 @@ use kintsugi_core::Ability;
 use kintsugi_egress::{Allow, Rules};
 use serde::{Deserialize, Serialize};
 
+use crate::payloads::PayloadsConfig;
+
 /// Settings in the table `[gateway]`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -54,6 +56,9 @@ pub struct Config {
     pub streams_keep_alive: Duration,
     /// Starts that one statement brings into the database. Default: 512.
     pub batch_max: usize,
+    /// Orchestrators accept starts whose id the gateway makes, together with the first step. Default:
+    /// true.
+    pub owners_accept: bool,
     /// Starts that may wait for it; more are told to come back. Default: 8192.
     pub queue_max: usize,
     /// What workflows may start, as `[processes]` says.
@@ -62,6 +67,9 @@ pub struct Config {
     /// Trials, as `[chaos]` says; none: they are off.
     #[serde(skip)]
     pub chaos: Option<ChaosConfig>,
+    /// Payloads, as `[payloads]` says.
+    #[serde(skip)]
+    pub payloads: PayloadsConfig,
     /// How long discarded dead letters can be taken back. Default: `10m`.
     #[serde(with = "humantime_serde")]
     pub undo_window: Duration,
@@ -87,9 +95,11 @@ impl Default for Config {
             streams_max: 256,
             streams_keep_alive: Duration::from_secs(5),
             batch_max: 512,
+            owners_accept: true,
             queue_max: 8192,
             abilities: BTreeSet::new(),
             chaos: None,
+            payloads: PayloadsConfig::default(),
             undo_window: Duration::from_secs(600),
             traces_url: None,
         }

@@ -170,7 +170,7 @@ fn seen(created: &str, seq: u64, event: &Told) -> Seen {
 
 fn json(told: &Told) -> String {
     let event = LifeEvent {
-        specversion: told.specversion.clone(),
+        specversion: told.specversion.clone().into_owned(),
         id: told.id.clone(),
         source: told.source.clone(),
         kind: told.kind.clone(),

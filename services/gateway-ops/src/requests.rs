@@ -13,13 +13,14 @@ use crate::{app::App, problem::Problem};
 ///
 /// # Errors
 ///
-/// 503.
+/// 422 when it refers to a payload that is not there, 503.
 async fn ask(
     app: &App,
     row: RequestRow,
     input: Input,
     instead_of: Option<&str>,
 ) -> Result<bool, Problem> {
+    crate::payloads::known(app, &row.input).await?;
     let known = app.store.request_put(&row, instead_of).await.map_err(|e| app.store_problem(e))?;
     if known.is_some_and(|known| known != row.input) {
         return Ok(false);
@@ -70,7 +71,8 @@ pub(crate) async fn answer(app: &App, run: &RunId, id: &str, input: Input) -> Re
     if ask(app, row, input, None).await? {
         return Ok(());
     }
-    let title = format!("the task {id} is being answered already, with another answer");
+    let title =
+        format!("the task {id} was closed meanwhile, or is being answered with another answer");
     Err(Problem::conflict("not_open", title))
 }
 

@@ -52,6 +52,7 @@ pub async fn signal(
         directed: true,
         event: body,
     };
+    crate::payloads::known(app, &letter.event).await?;
     let posted = app.store.mail_post(&letter, MailLimit::default()).await;
     match posted.map_err(|e| app.store_problem(e))? {
         Posted::New => {}

@@ -101,11 +101,13 @@ impl Wanted {
 ///
 /// # Errors
 ///
-/// 404 for an unknown definition, 409 when the id or the key belongs to another request, 413, 503.
+/// 404 for an unknown definition, 409 when the id or the key belongs to another request, 413, 422
+/// when it refers to a payload that is not there, 503.
 pub async fn start(app: &App, wanted: Wanted) -> Result<(Started, bool), Problem> {
     let definition = app.definition(&wanted.definition).await?;
-    let has_key = wanted.key.is_some();
+    let (has_key, is_own_id) = (wanted.key.is_some(), wanted.id.is_none());
     let row = wanted.into_row(app, &definition)?;
+    crate::payloads::known(app, &row.state).await?;
     let started = Started {
         id: row.id.to_string(),
         definition: row.definition.clone(),
@@ -114,7 +116,7 @@ pub async fn start(app: &App, wanted: Wanted) -> Result<(Started, bool), Problem
         trace_id: trace_id(&row.id, row.trace_parent.as_deref()).to_string(),
     };
     let id = row.id.clone();
-    match app.starts.create(row).await? {
+    match app.starts.create(row, is_own_id).await? {
         Created::New => Ok((started, true)),
         Created::Exists { id: other, same: true } => Ok((repeated(app, &other).await?, false)),
         Created::Exists { id: other, same: false } if has_key && other != id => {

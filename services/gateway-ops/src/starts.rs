@@ -1,19 +1,24 @@
-//! Starts, batched: whatever waits goes into the database as one statement, and nothing waits for
-//! more. A start is answered when its commit is acknowledged (promise P1).
+//! Starts, batched: whatever waits goes on together, and nothing waits for more. A start is answered
+//! when its commit is acknowledged (promise P1).
 //!
-//! Only then the orchestrators are told. If that fails, or this process dies in between, the run's
-//! `wake_at` in the same row brings it to them.
+//! Most are accepted by the orchestrator that has their partition ([`crate::owners`]). What it does not
+//! accept goes into the database from here, as one statement, and only then the orchestrators are told. If
+//! that fails, or this process dies in between, the run's `wake_at` in the same row brings it to them.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
+use futures::future::join_all;
 use kintsugi_core::{Input, RunId};
 use kintsugi_entities::{Created, Error, NewRun, Store};
 use kintsugi_nats::{Bus, RunInput};
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tracing::warn;
 
-use crate::{config::Config, problem::Problem};
+use crate::{config::Config, owners::Owners, problem::Problem};
 
 /// Bytes of state that one statement brings in, one run apart.
 const BATCH_BYTES: usize = 4 << 20;
@@ -21,6 +26,10 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Batches whose publication may be under way. Beyond that the bus is in trouble, and `wake_at`
 /// does its work.
 const PUBLISHING_MAX: usize = 16;
+
+/// Batches that are with owners at once. While as many are, starts gather, and one message has more of
+/// them.
+const HANDING_MAX: usize = 2;
 
 type Answer = Result<Created, Failed>;
 
@@ -52,6 +61,8 @@ impl From<Failed> for Problem {
 
 struct Waiting {
     run: NewRun,
+    /// Its id was made for it, so that no other request can have it.
+    is_own_id: bool,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -68,21 +79,24 @@ impl Starts {
         let (queue, waiting) = mpsc::channel(config.queue_max.max(1));
         let batcher = Batcher {
             store,
-            bus,
+            bus: bus.clone(),
             partitions,
             batch_max: config.batch_max.max(1),
             publishing: Arc::new(Semaphore::new(PUBLISHING_MAX)),
+            owners: config.owners_accept.then(|| Owners::new(bus)),
+            handing: Arc::new(Semaphore::new(HANDING_MAX)),
         };
-        let work = tokio::spawn(batcher.run(waiting));
+        let work = tokio::spawn(Arc::new(batcher).run(waiting));
         let sender = queue.downgrade();
         Self { queue: Mutex::new(Some(queue)), sender, work: Mutex::new(Some(work)) }
     }
 
-    /// Brings `run` into the database; returns when that is committed.
-    pub(crate) async fn create(&self, run: NewRun) -> Answer {
+    /// Brings `run` into the database; returns when that is committed. `is_own_id`: its id was made
+    /// for it.
+    pub(crate) async fn create(&self, run: NewRun, is_own_id: bool) -> Answer {
         let (answer, answered) = oneshot::channel();
         let queue = self.sender.upgrade().ok_or(Failed::Unavailable)?;
-        queue.try_send(Waiting { run, answer }).map_err(|_| Failed::Overloaded)?;
+        queue.try_send(Waiting { run, is_own_id, answer }).map_err(|_| Failed::Overloaded)?;
         drop(queue);
         answered.await.unwrap_or(Err(Failed::Unavailable))
     }
@@ -103,15 +117,19 @@ struct Batcher {
     partitions: u16,
     batch_max: usize,
     publishing: Arc<Semaphore>,
+    owners: Option<Owners>,
+    handing: Arc<Semaphore>,
 }
 
 impl Batcher {
-    async fn run(self, mut queue: mpsc::Receiver<Waiting>) {
-        let mut waiting = Vec::new();
+    async fn run(self: Arc<Self>, mut queue: mpsc::Receiver<Waiting>) {
+        let (mut waiting, mut under_way) = (Vec::new(), JoinSet::new());
         loop {
             let room = self.batch_max.saturating_sub(waiting.len());
             if waiting.is_empty() {
                 if queue.recv_many(&mut waiting, room).await == 0 {
+                    // Those that are with an owner are answered, too.
+                    while under_way.join_next().await.is_some() {}
                     return;
                 }
             } else {
@@ -122,18 +140,74 @@ impl Batcher {
                 }
             }
             let batch = cut(&mut waiting);
-            self.bring_in(batch).await;
+            let (handed, own): (Vec<_>, Vec<_>) =
+                batch.into_iter().partition(|one| self.may_hand_over(one));
+            if !own.is_empty() {
+                self.bring_in(own).await;
+            }
+            if !handed.is_empty()
+                && let Ok(permit) = Arc::clone(&self.handing).acquire_owned().await
+            {
+                let this = Arc::clone(&self);
+                under_way.spawn(async move {
+                    this.hand_over(handed).await;
+                    drop(permit);
+                });
+            }
+            while under_way.try_join_next().is_some() {}
+        }
+    }
+
+    fn may_hand_over(&self, one: &Waiting) -> bool {
+        let takes = |owners: &Owners| owners.may_take(&one.run);
+        one.is_own_id && self.owners.as_ref().is_some_and(takes)
+    }
+
+    /// Has owners accept runs, each of which is answered as soon as its owner says so; what they do not
+    /// accept, or not in time, is brought in from here.
+    async fn hand_over(&self, batch: Vec<Waiting>) {
+        let Some(owners) = &self.owners else { return };
+        let mut by_partition: BTreeMap<u16, Vec<Waiting>> = BTreeMap::new();
+        for one in batch {
+            by_partition.entry(one.run.partition).or_default().push(one);
+        }
+        let asked = by_partition.into_iter().map(|(partition, group)| async move {
+            let runs: Vec<&NewRun> = group.iter().map(|one| &one.run).collect();
+            let accepted = owners.accept(partition, &runs).await;
+            let (there, rest): (Vec<_>, Vec<_>) =
+                group.into_iter().partition(|one| accepted.contains(&one.run.id));
+            for one in there {
+                // Who asked may be gone; the run is there all the same.
+                let _gone = one.answer.send(Ok(Created::New));
+            }
+            rest
+        });
+        let rest: Vec<Waiting> = join_all(asked).await.into_iter().flatten().collect();
+        if !rest.is_empty() {
+            self.bring_in(rest).await;
         }
     }
 
     async fn bring_in(&self, batch: Vec<Waiting>) {
-        let (runs, answers): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|waiting| (waiting.run, waiting.answer)).unzip();
+        let (runs, answers): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .map(|Waiting { run, is_own_id, answer }| {
+                let own_id = is_own_id.then(|| run.id.clone());
+                (run, (answer, own_id))
+            })
+            .unzip();
         let results = self.create(&runs).await;
         let is_new = |result: &Answer| matches!(result, Ok(Created::New));
         let new = runs.into_iter().zip(&results).filter(|(_, result)| is_new(result));
         self.tell(new.map(|(run, _)| run.id).collect());
-        for (answer, result) in answers.into_iter().zip(results) {
+        for ((answer, own_id), result) in answers.into_iter().zip(results) {
+            // An owner that did not say so accepted it after all.
+            let result = match result {
+                Ok(Created::Exists { id, same: true }) if own_id.as_ref() == Some(&id) => {
+                    Ok(Created::New)
+                }
+                result => result,
+            };
             // Who asked may be gone; the run is there all the same.
             let _gone = answer.send(result);
         }
@@ -234,7 +308,7 @@ mod tests {
             request_digest: String::new(),
             trace_parent: None,
         };
-        Waiting { run, answer: oneshot::channel().0 }
+        Waiting { run, is_own_id: true, answer: oneshot::channel().0 }
     }
 
     fn ids(batch: &[Waiting]) -> Vec<&str> {

@@ -35,9 +35,11 @@ const WAITING_MAX: usize = 50;
 /// is taken by another one, 413, 422, 503.
 pub async fn steer(app: &App, run: &RunId, order: Order) -> Result<SteerAccepted, Problem> {
     let (mut asked, task) = order.into_steer(app.config.input_bytes_max)?;
+    // What waits is read before the run: what it takes in between, it knows again. The other way round that
+    // would be neither waiting nor done.
+    let waiting = app.store.requests_steering(run).await.map_err(|e| app.store_problem(e))?;
     let row = runs::row(app, run).await?;
     let state = runs::state(&row)?;
-    let waiting = app.store.requests_steering(run).await.map_err(|e| app.store_problem(e))?;
     let mut inputs = waiting.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     match asked_before(&state, &inputs, &mut asked, task.as_ref()) {
         Before::No => {}
@@ -64,6 +66,7 @@ pub async fn steer(app: &App, run: &RunId, order: Order) -> Result<SteerAccepted
         at: now().0,
         input: serde_json::to_vec(&input).map_err(|_| Problem::internal())?,
     };
+    kintsugi_gateway_ops::payloads::known(app, &kept.input).await?;
     // A cancellation that the run was too late for must not end it when it is open again.
     let late = is_over.then(|| cancel_id(run));
     let known = app.store.request_put(&kept, late.as_deref()).await;

@@ -10,6 +10,7 @@ mod explain;
 mod holds;
 mod human_tasks;
 mod letters;
+mod payloads;
 mod redrives;
 mod requests;
 mod runs;
@@ -39,6 +40,7 @@ pub use letters::{
     DeadLetterGroup, DeadLetterGroupPage, DeadLetterQuery, Discard, DiscardPage, DiscardRequest,
     UndoRequest,
 };
+pub use payloads::{Payload, PayloadReference};
 pub use redrives::{
     RedriveChange, RedriveExample, RedriveJob, RedriveJobPage, RedriveKind, RedriveOrder,
     RedrivePreview, RedrivesRequest,

@@ -18,6 +18,7 @@ pub(crate) struct Settings {
     pub(crate) trace: Trace,
     pub(crate) processes: Processes,
     pub(crate) chaos: Chaos,
+    pub(crate) payloads: kintsugi_api_gateway::PayloadsConfig,
     pub(crate) gateway: <kintsugi_api_gateway::ApiGateway as Service>::Config,
     pub(crate) orchestrator: <kintsugi_orchestrator::Orchestrator as Service>::Config,
     pub(crate) worker: <kintsugi_task_worker::TaskWorker as Service>::Config,
@@ -190,6 +191,8 @@ impl Settings {
     pub(crate) fn share(mut self) -> Self {
         self.gateway.abilities = self.processes.allow.clone();
         self.worker.abilities = self.processes.allow.clone();
+        self.gateway.payloads = self.payloads.clone();
+        self.retry_engine.payloads_grace = self.payloads.grace;
         self
     }
 }

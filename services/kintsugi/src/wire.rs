@@ -1,11 +1,21 @@
 //! Opens what services share: logs, traces, store, bus.
 
+use std::time::{Duration, Instant};
+
 use kintsugi_entities::Store;
 use kintsugi_nats::Bus;
 use kintsugi_observability::{LogFormat, LogOptions, TraceOptions, Tracer};
 use kintsugi_runtime::{Announce, Deps, WorkerDeps};
 
+use tracing::warn;
+
 use crate::{Failure, settings::Settings};
+
+/// How long a service that is started before its database waits for it; as long as for the broker.
+const DATABASE_WAIT: Duration = Duration::from_secs(10);
+
+/// Between two attempts to reach it.
+const DATABASE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Starts logging; the first thing that a process does.
 pub(crate) fn logs(settings: &Settings) -> Result<(), Failure> {
@@ -61,9 +71,19 @@ pub(crate) async fn store(settings: &Settings) -> Result<Store, Failure> {
     if let Some(max) = settings.database.connections_max {
         options.pool_max = max;
     }
-    Store::connect(url.expose(), &options)
-        .await
-        .map_err(|error| Failure::because("cannot open the database", error))
+    let since = Instant::now();
+    // A file that cannot be opened will not come by itself.
+    let may_come = url.expose().starts_with("postgres");
+    loop {
+        match Store::connect(url.expose(), &options).await {
+            Ok(store) => return Ok(store),
+            Err(error) if may_come && error.is_transient() && since.elapsed() < DATABASE_WAIT => {
+                warn!(error = &error as &dyn std::error::Error, "the database is not there yet");
+                tokio::time::sleep(DATABASE_PAUSE).await;
+            }
+            Err(error) => return Err(Failure::because("cannot open the database", error)),
+        }
+    }
 }
 
 /// Opens everything, and sees to it that the streams are there.

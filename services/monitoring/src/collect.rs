@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    Config, PartitionView, Promises, QueueView, RecoveryView, StreamView, Summary,
+    Config, PartitionView, Promises, QueueView, RecoveryView, StreamView, Summary, count::Counting,
     metrics::Metrics, recoveries::Recoveries, seen::Seen,
 };
 
@@ -36,6 +36,7 @@ pub(crate) struct Collector {
     deps: Deps,
     config: Config,
     seen: Arc<Seen>,
+    counting: Counting,
     newest: Mutex<Option<(Instant, Arc<Summary>)>>,
     metrics: Mutex<(Metrics, Recoveries)>,
 }
@@ -47,7 +48,8 @@ impl Collector {
         seen: Arc<Seen>,
     ) -> Result<Self, prometheus::Error> {
         let metrics = Mutex::new((Metrics::new()?, Recoveries::default()));
-        Ok(Self { deps, config, seen, newest: Mutex::default(), metrics })
+        let counting = Counting::new(deps.store.clone(), config.timeout);
+        Ok(Self { deps, config, seen, counting, newest: Mutex::default(), metrics })
     }
 
     /// The state of the system, as old as the settings allow. Whoever asks at the same time waits
@@ -82,7 +84,7 @@ impl Collector {
         let time = now();
         let (store, bus) = (&self.deps.store, &self.deps.bus);
         let (counts, overdue, partitions, streams, queues) = tokio::join!(
-            self.limited("store", store.counts()),
+            self.counting.counted(),
             self.limited("overdue runs", store.runs_overdue(time.0 - OVERDUE_MS)),
             self.limited("partitions", store.partitions_all()),
             self.limited("streams", bus.stream_states()),
@@ -107,7 +109,8 @@ impl Collector {
         let streams = streams.map_err(|problem| problems.push(problem)).unwrap_or_default();
         let queues = queues.map_err(|problem| problems.push(problem)).unwrap_or_default();
         if let Some(counts) = counts {
-            count(&mut summary, counts);
+            summary.counted_at = counts.at.to_rfc3339();
+            count(&mut summary, counts.counts);
         }
         summary.partitions = lags(partitions.unwrap_or_default(), &streams);
         summary.streams = streams.into_iter().map(stream_view).collect();

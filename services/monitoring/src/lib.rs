@@ -8,7 +8,7 @@
 
 mod collect;
 mod config;
-mod detectors;
+mod count;
 mod ledger;
 mod metrics;
 mod recoveries;
@@ -22,6 +22,7 @@ use std::{
 
 pub use config::{Config, ConfigError};
 use futures::StreamExt;
+use kintsugi_lookout::{Heard, Lookout};
 use kintsugi_nats::{ApiError, ApiRequest, ApiService, Bus, Endpoint, ServiceInfo};
 use kintsugi_runtime::{Deps, Service, Shutdown, Waker, now, reconcile};
 pub use ledger::{PromiseView, Promises};
@@ -35,6 +36,9 @@ use crate::{
     ledger::{Ledger, Said},
     seen::Seen,
 };
+
+/// The services that this one looks out for.
+const DETECTOR: &str = "failure-detector";
 
 /// The pause before signs of life are listened to again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -85,11 +89,12 @@ impl Service for Monitoring {
         let waker = self.ledger.waker();
         let part = self.deps.announce.part(Self::NAME, "ledger");
         tokio::spawn(reconcile(self.ledger, self.period, waker, part, shutdown.clone()));
-        let detectors = detectors::Heard::default();
-        let told = detectors::Detectors::new(self.deps.clone(), detectors.clone());
+        // A failure detector looks out for all others; nobody but this for the only one of its kind.
+        let detectors = Heard::only(DETECTOR);
+        let lookout = Lookout::new(self.deps.clone(), detectors.clone(), Self::NAME);
         let part = self.deps.announce.part(Self::NAME, "detectors");
-        let (period, waker) = (detectors::PERIOD, Waker::default());
-        tokio::spawn(reconcile(told, period, waker, part, shutdown.clone()));
+        let (period, waker) = (kintsugi_lookout::PERIOD, Waker::default());
+        tokio::spawn(reconcile(lookout, period, waker, part, shutdown.clone()));
         while !shutdown.is_cancelled() {
             let heard = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
@@ -144,11 +149,7 @@ async fn answer(
 }
 
 /// Takes signs of life in; ends when the bus no longer gives any.
-async fn listen(
-    bus: &Bus,
-    seen: &Seen,
-    detectors: &detectors::Heard,
-) -> Result<(), kintsugi_nats::Error> {
+async fn listen(bus: &Bus, seen: &Seen, detectors: &Heard) -> Result<(), kintsugi_nats::Error> {
     let (services, workers) = (bus.service_beats().await?, bus.heartbeats().await?);
     futures::pin_mut!(services, workers);
     loop {

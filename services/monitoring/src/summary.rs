@@ -15,6 +15,10 @@ pub struct Summary {
     pub database: String,
     /// What could not be looked at, and why. What it would have told is missing below.
     pub problems: Vec<String>,
+    /// When the runs and the other rows below were counted; of a large store that may be some seconds
+    /// before `at`. Empty: they were not.
+    #[serde(default)]
+    pub counted_at: String,
     /// Runs by status.
     pub runs: BTreeMap<String, u64>,
     /// Open runs that should have been told the time more than 5 s ago, and were not.

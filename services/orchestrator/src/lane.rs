@@ -2,24 +2,26 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem,
     time::Duration,
 };
 
+use futures::{FutureExt, StreamExt, stream::BoxStream};
 use kintsugi_core::{Input, RunId, partition_of};
 use kintsugi_deciding::{
-    Arrived, Decided, Origin, Outbox, Owned, Programs, Rules, Runs, decide, must_wait,
+    Arrived, Decided, Origin, Outbox, Owned, Programs, Rules, Runs, Widths, decide, must_wait,
 };
 use kintsugi_entities::{Committed, MailLimit, MailWaiting};
-use kintsugi_nats::{EventDelivery, EventReader, LifeEvent, RunInput, stream};
+use kintsugi_nats::{EventDelivery, EventReader, LifeEvent, RunInput, StartDelivery, stream};
 use kintsugi_runtime::{Deps, Part, Shutdown, now};
-use tokio::{
-    sync::{mpsc, watch},
-    time::Instant,
-};
+use tokio::sync::{mpsc, watch};
 use tracing::{debug, error, warn};
 
 use crate::{
-    Config, Error, Lifecycle, life, ownership, publish,
+    Config, Error, Lifecycle,
+    fresh::Fresh,
+    life, ownership, publish,
+    purge::Purge,
     spans::{Change, Spans},
     unsaid,
 };
@@ -27,14 +29,14 @@ use crate::{
 /// The pause after a failure of the store or the bus.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// How often inputs that are dealt with are removed from the stream.
-const PURGE_EVERY: Duration = Duration::from_secs(10);
-
 /// Runs whose inboxes one batch looks into.
 const MAIL_RUNS_MAX: usize = 64;
 
 /// What one batch takes from an inbox, beyond the first event.
 const MAIL_MAX: MailLimit = MailLimit { count: 64, bytes: 1 << 20 };
+
+/// What comes to a lane: inputs from the stream, starts from gateways.
+type Sources = (EventReader, BoxStream<'static, StartDelivery>);
 
 /// Why reading stops and begins anew.
 enum Again {
@@ -56,6 +58,7 @@ pub(crate) async fn run(
     let spans = Spans::start(deps.store.clone(), deps.tracer.clone());
     let runs = Runs::new(config.cached_runs_max as usize);
     let programs = Programs::new(config.cached_programs_max as usize);
+    let widths = Widths::new(config.tasks_per_message_max);
     let life = life::publisher(deps.bus.clone());
     let part = deps.announce.part(crate::NAME, "lane");
     let mut lane = Lane {
@@ -67,10 +70,11 @@ pub(crate) async fn run(
         programs,
         owned: Owned::default(),
         memory: String::new(),
+        widths,
         unfinished: Vec::new(),
+        starts: Vec::new(),
         mail: BTreeSet::new(),
-        purged: BTreeMap::new(),
-        purge_at: Instant::now(),
+        purge: Purge::default(),
     };
     while !shutdown.is_cancelled() {
         let share = shares.borrow_and_update().clone();
@@ -85,9 +89,9 @@ pub(crate) async fn run(
         let claimed = lane.claim(&share).await;
         drop(round);
         let again = match claimed {
-            Ok(mut reader) => {
+            Ok(mut sources) => {
                 part.trouble(None);
-                lane.work(&mut reader, &part, &mut shares, &shutdown).await
+                lane.work(&mut sources, &part, &mut shares, &shutdown).await
             }
             Err(error) => {
                 part.trouble(Some("cannot take partitions".to_owned()));
@@ -123,30 +127,36 @@ struct Lane {
     owned: Owned,
     /// By what the broker knows repeats of tasks.
     memory: String,
+    widths: Widths,
     unfinished: Vec<RunId>,
+    /// Starts that wait to be accepted.
+    starts: Vec<StartDelivery>,
     /// Runs for which events lie in the store.
     mail: BTreeSet<RunId>,
-    purged: BTreeMap<u16, i64>,
-    purge_at: Instant,
+    purge: Purge,
 }
 
 impl Lane {
-    async fn claim(&mut self, share: &BTreeSet<u16>) -> Result<EventReader, Error> {
+    async fn claim(&mut self, share: &BTreeSet<u16>) -> Result<Sources, Error> {
         self.runs.clear();
         self.unfinished.clear();
+        for start in self.starts.drain(..) {
+            start.answer(false).await;
+        }
         self.mail.clear();
         // Positions may count anew: in a stream that was made anew, none of it was purged.
-        self.purged.clear();
+        self.purge.forget();
         self.owned = ownership::claim(&self.deps, share).await?;
         let partitions: Vec<u16> = self.owned.epochs.keys().copied().collect();
         self.memory = self.deps.bus.memory(stream::TASKS).await?;
         unsaid::ask(&self.deps, &self.owned.epochs).await?;
-        Ok(self.deps.bus.read_events(&partitions, self.owned.read_from()).await?)
+        let reader = self.deps.bus.read_events(&partitions, self.owned.read_from()).await?;
+        Ok((reader, self.deps.bus.handed_over(&partitions).await?.boxed()))
     }
 
     async fn work(
         &mut self,
-        reader: &mut EventReader,
+        (reader, starts): &mut Sources,
         part: &Part,
         shares: &mut watch::Receiver<BTreeSet<u16>>,
         shutdown: &Shutdown,
@@ -154,12 +164,17 @@ impl Lane {
         loop {
             // What was cut off, or is to be told of events, goes on at once, together with whatever
             // else waits.
-            let goes_on = !self.unfinished.is_empty() || !self.mail.is_empty();
+            let goes_on =
+                !self.unfinished.is_empty() || !self.mail.is_empty() || !self.starts.is_empty();
             let batch = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Again::Stop,
                 () = changed(shares) => return Again::Claim,
                 batch = reader.next_batch(self.config.batch_max as usize) => batch,
+                Some(start) = starts.next() => {
+                    self.starts.push(start);
+                    Ok(Vec::new())
+                }
                 () = tokio::task::yield_now(), if goes_on => Ok(Vec::new()),
             };
             let batch = match batch {
@@ -169,8 +184,16 @@ impl Lane {
                     return Again::Pause;
                 }
             };
+            let most = self.config.batch_max as usize;
+            while self.starts.iter().map(|one| one.starts.len().max(1)).sum::<usize>() < most
+                && let Some(Some(start)) = starts.next().now_or_never()
+            {
+                self.starts.push(start);
+            }
             let round = part.begin();
-            let taken = self.take(batch, shutdown).await;
+            let mut fresh = Fresh::default();
+            let taken = self.take(batch, &mut fresh, shutdown).await;
+            fresh.answer(false).await;
             drop(round);
             match taken {
                 Ok(None) => {}
@@ -183,7 +206,7 @@ impl Lane {
                     return Again::Pause;
                 }
             }
-            self.purge().await;
+            self.purge.now_and_then(&self.deps.bus, &self.owned.positions).await;
         }
     }
 
@@ -191,6 +214,7 @@ impl Lane {
     async fn take(
         &mut self,
         batch: Vec<EventDelivery>,
+        fresh: &mut Fresh,
         shutdown: &Shutdown,
     ) -> Result<Option<Again>, Error> {
         let (mut inputs, mut positions) = (Vec::new(), BTreeMap::new());
@@ -200,6 +224,7 @@ impl Lane {
                 continue;
             }
             positions.insert(delivery.partition, seq);
+            self.widths.hear(delivery.widths, now());
             let mut unreadable = delivery.rejected;
             match delivery.inputs {
                 Ok(found) => inputs.extend(self.own(found, delivery.partition).await?),
@@ -210,18 +235,25 @@ impl Lane {
                 self.deps.bus.reject("events", &rejected.reason, &rejected.raw).await?;
             }
         }
-        for run in std::mem::take(&mut self.unfinished) {
+        for run in mem::take(&mut self.unfinished) {
             inputs.push(RunInput { run, input: Input::Tick });
         }
         let MailWaiting { rows: events, more } = self.events(&mut inputs).await?;
         let time = now();
+        let at = (&self.deps.store, &self.owned, self.deps.partitions);
+        let (starts, known) = (mem::take(&mut self.starts), (&mut self.runs, &mut self.programs));
+        *fresh = Fresh::ready(starts, at, known, time, &mut inputs).await?;
         let (depth_max, children_max) = (self.config.depth_max, self.config.children_max);
         let rules = Rules { partitions: self.deps.partitions, depth_max, children_max };
         let told = Arrived { inputs, events };
         let how = (rules, self.config.lifecycle == Lifecycle::Full);
         let known = (&mut self.runs, &mut self.programs);
         let mut decided = decide(&self.deps.store, known, told, how, time).await?;
-        for (input, reason) in std::mem::take(&mut decided.rejected) {
+        if !fresh.accept(&mut self.runs, &mut decided) {
+            error!("a start panicked; all of this batch are left to their gateways");
+            return Ok(Some(Again::Pause));
+        }
+        for (input, reason) in mem::take(&mut decided.rejected) {
             error!(workflow.id = %input.run, reason, "an input cannot be handled; put aside");
             let raw = serde_json::to_vec(&input).unwrap_or_default();
             self.deps.bus.reject("events", &reason, &raw).await?;
@@ -231,7 +263,8 @@ impl Lane {
         let settled: BTreeSet<&RunId> = settled.map(|(run, _)| run).collect();
         self.mail.extend(more.into_iter().filter(|run| settled.contains(run)));
         let batch = &decided.batch;
-        if batch.runs.is_empty() && batch.mail.is_empty() && batch.requests_taken.is_empty() {
+        let is_idle = batch.runs.is_empty() && batch.children.is_empty();
+        if is_idle && batch.mail.is_empty() && batch.requests_taken.is_empty() {
             // Nothing to store: the positions go with the next commit.
             self.owned.positions.extend(positions);
             Box::pin(self.follow(decided, time, shutdown)).await;
@@ -251,6 +284,7 @@ impl Lane {
             }
         }
         self.owned.positions = all;
+        fresh.answer(true).await;
         self.follow(decided, time, shutdown).await;
         Ok(None)
     }
@@ -278,17 +312,14 @@ impl Lane {
         for (id, effect) in decided.effects {
             if origin.as_ref().is_none_or(|(of, _)| *of != id) {
                 let Some(run) = self.runs.get(&id) else { continue };
-                let of = Origin {
-                    definition: run.definition.clone(),
-                    trace_parent: run.trace_parent.clone(),
-                };
+                let of = Origin { definition: run.definition.clone(), trace: run.trace };
                 origin = Some((id.clone(), of));
             }
             if let Some((_, of)) = &origin {
                 outbox.add(self.deps.partitions, (&id, of), effect, time);
             }
         }
-        publish::send(outbox, &self.deps, time, &mut self.memory, stop).await;
+        publish::send(outbox, &self.deps, time, (&mut self.memory, &self.widths), stop).await;
         let mut events = Vec::new();
         for changed in decided.changes {
             let Some(run) = self.runs.get(&changed.run) else { continue };
@@ -321,7 +352,7 @@ impl Lane {
     /// The events that wait for runs of which a message, or a decision, said that some do. An event
     /// itself is no input for the stream: it would be lost where no listen takes it.
     async fn events(&mut self, inputs: &mut Vec<RunInput>) -> Result<MailWaiting, Error> {
-        let (mut runs, mut foreign) = (std::mem::take(&mut self.mail), Vec::new());
+        let (mut runs, mut foreign) = (mem::take(&mut self.mail), Vec::new());
         inputs.retain_mut(|RunInput { run, input }| match input {
             Input::Mail => {
                 runs.insert(run.clone());
@@ -356,30 +387,6 @@ impl Lane {
         if let Err(error) = self.deps.bus.ended(&ended).await {
             // Who waits looks again by itself.
             debug!(error = &error as &dyn std::error::Error, "not told who waits");
-        }
-    }
-
-    /// Removes what is dealt with from the stream, now and then.
-    async fn purge(&mut self) {
-        if self.purge_at.elapsed() < PURGE_EVERY {
-            return;
-        }
-        self.purge_at = Instant::now();
-        for (partition, position) in &self.owned.positions {
-            let done = self.purged.get(partition).copied().unwrap_or(0);
-            if *position <= done {
-                continue;
-            }
-            let up_to = u64::try_from(*position).unwrap_or(0);
-            match self.deps.bus.purge_events(*partition, up_to).await {
-                Ok(()) => {
-                    self.purged.insert(*partition, *position);
-                }
-                Err(error) => {
-                    debug!(error = &error as &dyn std::error::Error, "not purged; tried again");
-                    return;
-                }
-            }
         }
     }
 }

@@ -6,6 +6,7 @@
 //! killed after it, the next owner asks after what the last moments gave out ([`unsaid`]).
 
 mod config;
+mod fresh;
 mod lane;
 mod life;
 mod moments;
@@ -14,6 +15,7 @@ mod ownership;
 mod people;
 mod permits;
 mod publish;
+mod purge;
 mod router;
 mod schedules;
 mod spans;

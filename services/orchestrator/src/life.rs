@@ -2,7 +2,6 @@
 
 use kintsugi_core::{ChildEvent, DefinitionRef, Event, Program, Step};
 use kintsugi_nats::{Bus, LifeEvent};
-use kintsugi_observability::traceparent;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tracing::debug;
@@ -20,7 +19,7 @@ pub(crate) fn publisher(bus: Bus) -> mpsc::Sender<Vec<LifeEvent>> {
         let mut waiting = Vec::new();
         while batches.recv_many(&mut waiting, 64).await > 0 {
             let events: Vec<LifeEvent> = waiting.drain(..).flatten().collect();
-            if let Err(error) = bus.publish_life(&events).await {
+            if let Err(error) = bus.tell_life(&events).await {
                 debug!(error = &error as &dyn std::error::Error, "lifecycle events not published");
             }
         }
@@ -33,7 +32,7 @@ pub(crate) fn publisher(bus: Bus) -> mpsc::Sender<Vec<LifeEvent>> {
 pub(crate) fn events(run: &Run, program: &Program, changed: &Changed, all: &mut Vec<LifeEvent>) {
     let id = &changed.run;
     let Ok(definition) = DefinitionRef::parse(&run.definition) else { return };
-    let trace = traceparent(id, run.trace_parent.as_deref());
+    let trace = run.trace.traceparent();
     let name = format!("{}-{id}.{}", definition.name, definition.namespace);
     let teller = Teller { run, program, changed, definition, name, trace };
     for (position, step) in changed.steps.iter().enumerate() {
@@ -293,6 +292,7 @@ mod tests {
             updated_at: Timestamp(0),
             ended_at: None,
             trace_parent: None,
+            trace: kintsugi_observability::RunTrace::of(&id, None),
             state,
         };
         let mut all = Vec::new();

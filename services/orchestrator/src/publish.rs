@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use kintsugi_core::Timestamp;
-use kintsugi_deciding::{Outbox, Sending, Try, question, refusal};
-use kintsugi_nats::{TaskMessage, WakeHint, stream};
+use kintsugi_deciding::{Outbox, Sending, Try, Widths, question, refusal};
+use kintsugi_nats::{TaskGroup, TaskMessage, WakeHint, stream};
 use kintsugi_runtime::{Deps, Shutdown, now};
 use tracing::warn;
 
@@ -18,7 +18,7 @@ pub(crate) async fn send(
     mut outbox: Outbox,
     deps: &Deps,
     decided_at: Timestamp,
-    memory: &mut String,
+    (memory, widths): (&mut String, &Widths),
     shutdown: &Shutdown,
 ) {
     let bus = &deps.bus;
@@ -28,7 +28,7 @@ pub(crate) async fn send(
             warn!(error = &error as &dyn std::error::Error, "runs not told of each other");
         }
     };
-    let tasks = send_tasks(deps, &outbox.tasks, (decided_at, memory), shutdown);
+    let tasks = send_tasks(deps, &outbox.tasks, (decided_at, memory, widths), shutdown);
     if !tokio::join!(tasks, tell).0 {
         outbox.verifies.extend(outbox.tasks.iter().map(|(task, _)| question(task)));
     }
@@ -59,10 +59,12 @@ pub(crate) async fn send(
 async fn send_tasks(
     deps: &Deps,
     tasks: &[(TaskMessage, u32)],
-    (decided_at, memory): (Timestamp, &mut String),
+    (decided_at, memory, widths): (Timestamp, &mut String, &Widths),
     shutdown: &Shutdown,
 ) -> bool {
     let count = tasks.len();
+    // Once: a repeat is known by the message that it came in.
+    let groups = widths.group(tasks, decided_at);
     let mut sending = Sending::new(decided_at);
     loop {
         if count == 0 {
@@ -86,9 +88,9 @@ async fn send_tasks(
             }
             Try::Publish => {}
         }
-        let Err(error) = deps.bus.publish_tasks(tasks).await else { return true };
+        let Err(error) = deps.bus.publish_tasks(&groups).await else { return true };
         if !error.is_transient() {
-            refused(deps, tasks).await;
+            refused(deps, groups).await;
             return true;
         }
         warn!(error = &error as &dyn std::error::Error, tasks = count, "tasks not published yet");
@@ -97,16 +99,19 @@ async fn send_tasks(
     }
 }
 
-/// Something among these can never be published, for example because it is too large: each is sent
-/// by itself, and what is refused again fails for good, so that it does not wait for ever.
-async fn refused(deps: &Deps, tasks: &[(TaskMessage, u32)]) {
+/// Something among these can never be published, for example because it is too large: each message is
+/// sent by itself, and what is refused again fails for good, so that it does not wait for ever.
+async fn refused(deps: &Deps, groups: Vec<TaskGroup<'_>>) {
     let mut failed = Vec::new();
-    for task in tasks {
-        let Err(error) = deps.bus.publish_tasks(std::slice::from_ref(task)).await else { continue };
+    for group in groups {
+        let Err(error) = deps.bus.publish_tasks(std::slice::from_ref(&group)).await else {
+            continue;
+        };
         if error.is_transient() {
             continue;
         }
-        failed.push(refusal(&task.0, &error.to_string()));
+        let why = error.to_string();
+        failed.extend(group.into_iter().map(|(task, _)| refusal(task, &why)));
     }
     if let Err(error) = deps.bus.publish_inputs(failed, deps.partitions).await {
         // The checks of these tasks bring them here again.

@@ -29,14 +29,19 @@ impl RunId {
     ///
     /// When it is empty, longer than 64 characters, or has another character.
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        let fits = !text.is_empty()
-            && text.len() <= 64
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if fits {
+        if Self::fits(text) {
             return Ok(Self(text.to_owned()));
         }
         let value = text.chars().take(80).collect();
         Err(IdError { what: "run id", value, rule: "[A-Za-z0-9_-]{1,64}" })
+    }
+
+    /// Whether `text` could be one.
+    #[must_use]
+    pub fn fits(text: &str) -> bool {
+        !text.is_empty()
+            && text.len() <= 64
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     }
 
     /// The text of the id.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use kintsugi_core::{Program, RunId, RunState, Status, Step};
 use kintsugi_definition::{Expressions, Limits, program_from_document};
 use kintsugi_entities::{
-    DeadLetterFilter, DeadLetterRow, Page, Recorded, RunFilter, RunRow, Store,
+    DeadLetterFilter, DeadLetterRow, Definition, Page, Recorded, RunFilter, RunRow, Store,
 };
 use kintsugi_nats::{Bus, DeadLetterMessage, stream};
 use tokio::time::{Instant, sleep};
@@ -89,6 +89,8 @@ pub struct Book {
     pub runs: BTreeMap<String, Record>,
     /// Definitions by reference.
     pub programs: BTreeMap<String, (Program, Expressions)>,
+    /// Definitions that are there and of no use, by reference, and why.
+    pub unusable: BTreeMap<String, String>,
     /// The table of dead letters, by id.
     pub letters: BTreeMap<String, DeadLetterRow>,
     /// What the stream of dead letters holds, repeats included.
@@ -126,39 +128,65 @@ impl Book {
     }
 
     async fn add_program(&mut self, store: &Store, reference: &str) -> Result<(), Error> {
-        if self.programs.contains_key(reference) {
+        if self.programs.contains_key(reference) || self.unusable.contains_key(reference) {
             return Ok(());
         }
-        // What is gone is for the check to say.
-        if let Some(found) = program(store, reference).await? {
-            self.programs.insert(reference.to_owned(), found);
+        // What is gone or of no use is for the check to say.
+        match program(store, reference).await? {
+            Defined::Gone => {}
+            Defined::Usable(found) => {
+                self.programs.insert(reference.to_owned(), *found);
+            }
+            Defined::Unusable(why) => {
+                self.unusable.insert(reference.to_owned(), why);
+            }
         }
         Ok(())
     }
 }
 
-/// A stored definition, compiled; none: it is gone.
+/// A definition, as it is stored.
+#[derive(Clone, Debug)]
+pub enum Defined {
+    /// It compiles.
+    Usable(Box<(Program, Expressions)>),
+    /// There is none.
+    Gone,
+    /// It is no document, or one that does not compile (any more), and why.
+    Unusable(String),
+}
+
+impl Defined {
+    fn of(found: &Definition) -> Self {
+        let document = serde_json::from_slice(&found.document);
+        let resources = found.resources.as_deref().map(serde_json::from_slice).transpose();
+        let (document, resources) = match (document, resources) {
+            (Ok(document), Ok(resources)) => (document, resources.unwrap_or_default()),
+            (Err(problem), _) => return Self::Unusable(format!("it is no JSON: {problem}")),
+            (_, Err(problem)) => {
+                return Self::Unusable(format!("its resources cannot be read: {problem}"));
+            }
+        };
+        let compiled = program_from_document(&document, &resources)
+            .and_then(|program| Ok((Expressions::new(&program, Limits::default())?, program)));
+        match compiled {
+            Ok((expressions, program)) => Self::Usable(Box::new((program, expressions))),
+            Err(problems) => {
+                let said = problems.0.iter().map(|one| format!("{}: {one}", one.pointer));
+                Self::Unusable(said.collect::<Vec<_>>().join("; "))
+            }
+        }
+    }
+}
+
+/// A stored definition, compiled.
 ///
 /// # Errors
 ///
-/// When the database does not answer, or what it holds does not compile.
-pub async fn program(
-    store: &Store,
-    reference: &str,
-) -> Result<Option<(Program, Expressions)>, Error> {
+/// When the database does not answer.
+pub async fn program(store: &Store, reference: &str) -> Result<Defined, Error> {
     let found = store.definitions_by_id(&[reference.to_owned()]).await?;
-    let Some(found) = found.first() else { return Ok(None) };
-    let what = format!("the definition {reference}");
-    let document = serde_json::from_slice(&found.document).map_err(Error::unreadable(&what))?;
-    let resources = found.resources.as_deref().map(serde_json::from_slice);
-    let resources = resources.transpose().map_err(Error::unreadable(&what))?;
-    let compiled = program_from_document(&document, &resources.unwrap_or_default())
-        .and_then(|program| Ok((Expressions::new(&program, Limits::default())?, program)));
-    let (expressions, program) = compiled.map_err(|problems| Error::Definition {
-        reference: reference.to_owned(),
-        problems: format!("{problems:?}"),
-    })?;
-    Ok(Some((program, expressions)))
+    Ok(found.first().map_or(Defined::Gone, Defined::of))
 }
 
 /// Waits until every dead letter of the table is in the stream.

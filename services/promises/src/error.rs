@@ -27,14 +27,6 @@ pub enum Error {
         /// Why.
         source: serde_json::Error,
     },
-    /// A stored definition does not compile.
-    #[error("the stored definition {reference} does not compile: {problems}")]
-    Definition {
-        /// `namespace/name:version`.
-        reference: String,
-        /// Why.
-        problems: String,
-    },
     /// The workers' ledger cannot be read.
     #[error("cannot read the ledger {file}")]
     Ledger {

@@ -21,7 +21,7 @@ mod told;
 use std::{collections::BTreeMap, fmt};
 
 pub use answers::Answers;
-pub use book::{Book, Record, program};
+pub use book::{Book, Defined, Record, program};
 pub use error::Error;
 pub use executions::{Execution, Ledger};
 pub use owners::{Holdings, Unowned, unowned};
@@ -92,7 +92,11 @@ pub fn check(book: &Book) -> (Checked, Breaches) {
     for record in book.runs.values() {
         *checked.runs.entry(record.status.as_str()).or_default() += 1;
         let Some((program, expressions)) = book.programs.get(&record.definition) else {
-            breaches.note(9, format!("{}: {} is gone", record.id, record.definition));
+            let what = match book.unusable.get(&record.definition) {
+                Some(why) => format!("does not compile: {why}"),
+                None => "is gone".to_owned(),
+            };
+            breaches.note(9, format!("{}: {} {what}", record.id, record.definition));
             continue;
         };
         history::check(record, program, expressions, &mut breaches);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kintsugi_entities::payloads::GRACE_MIN;
 use serde::{Deserialize, Serialize};
 
 /// Settings in the table `[retry_engine]`.
@@ -17,6 +18,9 @@ pub struct Config {
     /// How long ended runs are kept with their history. Default: `30days`.
     #[serde(with = "humantime_serde")]
     pub retention: Duration,
+    /// How long payloads are kept that no run refers to, as `[payloads]` says.
+    #[serde(skip)]
+    pub payloads_grace: Duration,
 }
 
 impl Default for Config {
@@ -25,6 +29,7 @@ impl Default for Config {
             scan_interval: Duration::from_secs(5),
             batch_max: 500,
             retention: Duration::from_secs(30 * 24 * 3600),
+            payloads_grace: Duration::from_secs(24 * 3600),
         }
     }
 }
@@ -38,6 +43,9 @@ pub enum ConfigError {
     /// A scan that takes nothing would never end.
     #[error("retry_engine.batch_max must be from 1 to 10000")]
     BatchMax,
+    /// What was put could be gone before a run is told of it.
+    #[error("payloads.grace must be at least 1h")]
+    PayloadsGrace,
 }
 
 impl Config {
@@ -47,6 +55,9 @@ impl Config {
         }
         if !(1..=10_000).contains(&self.batch_max) {
             return Err(ConfigError::BatchMax);
+        }
+        if self.payloads_grace.as_millis() < u128::from(GRACE_MIN.unsigned_abs()) {
+            return Err(ConfigError::PayloadsGrace);
         }
         Ok(())
     }

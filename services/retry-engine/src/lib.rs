@@ -9,6 +9,7 @@ mod config;
 mod dead;
 mod due;
 mod mail;
+mod payloads;
 mod redrives;
 mod retention;
 mod undeliverable;
@@ -60,6 +61,9 @@ impl Service for RetryEngine {
         let old = retention::Old::new(deps.clone(), config.retention);
         let (period, wake) = (retention::PERIOD, Waker::default());
         work.spawn(reconcile(old, period, wake, part("retention"), shutdown.clone()));
+        let unowned = payloads::Unowned::new(deps.clone(), config.payloads_grace);
+        let (period, wake) = (payloads::PERIOD, Waker::default());
+        work.spawn(reconcile(unowned, period, wake, part("payloads"), shutdown.clone()));
         let (mail, period) = (mail::Mail::new(deps.clone()), mail::PERIOD);
         let wake = wakers.mail.clone();
         work.spawn(reconcile(mail, period, wake, part("mail"), shutdown.clone()));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kintsugi_core::{Input, LossCause};
-use kintsugi_nats::RunInput;
+use kintsugi_nats::{RunInput, TaskMessage};
 use kintsugi_runtime::{Deps, Reconciler, now};
 use tracing::warn;
 
@@ -34,29 +34,31 @@ impl Reconciler for Undeliverable {
     async fn activate(&mut self) -> Result<(), Error> {
         let bus = &self.deps.bus;
         for advisory in bus.advisories(BATCH_MAX).await? {
-            match bus.message_at(advisory.stream_seq).await? {
-                Some(Ok(task)) => {
-                    warn!(task = task.task, deliveries = advisory.deliveries, "undeliverable");
-                    let input = Input::Lost {
-                        task: task.number,
-                        epoch: task.epoch,
-                        cause: LossCause::Undeliverable,
-                        worker: None,
-                        seen_at: now(),
-                        blamed: None,
-                    };
-                    let input = RunInput { run: task.run, input };
-                    bus.publish_inputs(vec![input], self.deps.partitions).await?;
-                    bus.delete_message(advisory.stream_seq).await?;
+            if let Some(tasks) = bus.message_at(advisory.stream_seq).await? {
+                let mut lost = Vec::with_capacity(tasks.len());
+                for task in tasks {
+                    match task {
+                        Ok(task) => lost.push(undeliverable(task, advisory.deliveries)),
+                        Err(rejected) => {
+                            bus.reject("tasks", &rejected.reason, &rejected.raw).await?
+                        }
+                    }
                 }
-                Some(Err(rejected)) => {
-                    bus.reject("tasks", &rejected.reason, &rejected.raw).await?;
-                    bus.delete_message(advisory.stream_seq).await?;
-                }
-                None => {}
+                bus.publish_inputs(lost, self.deps.partitions).await?;
+                bus.delete_message(advisory.stream_seq).await?;
             }
             advisory.ack().await?;
         }
         Ok(())
+    }
+}
+
+fn undeliverable(task: TaskMessage, deliveries: u64) -> RunInput {
+    warn!(task = task.task, deliveries, "undeliverable");
+    let (epoch, cause) = (task.epoch, LossCause::Undeliverable);
+    let (task, run) = (task.number, task.run);
+    RunInput {
+        run,
+        input: Input::Lost { task, epoch, cause, worker: None, seen_at: now(), blamed: None },
     }
 }

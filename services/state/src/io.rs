@@ -5,9 +5,11 @@ use serde_json::Value;
 
 use crate::{ChildInput, CloudEvent, LossCause, Steer, Timestamp};
 
+mod read;
+
 /// What the machine is told about a run. Late and repeated inputs change nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", remote = "Self")]
 pub enum Input {
     /// Begin. The run's input is part of its state already.
     Start,

@@ -25,8 +25,10 @@ pub struct Config {
     /// How long running tasks may go on after the service was told to stop. Default: `10s`.
     #[serde(with = "humantime_serde")]
     pub grace: Duration,
-    /// Bytes of an output as JSON. Default: 1 MiB.
+    /// Bytes of an output as JSON that travels with its result; a longer one is put as a payload. Default: 1 MiB.
     pub output_max: usize,
+    /// Bytes of an output as JSON; 0: none may be longer than `output_max`. Default: 64 MiB.
+    pub payload_max: usize,
     /// HTTP calls, and calls of what goes over HTTP.
     pub http: HttpConfig,
     /// Secrets of workflows.
@@ -47,6 +49,7 @@ impl Default for Config {
             simulate_faults: true,
             grace: Duration::from_secs(10),
             output_max: 1 << 20,
+            payload_max: 64 << 20,
             http: HttpConfig::default(),
             secrets: SecretsConfig::default(),
             processes: ProcessConfig::default(),

@@ -58,6 +58,7 @@ impl Service for TaskWorker {
             concurrency: config.concurrency,
             grace: config.grace,
             output_max: config.output_max,
+            payload_max: config.payload_max,
             // A worker that is started again under its name is known to have lost its leases.
             name: Some(deps.instance),
             // Each task calls what its author wants.
@@ -77,7 +78,7 @@ impl Service for TaskWorker {
                     let simulate = Arc::new(simulate::Simulate {
                         bus: bus.clone(),
                         faults: config.simulate_faults,
-                        output_max: config.output_max,
+                        output_max: config.output_max.max(config.payload_max),
                     });
                     worker.task(task_type.name(), move |context: Context, input: Value| {
                         let simulate = Arc::clone(&simulate);

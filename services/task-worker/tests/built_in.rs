@@ -15,7 +15,8 @@ use service::{Peer, Service};
 #[tokio::test(flavor = "multi_thread")]
 async fn simulate_does_what_its_mode_says() {
     let Some(mut engine) = Engine::start().await else { return };
-    let service = Service::start(&engine, Config::default()).await;
+    let config = Config { payload_max: 2 << 20, ..Config::default() };
+    let service = Service::start(&engine, config).await;
     let given = output(engine.ask("simulate", json!({"output": {"paid": true}})).await);
     assert_eq!(given, json!({"paid": true}));
     assert!(!fault(engine.ask("simulate", json!({"mode": "fail"})).await).fatal);

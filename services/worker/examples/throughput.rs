@@ -1,5 +1,6 @@
 //! How many tasks that do nothing a worker gets through, with the broker's part beside it:
-//! `cargo run --release -p kintsugi-worker --example throughput -- nats-server 100000`.
+//! `cargo run --release -p kintsugi-worker --example throughput -- nats-server 100000 16`,
+//! the last is how many tasks a message has.
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ async fn measure() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let binary = arguments.next().unwrap_or_else(|| "nats-server".to_owned());
     let count: usize = arguments.next().map_or(Ok(100_000), |text| text.parse())?;
+    let width = arguments.next().map_or(Ok(1), |text| text.parse())?;
     let folder = std::env::temp_dir().join(format!("kintsugi-throughput-{}", std::process::id()));
     let server = Server::spawn(ServerOptions::new(binary, &folder)).await?;
     let options = Options { url: server.url(), ..Options::default() };
@@ -23,7 +25,8 @@ async fn measure() -> Result<(), Box<dyn std::error::Error>> {
     bus.ensure_streams(&Limits::default()).await?;
     let tasks: Vec<_> = (0..count).map(|number| task(number).map(|task| (task, 1))).collect();
     let tasks = tasks.into_iter().collect::<Result<Vec<_>, _>>()?;
-    bus.publish_tasks(&tasks).await?;
+    bus.publish_tasks(&tasks.chunks(width).map(|group| group.iter().collect()).collect::<Vec<_>>())
+        .await?;
     let mut reader = bus.read_events(&[0], 1).await?;
 
     let (begun, used) = (Instant::now(), cpu_time());

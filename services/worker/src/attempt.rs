@@ -33,6 +33,8 @@ pub(crate) enum Stop {
     Stopping,
     /// The worker was cut off from the broker for longer than it may hold it.
     CutOff,
+    /// Those that came with it in one message keep all slots.
+    HeldUp,
 }
 
 /// An attempt that this worker holds, from its delivery until its result is stored.

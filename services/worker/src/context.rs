@@ -6,20 +6,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::Serialize;
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Calling, Failure, attempt::Attempt, output};
+use crate::{Calling, Failure, Reference, attempt::Attempt, output, payloads::Payloads};
 
 /// Bytes of a progress report as JSON; it travels in every heartbeat.
 const PROGRESS_MAX: usize = 4 << 10;
 
 /// What a handler knows about the attempt that it executes. Cheap to clone.
 #[derive(Clone)]
-pub struct Context(Arc<Attempt>);
+pub struct Context(Arc<Attempt>, Arc<Payloads>);
 
 impl Context {
-    pub(crate) fn new(attempt: Arc<Attempt>) -> Self {
-        Self(attempt)
+    pub(crate) fn new(attempt: Arc<Attempt>, payloads: Arc<Payloads>) -> Self {
+        Self(attempt, payloads)
     }
 
     /// The task, as `run:number`.
@@ -89,6 +90,48 @@ impl Context {
     /// is called there are repeats. A fatal failure when `target` is no `host:port`.
     pub fn calling(&self, target: &str) -> Result<Calling, Failure> {
         Calling::begin(&self.0, target)
+    }
+
+    /// The content that a reference stands for. Inputs carry references, and nobody gets what is behind one
+    /// unless asked. A worker remembers 64 MiB of what its tasks asked for, so many tasks with the same reference
+    /// get it once.
+    ///
+    /// # Errors
+    ///
+    /// A fatal failure when there is no such payload or it is not what the reference says; a retryable one when no
+    /// gateway answers for a minute.
+    pub async fn payload(&self, reference: &Reference) -> Result<Bytes, Failure> {
+        self.1.get(reference).await
+    }
+
+    /// The same, read as JSON.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::payload`], and a fatal failure when it is no JSON, or none of this form.
+    pub async fn payload_json<T: DeserializeOwned>(
+        &self,
+        reference: &Reference,
+    ) -> Result<T, Failure> {
+        let content = self.payload(reference).await?;
+        serde_json::from_slice(&content).map_err(|error| {
+            let id = reference.id;
+            Failure::fatal(format!("the payload {id} does not fit: {error}")).kind("validation")
+        })
+    }
+
+    /// Puts content that an output is to refer to; returns when the database has it. The same content is stored
+    /// once. (An output that is too long to travel is put by itself.)
+    ///
+    /// # Errors
+    ///
+    /// A fatal failure when it is larger than the gateways take; a retryable one when none answers for a minute.
+    pub async fn put_payload(
+        &self,
+        content: impl Into<Bytes>,
+        media_type: &str,
+    ) -> Result<Reference, Failure> {
+        self.1.put(content.into(), media_type).await
     }
 
     /// The trace context (W3C `traceparent`) of this attempt, to be sent on with calls.

@@ -4,24 +4,41 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use crate::Failure;
+use crate::{Failure, Settings, handler::Outcome, payloads::Payloads};
 
 /// How deep an output may nest. JSON readers stop at 128, and an output is wrapped in messages and
 /// states on its way; one that nobody could read again would stop the whole batch that it is in.
 const DEPTH_MAX: usize = 64;
+
+/// What travels for an output: itself where it is short enough, else its reference. That is put before anyone is told
+/// of it: killed in between, a worker leaves a payload that nobody refers to, which is swept.
+pub(crate) async fn settle(output: Value, settings: &Settings, payloads: &Payloads) -> Outcome {
+    let Settings { output_max, payload_max, .. } = *settings;
+    if payload_max == 0 || fits(&output, output_max) {
+        return check(&output, output_max).map(|()| output);
+    }
+    check(&output, payload_max)?;
+    let content = serde_json::to_vec(&output)?;
+    drop(output);
+    let reference = payloads.put(content.into(), "application/json").await?;
+    Ok(serde_json::to_value(reference)?)
+}
 
 /// Refuses an output that is longer than `max` bytes as JSON, or nests too deep. U+0000 is allowed.
 pub(crate) fn check(output: &Value, max: usize) -> Result<(), Failure> {
     if is_deeper(output, DEPTH_MAX) {
         return Err(Failure::fatal(format!("the output nests deeper than {DEPTH_MAX} levels")));
     }
-    let mut room = Room(max);
-    if serde_json::to_writer(&mut room, output).is_err() {
+    if !fits(output, max) {
         return Err(Failure::fatal(format!(
             "the output is longer than {max} bytes as JSON; store it elsewhere and give a reference"
         )));
     }
     Ok(())
+}
+
+fn fits(output: &Value, max: usize) -> bool {
+    serde_json::to_writer(Room(max), output).is_ok()
 }
 
 fn is_deeper(value: &Value, levels: usize) -> bool {

@@ -19,8 +19,12 @@ pub struct Settings {
     pub name: Option<String>,
     /// How long running handlers may go on after the worker was told to stop. Default: 10 s.
     pub grace: Duration,
-    /// Bytes of an output as JSON. A longer one is a fatal failure of its task. Default: 1 MiB.
+    /// Bytes of an output as JSON that travels with its result, and that expressions can look into. A longer
+    /// one is put as a payload, and its reference travels. Default: 1 MiB.
     pub output_max: usize,
+    /// Bytes of an output as JSON. A longer one is a fatal failure of its task; 0: so is one that is longer than
+    /// `output_max`. The gateways have a limit of their own (`payloads.bytes_max`). Default: 64 MiB.
+    pub payload_max: usize,
     /// How often the worker says that it is alive. Default: 300 ms.
     pub heartbeat: Duration,
     /// Whether tasks that fail may open the circuit of their type. Off for a worker each of whose
@@ -43,6 +47,7 @@ impl Default for Settings {
             name: None,
             grace: Duration::from_secs(10),
             output_max: 1 << 20,
+            payload_max: 64 << 20,
             heartbeat: Duration::from_millis(300),
             circuits: true,
             retries: Retries::default(),
@@ -60,6 +65,9 @@ impl Settings {
         }
         if !(1_024..=6 << 20).contains(&self.output_max) {
             return Err(Error::Setting { what: "output_max", rule: "1 KiB to 6 MiB" });
+        }
+        if self.payload_max != 0 && !(self.output_max..=1 << 30).contains(&self.payload_max) {
+            return Err(Error::Setting { what: "payload_max", rule: "0, or output_max to 1 GiB" });
         }
         for (what, retries) in
             [("retries", Some(self.retries)), ("type_retries", self.type_retries)]

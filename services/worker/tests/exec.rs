@@ -35,7 +35,7 @@ async fn a_program_is_a_worker() {
             *who*) echo "$KINTSUGI_TASK $KINTSUGI_RUN $KINTSUGI_EPOCH $KINTSUGI_IDEMPOTENCY_KEY" ;;
             *again*) echo "not yet" >&2; exit 1 ;;
             *never*) echo "bad data" >&2; exit 65 ;;
-            *large*) head -c 3000000 /dev/zero | tr '\0' 'x' ;;
+            *large*) head -c 70000000 /dev/zero | tr '\0' 'x' ;;
             *behind*) sleep 600 & echo '"done"' ;;
             *deaf*) exec <&-; exit 0 ;;
         esac"#;
@@ -52,7 +52,7 @@ async fn a_program_is_a_worker() {
     let again = fault(engine.ask("sh", json!("again")).await);
     assert_eq!((again.fatal, &*again.message), (false, "the program exited with 1: not yet"));
     assert!(fault(engine.ask("sh", json!("never")).await).fatal);
-    assert!(fault(engine.ask("sh", json!("large")).await).message.contains("1048576 bytes"));
+    assert!(fault(engine.ask("sh", json!("large")).await).message.contains("67108864 bytes"));
     assert_eq!(output(engine.ask("sh", json!("behind")).await), json!("done"));
     let long = json!(["deaf", "x".repeat(300_000)]);
     assert_eq!(output(engine.ask("sh", long).await), json!(null));

@@ -10,7 +10,7 @@ use std::sync::{
 use harness::{Engine, fault, output, run};
 use kintsugi_core::{Input, LossCause};
 use kintsugi_nats::TaskMessage;
-use kintsugi_worker::{Context, Failure};
+use kintsugi_worker::{Context, Failure, Settings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -61,12 +61,14 @@ async fn results_and_failures_reach_the_engine() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_output_has_a_limit() {
     let Some(mut engine) = Engine::start().await else { return };
-    let worker = engine.worker().await.task("echo", |_, input: Value| async move {
-        match input["bytes"].as_u64() {
-            Some(bytes) => Ok(json!("x".repeat(usize::try_from(bytes)?))),
-            None => Ok(input),
-        }
-    });
+    let settings = Settings { payload_max: 1 << 20, ..Settings::default() };
+    let worker =
+        engine.worker().await.settings(settings).task("echo", |_, input: Value| async move {
+            match input["bytes"].as_u64() {
+                Some(bytes) => Ok(json!("x".repeat(usize::try_from(bytes)?))),
+                None => Ok(input),
+            }
+        });
     let worker = run(worker);
     let huge = fault(engine.ask("echo", json!({"bytes": 1 << 20})).await);
     assert!(huge.fatal && huge.message.contains("1048576 bytes"), "{huge:?}");

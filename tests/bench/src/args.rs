@@ -5,14 +5,17 @@ use std::path::PathBuf;
 use crate::compare::Side;
 
 /// Parts of the benchmark that can be asked for alone.
-pub(crate) const PARTS: [&str; 7] =
-    ["idle", "alone", "peak", "steady", "takeover", "outage", "startup"];
+pub(crate) const PARTS: [&str; 13] = [
+    "idle", "alone", "peak", "steady", "takeover", "outage", "payloads", "fan", "growth", "timers",
+    "scale", "stock", "startup",
+];
 
 pub(crate) const USAGE: &str = "\
 kintsugi-bench [OPTIONS]
   --quick             less of everything; for a look, not for figures
   --store NAME        postgres or sqlite only
-  --only PART,PART    of idle, alone, peak, steady (needs peak), takeover, outage, startup
+  --only PART,PART    of idle, alone, peak, steady (needs peak), takeover, outage, payloads, fan,
+                      growth, timers, scale (on Postgres), stock, startup (on SQLite)
   --kills N           workers that are killed (default 100; quick: 10)
   --json FILE         the rows, an object each
   --meta FILE         what was measured on what, an object

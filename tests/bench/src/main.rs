@@ -6,6 +6,8 @@
 mod args;
 mod compare;
 mod disk;
+mod fan;
+mod growth;
 mod meta;
 mod outage;
 mod peak;
@@ -14,10 +16,13 @@ mod probe;
 mod processes;
 mod quiet;
 mod row;
+mod scale;
 mod session;
 mod startup;
+mod stock;
 mod table;
 mod takeover;
+mod timers;
 mod wal;
 mod work;
 
@@ -71,6 +76,13 @@ async fn bench(asked: Asked) -> ExitCode {
             meta.postgres = Some(postgres.psql_in("postgres", "SHOW server_version"));
         }
         measure(Session::start(engine, store).await, &asked, &mut rows).await;
+        for part in ["scale", "stock"] {
+            // One process has one orchestrator.
+            if asked.wants(part) && (part, shape) != ("scale", Shape::Dev) {
+                let engine = Engine::start(shape, &[]).await.expect("it started before");
+                afresh(part, Session::start(engine, store).await, &asked, &mut rows).await;
+            }
+        }
     }
     if asked.wants("startup") && asked.store.as_deref() != Some("postgres") {
         add(&mut rows, startup::startup(asked.scaled(10, 3)).await);
@@ -116,6 +128,36 @@ async fn measure(mut session: Session, asked: &Asked, rows: &mut Vec<Row>) {
             }
         }
     }
+    if asked.wants("payloads") {
+        let runs = asked.scaled(2_000, 200);
+        let (row, disk) = Flood { work: "W1-100KB", steps: 1, runs }.measure(&session).await;
+        add(rows, [row, disk]);
+    }
+    if asked.wants("fan") {
+        add(rows, [fan::fan(&session, asked.scaled(100_000, 10_000)).await]);
+    }
+    if asked.wants("growth") {
+        add(rows, growth::growth(&session, asked).await);
+    }
+    if asked.wants("timers") {
+        add(rows, [timers::timers(&session, asked.scaled(100_000, 10_000)).await]);
+    }
+}
+
+/// Parts that leave an engine as no other shall find it.
+async fn afresh(part: &str, mut session: Session, asked: &Asked, rows: &mut Vec<Row>) {
+    let runs = asked.scaled(5_000, 500);
+    if part == "scale" {
+        return add(rows, scale::scale(&mut session, runs).await);
+    }
+    let size = stock::Size {
+        ended: asked.scaled(1_000_000, 100_000),
+        open: asked.scaled(100_000, 10_000),
+        runs,
+        seconds: asked.scaled((3, 15), (1, 4)),
+        counts: asked.scaled(10, 3),
+    };
+    add(rows, stock::stock(&mut session, &size).await);
 }
 
 /// Keeps rows, and says that they are there: the whole takes minutes.

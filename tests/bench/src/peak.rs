@@ -18,11 +18,8 @@ use crate::{
     disk::Disk,
     processes::Used,
     row::{Row, median},
-    session::{ANSWER_MAX, Session},
+    session::{ANSWER_MAX, STARTS, Session},
 };
-
-/// Starts that are under way at the same time.
-const STARTS: usize = 128;
 
 /// How often each point is measured.
 const REPEATS: usize = 3;

@@ -1,6 +1,9 @@
 //! The figures as a picture (SVG): bars with the spread of the repeats, durations on a logarithmic
 //! scale, and CPU by process.
 
+#[path = "plot_growth.rs"]
+mod growth;
+
 use std::fmt::Write;
 
 use crate::{meta::Meta, row::Row, table::by_role};
@@ -22,6 +25,7 @@ pub(crate) fn svg(meta: &Meta, rows: &[Row]) -> String {
     drawing.throughput(rows);
     drawing.durations(rows);
     drawing.cpu(rows);
+    growth::draw(&mut drawing, rows);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\">\n\
          <style>text{{font-size:13px;fill:#222}}.small{{font-size:11px;fill:#555}}.head{{font-size:15px;font-weight:bold}}</style>\n\
@@ -80,7 +84,7 @@ impl Drawing {
     fn cpu(&mut self, rows: &[Row]) {
         let with: Vec<_> = rows
             .iter()
-            .filter(|row| !row.cpu_by_process.is_empty())
+            .filter(|row| !row.cpu_by_process.is_empty() && row.grown.is_none())
             .map(|row| (row, by_role(row.cpu_by_process.clone())))
             .collect();
         let sum = |row: &Row| row.cpu_by_process.values().sum::<f64>();

@@ -29,6 +29,9 @@ pub(crate) struct Row {
     /// The slowest and the fastest repeat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) runs_per_s_spread: Option<[f64; 2]>,
+    /// In the first and in the last tenth of one run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) steps_per_s_tenths: Option<[f64; 2]>,
     /// How many times it was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) repeats: Option<usize>,
@@ -56,6 +59,9 @@ pub(crate) struct Row {
     /// What a run leaves on disk, or has written to it, by kind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) bytes_per_run: BTreeMap<String, f64>,
+    /// What grows in this series of rows, and how large it is here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) grown: Option<(String, f64)>,
     /// How it was measured, and what is missing and why.
     pub(crate) note: String,
 }

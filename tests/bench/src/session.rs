@@ -15,6 +15,9 @@ use crate::{processes::Processes, row::Row, work};
 /// How long an answer of the engine may take.
 pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(30);
 
+/// Starts that are under way at the same time.
+pub(crate) const STARTS: usize = 128;
+
 /// Statuses of runs that have not ended.
 const OPEN: [&str; 4] = ["pending", "running", "waiting", "suspended"];
 
@@ -25,7 +28,7 @@ pub(crate) struct Session {
     pub(crate) bus: Bus,
     /// `postgres` or `sqlite`.
     pub(crate) store: &'static str,
-    worker: Child,
+    workers: Vec<Child>,
 }
 
 impl Session {
@@ -33,20 +36,26 @@ impl Session {
     pub(crate) async fn start(engine: Engine, store: &'static str) -> Self {
         let options = Options { url: engine.nats_url(), ..Options::default() };
         let bus = Bus::connect(&options).await.unwrap();
-        let worker = Command::new(std::env::current_exe().unwrap())
-            .args(["worker", &engine.nats_url()])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
         for (name, steps) in [("w1", 1), ("w10", 10)] {
             engine.client.define(&work::sequence(name, steps, "noop")).await;
         }
         engine.client.define(&work::fan("f100", 100)).await;
-        let session = Self { engine, bus, store, worker };
+        engine.client.define(&work::large("w1-100kb", work::LARGE)).await;
+        let mut session = Self { engine, bus, store, workers: Vec::new() };
+        session.one_worker_more();
         for _ in 0..50 {
             session.run("w10").await;
         }
         session
+    }
+
+    /// Starts a further process of the benchmark's worker.
+    pub(crate) fn one_worker_more(&mut self) {
+        let worker = Command::new(std::env::current_exe().unwrap())
+            .args(["worker", &self.engine.nats_url()])
+            .stdout(Stdio::null())
+            .spawn();
+        self.workers.push(worker.unwrap());
     }
 
     pub(crate) fn row(&self, work: impl Into<String>) -> Row {
@@ -63,8 +72,14 @@ impl Session {
 
     /// Starts a run, and gives its id.
     pub(crate) async fn start_run(bus: &Bus, name: &str) -> String {
+        Self::start_with(bus, name, &Value::Object(serde_json::Map::new())).await
+    }
+
+    /// Starts a run with an input, and gives its id.
+    pub(crate) async fn start_with(bus: &Bus, name: &str, input: &Value) -> String {
         let subject = format!("kintsugi.api.start.bench.{name}");
-        let answer = bus.request(&subject, b"{}".to_vec(), ANSWER_MAX).await.unwrap();
+        let answer =
+            bus.request(&subject, input.to_string().into_bytes(), ANSWER_MAX).await.unwrap();
         let answer: Value = serde_json::from_slice(&answer).unwrap();
         answer["id"].as_str().unwrap_or_else(|| panic!("no id: {answer}")).to_owned()
     }
@@ -84,7 +99,8 @@ impl Session {
         true
     }
 
-    async fn any(&self, status: &str, name: &str) -> bool {
+    /// Whether any run of a definition stands so.
+    pub(crate) async fn any(&self, status: &str, name: &str) -> bool {
         let path = format!("/v1/runs?status={status}&definition=bench/{name}:1.0.0&limit=1");
         let (code, found) = self.engine.client.get(&path).await;
         assert_eq!(code, 200, "{found}");
@@ -100,7 +116,12 @@ impl Session {
         if let Some(postgres) = &self.engine.postgres {
             named.insert("postgres".to_owned(), postgres.pid);
         }
-        named.insert("bench-worker".to_owned(), self.worker.id());
+        let workers = self.workers.iter().enumerate();
+        let name = |number| match number {
+            0 => "bench-worker".to_owned(),
+            more => format!("bench-worker-{}", more + 1),
+        };
+        named.extend(workers.map(|(number, worker)| (name(number), worker.id())));
         Processes::new(named)
     }
 
@@ -122,7 +143,9 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let _ = self.worker.kill();
-        let _ = self.worker.wait();
+        for worker in &mut self.workers {
+            let _ = worker.kill();
+            let _ = worker.wait();
+        }
     }
 }

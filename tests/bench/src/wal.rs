@@ -62,7 +62,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.db");
         let url = format!("sqlite://{}?mode=rwc", file.display());
-        let store = Store::connect(&url, &Options::default()).await.unwrap();
+        let store = Box::pin(Store::connect(&url, &Options::default())).await.unwrap();
         let log = folder.path().join("x.db-wal");
         let before = Log::read(&log).unwrap();
         for number in 0..7 {

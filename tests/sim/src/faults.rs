@@ -64,7 +64,7 @@ impl Faults {
         };
         let streams: &[&'static str] = match cast {
             Cast::Few => &[EVENTS, TASKS, DEAD],
-            Cast::All => &[EVENTS, TASKS, DEAD, SAID],
+            Cast::All | Cast::Crowd => &[EVENTS, TASKS, DEAD, SAID],
         };
         for name in streams {
             if chance.below(100) < 15 {

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::{
     cast::Cast,
     chance::Chance,
-    definitions::{Definitions, EVENT_TYPE, End, FEW, SAID_TYPE, event},
+    definitions::{Definitions, EVENT_TYPE, End, FEW, MANY, SAID_TYPE, event},
     world::{Actor, Do, PARTITIONS, World},
 };
 pub(crate) use schedules::{N, Wanted};
@@ -24,6 +24,9 @@ pub(crate) use steering::{Came, Deed, Errand, Kept, name};
 
 /// Runs of one seed, at most.
 const RUNS_MAX: u64 = 4;
+
+/// The same of the cast in which they get in each other's way, which has as many as that at least.
+const CROWD_MAX: u64 = 6;
 
 /// When all that runs emitted must have been heard, after the end of all faults: the retry engine
 /// publishes it again after 5, 10, 20 and 40 s, and a delivery that a dead router had comes again after 30 s.
@@ -99,11 +102,15 @@ const ME: Actor = Actor::Gateway;
 impl Gateway {
     pub(crate) fn new(chance: &mut Chance, definitions: &Arc<Definitions>, cast: Cast) -> Self {
         let all = definitions.all();
-        let count = if cast == Cast::Few { FEW } else { all.len() };
+        let count = if cast == Cast::Few { FEW } else { MANY };
         // Half of the seeds are about what the first definitions do not have.
         let from = if cast == Cast::All && chance.below(2) == 0 { FEW } else { 0 };
-        let startable: Vec<usize> = (from..count).filter(|at| !all[*at].child_only).collect();
-        let count = chance.between(1, RUNS_MAX);
+        let mut startable: Vec<usize> = (from..count).filter(|at| !all[*at].child_only).collect();
+        let (mut runs, mut cancelled) = ((1, RUNS_MAX), 12);
+        if cast == Cast::Crowd {
+            (startable, runs, cancelled) = (definitions.crowd(), (RUNS_MAX, CROWD_MAX), 3);
+        }
+        let count = chance.between(runs.0, runs.1);
         let plans = (0..count).map(|number| {
             let definition = *chance.pick(&startable);
             let start_at = chance.below(3_000);
@@ -115,7 +122,7 @@ impl Gateway {
                 n: chance.between(1, 3),
                 start_at,
                 signal_at: listens.then(|| early + chance.below(4_000)),
-                cancel_at: (chance.below(12) == 0).then(|| early + chance.below(4_000)),
+                cancel_at: (chance.below(cancelled) == 0).then(|| early + chance.below(4_000)),
             }
         });
         let plans: Vec<Plan> = plans.collect();

@@ -4,7 +4,7 @@
 use std::{process::ExitCode, time::Instant};
 
 use clap::Parser;
-use kintsugi_sim::{Cast, Figures, Off, Protection, Simulation};
+use kintsugi_sim::{Breach, Cast, Figures, Off, Protection, Simulation};
 
 /// Runs the engine on simulated time, broker and store.
 #[derive(Parser)]
@@ -18,6 +18,12 @@ struct Arguments {
     /// Without people, as the first seeds that failed are told.
     #[arg(long)]
     few: bool,
+    /// Only those who get in each other's way.
+    #[arg(long, conflicts_with = "few")]
+    crowd: bool,
+    /// Counts a seed as failed only where what was found has these words.
+    #[arg(long, default_value = "")]
+    breach: String,
     /// Switches a protection off: fencing, version, epoch, msg-id, audit, scan, request-name, order,
     /// kept, lock, permit-row, retell, outbox, event-id,
     /// revision. May be repeated.
@@ -33,7 +39,11 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let cast = if arguments.few { Cast::Few } else { Cast::All };
+    let cast = match (arguments.few, arguments.crowd) {
+        (true, _) => Cast::Few,
+        (_, true) => Cast::Crowd,
+        _ => Cast::All,
+    };
     let mut simulation = Simulation::new(cast, Off::these(&arguments.protection_off));
     if let Some(seed) = arguments.trace {
         return if tell(&mut simulation, seed) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
@@ -42,11 +52,13 @@ fn main() -> ExitCode {
     for seed in arguments.from..arguments.from + arguments.seeds {
         let verdict = simulation.run(seed, false);
         all.add(&verdict.figures);
-        if verdict.breaches.is_empty() {
+        let of_interest = |breach: &&Breach| breach.what.contains(&arguments.breach);
+        let mut found = verdict.breaches.iter().filter(of_interest).take(5).peekable();
+        if found.peek().is_none() {
             continue;
         }
         println!("seed {seed}:");
-        verdict.breaches.iter().take(5).for_each(|breach| println!("  {breach}"));
+        found.for_each(|breach| println!("  {breach}"));
         failed.push(seed);
         if failed.len() >= arguments.failures_max {
             break;

@@ -218,7 +218,7 @@ impl World {
         if lane.share != lane.claimed {
             self.wake_lane(who);
         }
-        if self.cast == Cast::All {
+        if self.cast != Cast::Few {
             self.look_at_parts(who);
         }
     }
@@ -371,6 +371,11 @@ impl World {
             batch.positions = self.lanes[who].owned.fenced(&all);
             let (happens, answered) = self.transaction();
             let done = if happens { self.store.commit(batch) } else { Committed::Done };
+            if happens && done == Committed::Done {
+                // Whether or not its writer hears so.
+                self.look_at_holders(&decided.batch);
+                self.look_at_emitted(&decided.batch);
+            }
             match done {
                 Committed::Fenced => {
                     self.figures.fenced += 1;
@@ -383,8 +388,7 @@ impl World {
                 Committed::Done if !answered => return Err("the commit was not answered"),
                 Committed::Done => {
                     self.say_changes(who, &decided);
-                    self.look_at_permits(who, &decided);
-                    self.look_at_emitted(&decided.batch);
+                    self.release_permits(who, &decided);
                 }
             }
         }

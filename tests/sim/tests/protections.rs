@@ -2,6 +2,8 @@
 //! keeps with it. The protections are switched off in the simulated store, broker and reconcilers; the
 //! engine has no such switches.
 
+use std::ops::Range;
+
 use kintsugi_sim::{Cast, Off, Protection, Simulation};
 
 /// The first seed, of so many, that breaks this promise without these protections, and that it keeps
@@ -11,13 +13,22 @@ fn found(off: &[Protection], promise: u8, seeds: u64) -> u64 {
 }
 
 /// The same, with the words in which the breach is told.
-fn found_as((cast, off): (Cast, &[Protection]), (promise, words): (u8, &str), seeds: u64) -> u64 {
+fn found_as(without: (Cast, &[Protection]), breach: (u8, &str), seeds: u64) -> u64 {
+    found_from(without, breach, 0..seeds)
+}
+
+/// The same, among these seeds: what is rare is not looked for from the beginning.
+fn found_from(
+    (cast, off): (Cast, &[Protection]),
+    (promise, words): (u8, &str),
+    mut seeds: Range<u64>,
+) -> u64 {
     let mut without = Simulation::new(cast, Off::these(off));
     let breaks = |seed: &u64| {
         let breaches = without.run(*seed, false).breaches;
         breaches.iter().any(|breach| breach.promise == promise && breach.what.contains(words))
     };
-    let Some(seed) = (0..seeds).find(breaks) else {
+    let Some(seed) = seeds.find(breaks) else {
         panic!("P{promise} ({words}) is never seen to be broken without {off:?}");
     };
     let breaches = Simulation::new(cast, Off::default()).run(seed, false).breaches;
@@ -75,6 +86,15 @@ fn what_is_answered_and_not_kept_is_never_done() {
     found_as((Cast::All, &[Protection::Kept]), (9, "never done"), 400);
 }
 
+/// Rare: whoever answers is frozen between its look and its transaction, until the task is over.
+#[test]
+fn an_answer_that_comes_when_the_task_is_over_is_taken_for_nothing() {
+    for (off, breaks) in [(Off::these(&[Protection::OpenStill]), true), (Off::default(), false)] {
+        let breaches = Simulation::new(Cast::All, off).run(19_660, false).breaches;
+        assert_eq!(breaches.iter().any(|breach| breach.promise == 9), breaks, "{breaches:?}");
+    }
+}
+
 #[test]
 fn a_permit_that_does_not_go_with_its_step_is_lost_with_a_process() {
     found_as((Cast::All, &[Protection::PermitRow]), (2, "is nobody's"), 1_000);
@@ -98,4 +118,47 @@ fn of_two_answers_under_two_names_one_is_taken_for_nothing() {
 #[test]
 fn a_schedule_that_two_move_on_counts_a_due_time_twice() {
     found_as((Cast::All, &[Protection::Revision]), (1, "due times passed"), 200);
+}
+
+/// What both cover for: a run is written by two owners, of whom each has it from before the other.
+const OWNERS: [Protection; 2] = [Protection::Version, Protection::Epoch];
+
+#[test]
+fn with_two_owners_a_terminated_run_gives_out_work() {
+    found_from((Cast::All, &OWNERS), (9, "was terminated, and gives out"), 420..600);
+}
+
+#[test]
+fn with_two_owners_a_request_to_steer_is_done_twice() {
+    found_as((Cast::All, &OWNERS), (3, "was asked once"), 200);
+}
+
+#[test]
+fn with_two_owners_a_task_of_a_person_is_answered_twice() {
+    found_as((Cast::All, &OWNERS), (3, "is answered 2 times"), 200);
+}
+
+#[test]
+fn with_two_owners_a_cancelled_run_tidies_up_twice() {
+    found_as((Cast::Crowd, &OWNERS), (3, "undid it 2 times"), 400);
+}
+
+#[test]
+fn asked_again_under_another_name_a_run_begins_anew_twice() {
+    found_from((Cast::All, &[Protection::RequestName]), (3, "was asked once"), 240..400);
+}
+
+#[test]
+fn what_is_emitted_and_not_kept_is_not_heard() {
+    found_from((Cast::All, &[Protection::Outbox]), (1, "does not hear it"), 1_100..2_000);
+}
+
+#[test]
+fn a_schedule_that_two_move_on_starts_runs_beside_each_other() {
+    found_from((Cast::All, &[Protection::Revision]), (5, "are open"), 3_190..3_400);
+}
+
+#[test]
+fn granted_by_two_at_a_time_more_have_a_permit_than_may() {
+    found_as((Cast::Crowd, &[Protection::Lock]), (5, "more hold a permit"), 400);
 }

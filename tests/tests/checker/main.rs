@@ -43,6 +43,10 @@ fn a_doctored_history_is_seen() {
             w.add(|e| matches!(e, Event::RunCompleted), Event::RunStarted);
         }),
         ("a definition gone", 9, |w| w.book.programs.clear()),
+        ("a definition that does not compile", 9, |w| {
+            let gone = std::mem::take(&mut w.book.programs).into_keys();
+            w.book.unusable = gone.map(|id| (id, "/do/0: what is that?".to_owned())).collect();
+        }),
     ]);
 }
 

@@ -10,7 +10,7 @@ use kintsugi_nats::{ApiError, ApiRequest, ApiService, Endpoint, Headers, Service
 use poem_openapi::types::ToJSON;
 use serde_json::{Map, Value};
 
-use super::{chaos, letters, payload, steering};
+use super::{chaos, letters, payload, payloads, steering};
 
 /// Starts that are handled at once: they share commits, so many together are what is fast.
 const STARTS_MAX: usize = 1_024;
@@ -29,7 +29,7 @@ const TIMEOUT_HEADER: &str = "Kintsugi-Timeout";
 const CHAOS: &str = "chaos";
 
 /// Name, subject, concurrency, and what it is for.
-const ENDPOINTS: [(&str, &str, usize, &str); 25] = [
+const ENDPOINTS: [(&str, &str, usize, &str); 26] = [
     ("define", "kintsugi.api.define", 16, "register a definition; payload: YAML or JSON"),
     ("start", "kintsugi.api.start.*.*", STARTS_MAX, "start a run; payload: its input as JSON"),
     ("run", "kintsugi.api.run.*.*", RUNS_MAX, "start a run and wait for its result"),
@@ -69,6 +69,12 @@ const ENDPOINTS: [(&str, &str, usize, &str); 25] = [
     ("task-types", "kintsugi.api.task-types", 64, "list the registry of task types"),
     ("explain", "kintsugi.api.explain", 64, "why something does not move; payload: a run's id"),
     (CHAOS, "kintsugi.api.chaos.*", 16, "put, get, list, stop; payload: `for`, `seed`, … or an id"),
+    (
+        "payload",
+        "kintsugi.api.payload.>",
+        16,
+        "look.<sha256>, get.<sha256>.<n>, put.<upload>.<n>, end.<upload>; payload: a chunk, or JSON",
+    ),
     ("task-type", "kintsugi.api.task-type.*", 16, "put, get, delete; payload: `id`, `body`"),
 ];
 
@@ -106,6 +112,7 @@ fn refusal(problem: Problem) -> ApiError {
 async fn answer(app: &App, chaos: &Arc<Chaos>, request: ApiRequest) -> Result<Vec<u8>, Problem> {
     let ApiRequest { endpoint, subject, payload: bytes, headers } = request;
     let text = match endpoint.as_str() {
+        "payload" => return payloads::answer(app, &subject, &bytes).await,
         "define" => ops::definitions::define(app, bytes.to_vec()).await?.0.to_json_string(),
         "start" => {
             let wanted = wanted(&subject, &bytes, &headers)?;

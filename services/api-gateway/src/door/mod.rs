@@ -6,6 +6,7 @@ mod endpoints;
 mod intake;
 mod letters;
 mod payload;
+mod payloads;
 mod steering;
 
 use std::{sync::Arc, time::Duration};

@@ -56,6 +56,9 @@ impl Shell {
         if path.ends_with("/result") {
             limit += self.app.config.wait_max;
         }
+        if path.starts_with("/v1/payloads") && *request.method() != Method::GET {
+            limit = self.app.config.payloads.upload_timeout;
+        }
         match timeout(limit, self.route(request)).await {
             Ok(answer) => answer,
             Err(_) => {

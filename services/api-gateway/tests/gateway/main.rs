@@ -9,6 +9,8 @@ mod engine;
 mod http;
 mod letters;
 mod long;
+mod owners;
+mod payloads;
 mod redrives;
 mod rig;
 mod runs;

@@ -26,9 +26,10 @@ impl Machine<'_> {
         self.state.status = Status::Running;
         self.run_turned();
         for input in kept.iter().flatten() {
-            self.take_in_grace(input);
+            self.bring_in_grace(input);
         }
         self.close_all_but_attempts();
+        // Only now: what is opened to tidy up is no attempt either.
         self.end_grace(how);
     }
 
@@ -41,14 +42,18 @@ impl Machine<'_> {
     /// What is completed counts, and can be undone; nothing follows from it.
     pub(super) fn take_in_grace(&mut self, input: &Input) {
         let Some(how) = self.program.on_cancel else { return };
+        self.bring_in_grace(input);
+        if *input == Input::Tick && self.is_grace_over() {
+            return self.tidy(how);
+        }
+        self.end_grace(how);
+    }
+
+    /// The same, whether or not anything else is out.
+    fn bring_in_grace(&mut self, input: &Input) {
         match input {
             Input::Child(input) => self.take_child(input),
-            Input::Tick => {
-                self.tick_others();
-                if self.is_grace_over() {
-                    return self.tidy(how);
-                }
-            }
+            Input::Tick => self.tick_others(),
             Input::Started { task, epoch, worker, at } if self.is_current(*task, *epoch, input) => {
                 self.started(*task, worker, *at);
             }
@@ -71,7 +76,6 @@ impl Machine<'_> {
             }
             _ => {}
         }
-        self.end_grace(how);
     }
 
     /// Begins to tidy up once nothing is out any more.

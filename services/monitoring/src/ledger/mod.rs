@@ -78,8 +78,8 @@ pub(crate) enum Error {
 /// What the ledger says of itself, shared with whoever answers for it.
 pub(crate) type Said = Arc<Mutex<Promises>>;
 
-/// A definition, compiled; none: it is gone.
-type Compiled = Option<Arc<(Program, Expressions)>>;
+/// A definition, compiled.
+type Compiled = Arc<(Program, Expressions)>;
 
 /// Looks after the promises.
 pub(crate) struct Ledger {

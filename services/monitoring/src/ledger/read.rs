@@ -10,7 +10,7 @@ use kintsugi_definition::Expressions;
 use kintsugi_entities::{Recorded, Since};
 use kintsugi_nats::{StreamState, stream};
 use kintsugi_promises::{
-    Record,
+    Defined, Record,
     live::{self, By, Finding},
     program,
 };
@@ -33,6 +33,9 @@ const POSITIONS_MAX: u64 = 2_000;
 
 /// A letter is noted as published before the broker's figures are asked for again.
 const YOUNG_MS: i64 = 1_000;
+
+/// Characters of what is wrong with a definition that are told.
+const WHY_MAX: usize = 300;
 
 /// Compiled definitions that are kept.
 const PROGRAMS_MAX: usize = 64;
@@ -148,19 +151,22 @@ impl Ledger {
         runs.truncate(RUNS_MAX);
         let recorded = self.deps.store.ledger_runs(&runs, BOUNDS).await?;
         judged.runs.extend(runs.iter().map(ToString::to_string));
-        let whole = recorded.iter().filter(|recorded| recorded.history.is_some()).count();
-        for promise in [3, 4, 5, 6, 7] {
-            standing.checked(promise, whole, time);
-        }
+        standing.checked(9, recorded.len(), time);
         let mut pairs = Vec::new();
         for recorded in recorded {
+            // Of one whose definition is of no use nothing else can be said; the others are judged all
+            // the same.
             match self.program(&recorded.definition).await? {
-                Some(compiled) => pairs.push((recorded, compiled)),
-                None => {
-                    let what = format!("its definition {} is gone", recorded.definition);
+                Ok(compiled) => pairs.push((recorded, compiled)),
+                Err(what) => {
+                    let what = format!("its definition {} {what}", recorded.definition);
                     findings.push(Finding::new((9, By::Run), recorded.id.as_str(), what));
                 }
             }
+        }
+        let whole = pairs.iter().filter(|(recorded, _)| recorded.history.is_some()).count();
+        for promise in [3, 4, 5, 6, 7] {
+            standing.checked(promise, whole, time);
         }
         // Replaying is work: in one process it would stand in the way of everybody else's.
         let judge = move || pairs.iter().flat_map(judged_run).collect::<Vec<_>>();
@@ -168,17 +174,25 @@ impl Ledger {
         Ok(())
     }
 
-    async fn program(&mut self, reference: &str) -> Result<Compiled, Error> {
-        if let Some(Some(known)) = self.programs.get(reference) {
-            return Ok(Some(Arc::clone(known)));
+    /// A definition, compiled, or in words what it is instead.
+    async fn program(&mut self, reference: &str) -> Result<Result<Compiled, String>, Error> {
+        if let Some(known) = self.programs.get(reference) {
+            return Ok(Ok(Arc::clone(known)));
         }
-        let found = program(&self.deps.store, reference).await?.map(Arc::new);
+        let found = match program(&self.deps.store, reference).await? {
+            Defined::Usable(found) => Arc::new(*found),
+            Defined::Gone => return Ok(Err("is gone".to_owned())),
+            Defined::Unusable(why) => {
+                let why: String = why.chars().take(WHY_MAX).collect();
+                return Ok(Err(format!("does not compile: {why}")));
+            }
+        };
         while self.programs.len() >= PROGRAMS_MAX {
             let Some(any) = self.programs.keys().next().cloned() else { break };
             self.programs.remove(&any);
         }
-        self.programs.insert(reference.to_owned(), found.clone());
-        Ok(found)
+        self.programs.insert(reference.to_owned(), Arc::clone(&found));
+        Ok(Ok(found))
     }
 
     /// The table of dead letters against the stream, of the newest.

@@ -37,6 +37,7 @@ fn told(tasks: &Value, watched: bool, inputs: &[fn(u64) -> Input]) -> Vec<LifeEv
         updated_at: Timestamp(0),
         ended_at: None,
         trace_parent: None,
+        trace: kintsugi_observability::RunTrace::of(&id, None),
         state,
     };
     let mut all = Vec::new();

@@ -3,7 +3,7 @@
 use std::{
     panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::FutureExt;
@@ -11,11 +11,11 @@ use kintsugi_core::{Fault, Input, LossCause};
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::shared::Shared;
+use super::shared::{Shared, TaskType};
 use crate::{
     Context, Failure,
     attempt::{Attempt, Stop, now},
-    handler::{Handler, Outcome, panic_message},
+    handler::{Outcome, panic_message},
     output,
     targets::LEFT_ALONE,
 };
@@ -23,15 +23,40 @@ use crate::{
 /// How long a handler may clean up that waits for [`Context::cancelled`].
 pub(crate) const CLEANUP: Duration = Duration::from_secs(5);
 
+/// How long a task may wait for those that came with it in one message, before another worker gets it:
+/// five times what all of them should take.
+const HELD_UP: Duration = Duration::from_millis(50);
+
+/// Executes an attempt when there is a slot for it; none soon: the engine gives it to another worker.
+pub(super) async fn execute_in_turn(
+    shared: Arc<Shared>,
+    attempt: Arc<Attempt>,
+    kind: Arc<TaskType>,
+    input: Value,
+) {
+    let slot = tokio::time::timeout(HELD_UP, Arc::clone(&kind.slots).acquire_owned());
+    let slot = tokio::select! {
+        biased;
+        () = attempt.stopped.cancelled() => return,
+        slot = slot => slot,
+    };
+    match slot {
+        Ok(Ok(slot)) => execute(shared, attempt, kind, input, slot).await,
+        _ => stop(&shared, &attempt, Stop::HeldUp),
+    }
+}
+
 /// Executes an attempt and reports how it ended. Holds its slot until the handler is gone.
 pub(super) async fn execute(
     shared: Arc<Shared>,
     attempt: Arc<Attempt>,
-    handler: Handler,
+    kind: Arc<TaskType>,
     input: Value,
     slot: OwnedSemaphorePermit,
 ) {
-    let context = Context::new(Arc::clone(&attempt));
+    let began = Instant::now();
+    let handler = Arc::clone(&kind.handler);
+    let context = Context::new(Arc::clone(&attempt), Arc::clone(&shared.payloads));
     // The call itself stands inside: it may panic before it gives a future.
     let call = async move { handler(context, input).await };
     let mut work = Box::pin(AssertUnwindSafe(call).catch_unwind());
@@ -40,17 +65,29 @@ pub(super) async fn execute(
         ended = &mut work => Some(ended),
         () = attempt.stopped.cancelled() => None,
     };
+    kind.pace.took(began.elapsed());
     if let Some(ended) = ended {
-        let max = shared.settings.output_max;
         let outcome =
             ended.unwrap_or_else(|panic| Err(Failure::retryable(panic_message(panic.as_ref()))));
-        let outcome = outcome.and_then(|value| output::check(&value, max).map(|()| value));
+        let outcome = match outcome {
+            Ok(value) => settled(&shared, &attempt, value).await,
+            failed => failed,
+        };
         shared.end(&attempt, || result(&shared, &attempt, outcome));
     } else if attempt.listens.load(Ordering::Acquire) {
         let _ = tokio::time::timeout(CLEANUP, &mut work).await;
     }
     drop(work);
     drop(slot);
+}
+
+/// Who ends the attempt meanwhile has reported it: what this gives does not count then.
+async fn settled(shared: &Shared, attempt: &Attempt, value: Value) -> Outcome {
+    tokio::select! {
+        biased;
+        outcome = output::settle(value, &shared.settings, &shared.payloads) => outcome,
+        () = attempt.stopped.cancelled() => Err(Failure::retryable("the attempt is not wanted")),
+    }
 }
 
 fn result(shared: &Shared, attempt: &Attempt, outcome: Outcome) -> Input {
@@ -109,7 +146,7 @@ fn stopped(shared: &Shared, attempt: &Attempt, why: Stop) -> Input {
         // For an attempt that the engine really cancelled this changes nothing; for one that
         // somebody else cancelled, the engine learns that it is nobody's any more.
         // The same of one that others may be at.
-        Stop::Cancelled | Stop::Stopping | Stop::CutOff => {
+        Stop::Cancelled | Stop::Stopping | Stop::CutOff | Stop::HeldUp => {
             let (cause, worker) = (LossCause::LeaseDropped, Some(worker));
             Input::Lost { task, epoch, cause, worker, seen_at: now(), blamed: None }
         }

@@ -5,6 +5,7 @@ mod attempts;
 mod heart;
 mod limit;
 mod link;
+mod pace;
 mod pull;
 mod report;
 mod shared;

@@ -1,4 +1,4 @@
-//! Takes tasks: as many as there are free slots, and never one more.
+//! Takes tasks: as many messages as there are free slots for, and never one more.
 
 use std::{sync::Arc, time::Duration};
 
@@ -49,7 +49,7 @@ pub(super) async fn pull(shared: Arc<Shared>, kind: Arc<TaskType>, stop: Cancell
 /// Takes tasks until `stop`, or until another number of them may be taken; says whether it was that.
 async fn pull_from(
     shared: &Arc<Shared>,
-    kind: &TaskType,
+    kind: &Arc<TaskType>,
     consumer: &mut TaskConsumer,
     limit: &mut watch::Receiver<Option<Kept>>,
     stop: &CancellationToken,
@@ -61,6 +61,7 @@ async fn pull_from(
     if most == Some(0) {
         return true;
     }
+    let mut per_message = 1;
     loop {
         // The stop comes first: a full queue always has something, and would never let it through.
         let mut free = tokio::select! {
@@ -72,7 +73,8 @@ async fn pull_from(
                 None => return false,
             },
         };
-        let asked = free.count();
+        let width = kind.pace.width(shared.settings.concurrency);
+        let asked = messages(free.count(), width, per_message);
         let taken = tokio::select! {
             biased;
             () = stop.cancelled() => {
@@ -85,13 +87,30 @@ async fn pull_from(
             }
             taken = consumer.next(asked) => taken,
         };
+        let may_wait = most.is_none();
+        per_message = per_message_of(&taken);
         if let Some(once) = once.filter(|_| !taken.is_empty()) {
             kind.limit.spend(once);
         }
         for delivery in taken {
-            take(shared, kind, delivery, &mut free).await;
+            take(shared, kind, delivery, (&mut free, may_wait)).await;
         }
     }
+}
+
+/// For how many messages there is room in so many slots, when the last ones had `seen` tasks each and
+/// `wanted` are asked for: those that come may be the first that have as many.
+fn messages(slots: usize, wanted: usize, seen: usize) -> usize {
+    const STEP: usize = 4;
+    (slots / seen).min(slots / wanted.max(seen) * STEP + 1).clamp(1, slots.max(1))
+}
+
+fn per_message_of(taken: &[TaskDelivery]) -> usize {
+    taken.len().div_ceil(count_messages(taken).max(1)).max(1)
+}
+
+fn count_messages(taken: &[TaskDelivery]) -> usize {
+    taken.chunk_by(|one, next| one.stream_seq == next.stream_seq).count()
 }
 
 async fn consumer(shared: &Shared, kind: &TaskType) -> TaskConsumer {
@@ -115,7 +134,7 @@ async fn give_back_late(shared: &Shared, consumer: &mut TaskConsumer, asked: usi
     while left > 0
         && let Ok(late) = tokio::time::timeout(LATE, consumer.next(left)).await
     {
-        left = left.saturating_sub(late.len());
+        left = left.saturating_sub(count_messages(&late));
         for delivery in late {
             if let Ok(message) = &delivery.message {
                 let (message, cause) = (message.clone(), LossCause::LeaseDropped);
@@ -164,7 +183,12 @@ impl Free {
     }
 }
 
-async fn take(shared: &Arc<Shared>, kind: &TaskType, mut delivery: TaskDelivery, free: &mut Free) {
+async fn take(
+    shared: &Arc<Shared>,
+    kind: &Arc<TaskType>,
+    mut delivery: TaskDelivery,
+    (free, may_wait): (&mut Free, bool),
+) {
     // The delivery is kept until the end, the message is not: it may be large.
     let gone = Rejected { reason: String::new(), raw: Vec::new() };
     let mut message = match std::mem::replace(&mut delivery.message, Err(gone)) {
@@ -186,8 +210,14 @@ async fn take(shared: &Arc<Shared>, kind: &TaskType, mut delivery: TaskDelivery,
     if !kind.retries.as_ref().is_none_or(takes) {
         return put_off(shared, message, delivery);
     }
-    let Some(Free { slots, room }) = free.split() else {
-        warn!(task.id = message.task, "more tasks came than were asked for");
+    let (slot, room) = match free.split() {
+        Some(Free { slots, room }) => (Some(slots), Some(room)),
+        // The others of a message wait for slots, unless fewer than those may be at work.
+        None if may_wait => (None, Arc::clone(&kind.room).try_acquire_owned().ok()),
+        None => (None, None),
+    };
+    let Some(room) = room else {
+        debug!(task.id = message.task, "more tasks came than were asked for");
         return not_executed(shared, message, LossCause::LeaseDropped, delivery);
     };
     let input = std::mem::take(&mut message.input);
@@ -196,9 +226,11 @@ async fn take(shared: &Arc<Shared>, kind: &TaskType, mut delivery: TaskDelivery,
     if shared.leases.insert(Arc::clone(&attempt)) {
         shared.busy.notify_one();
     }
-    let handler = Arc::clone(&kind.handler);
-    let work = attempts::execute(Arc::clone(shared), attempt, handler, input, slots);
-    shared.user.spawn(work);
+    let (shared, kind, user) = (Arc::clone(shared), Arc::clone(kind), shared.user.clone());
+    match slot {
+        Some(slot) => user.spawn(attempts::execute(shared, attempt, kind, input, slot)),
+        None => user.spawn(attempts::execute_in_turn(shared, attempt, kind, input)),
+    };
 }
 
 /// Too many of the tasks of this type are such that failed before: this one comes again later.

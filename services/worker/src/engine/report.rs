@@ -119,7 +119,7 @@ async fn publish(shared: &Shared, batch: &[Report]) -> Result<(), kintsugi_nats:
         let input = RunInput { run: report.run.clone(), input: report.input.clone() };
         by_reply.entry(&report.reply).or_default().push(input);
     }
-    shared.bus.publish_replies(by_reply).await
+    shared.bus.publish_replies(by_reply, &shared.widths()).await
 }
 
 /// The results are stored: their messages are done with, and their leases end.

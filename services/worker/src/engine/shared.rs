@@ -6,19 +6,20 @@ use std::sync::{
 };
 
 use kintsugi_core::{Input, Timestamp};
-use kintsugi_nats::{Bus, Limit};
+use kintsugi_nats::{Bus, Limit, Width};
 use tokio::{
     runtime::Handle,
     sync::{Notify, Semaphore, mpsc},
 };
 
-use super::{limit::Limited, link::Link, report::Report};
+use super::{limit::Limited, link::Link, pace::Pace, report::Report};
 use crate::{
     Settings,
     attempt::{Attempt, now},
     budget::Budget,
     handler::Handler,
     leases::Leases,
+    payloads::Payloads,
     settings::{host_name, worker_name},
     targets::Targets,
 };
@@ -53,6 +54,8 @@ pub(crate) struct TaskType {
     pub(crate) fresh: AtomicU64,
     /// How many tasks may be held.
     pub(crate) limit: Limited,
+    /// How long its tasks take.
+    pub(crate) pace: Pace,
     /// How many of its tasks may be such that failed before.
     pub(crate) retries: Option<Budget>,
 }
@@ -74,6 +77,8 @@ pub(crate) struct Shared {
     pub(crate) link: Arc<Link>,
     /// What tasks call.
     pub(crate) targets: Arc<Targets>,
+    /// What they refer to.
+    pub(crate) payloads: Arc<Payloads>,
     /// It holds something again, after it held nothing.
     pub(super) busy: Notify,
     /// It takes no more work.
@@ -98,6 +103,7 @@ impl Shared {
                 retries: retries.map(Budget::new),
                 fresh: AtomicU64::new(0),
                 limit: Limited::default(),
+                pace: Pace::default(),
             })
         });
         let host = host_name();
@@ -110,6 +116,7 @@ impl Shared {
             started_at: now(),
             link: Arc::default(),
             targets: Arc::new(Targets::new(plan.settings.retries)),
+            payloads: Arc::new(Payloads::new(bus.clone())),
             busy: Notify::new(),
             stopping: AtomicBool::new(false),
             settings: plan.settings,
@@ -141,6 +148,16 @@ impl Shared {
         } else if let Input::Completed { .. } = result {
             kind.completed.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// How many tasks are wanted in one message.
+    pub(super) fn widths(&self) -> Vec<Width> {
+        let slots = self.settings.concurrency;
+        let wish = |kind: &Arc<TaskType>| {
+            let (queue, task_type) = (self.settings.queue.clone(), kind.name.clone());
+            kind.pace.wish(slots).map(|tasks| Width { queue, task_type, tasks })
+        };
+        self.types.iter().filter_map(wish).collect()
     }
 
     /// Takes in how much may be held of each type.

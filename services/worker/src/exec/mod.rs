@@ -54,7 +54,7 @@ pub async fn worker(options: ExecOptions) -> Result<Worker, Error> {
         path,
         arguments: command.collect(),
         env: inherited(&options.env),
-        output_max: settings.output_max,
+        output_max: settings.output_max.max(settings.payload_max),
     });
     let worker = Worker::connect_with(options.nats).await?.settings(settings);
     Ok(worker.task(&options.task_type, move |context: Context, input: Value| {

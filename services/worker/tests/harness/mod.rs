@@ -124,7 +124,7 @@ impl Engine {
     }
 
     pub(crate) async fn give(&self, task: &TaskMessage) {
-        self.bus.publish_tasks(&[(task.clone(), 1)]).await.expect("it is stored");
+        self.bus.publish_tasks(&[vec![&(task.clone(), 1)]]).await.expect("it is stored");
     }
 
     /// Gives a task out and waits for the first word about it.

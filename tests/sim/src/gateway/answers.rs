@@ -50,6 +50,10 @@ impl World {
         }
         let body = serde_json::to_vec(&input).unwrap_or_default();
         let (happens, answered) = self.transaction();
+        if !self.off.has(Protection::OpenStill) && !self.store.is_asked(&id) {
+            // In the transaction that keeps the answer: this process may have been frozen since it looked.
+            return;
+        }
         let known = self.store.requests.iter().find(|known| known.id == name);
         if known.is_some_and(|known| known.input != body) {
             // Another one answers it already.

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{AGAIN, Asking, ME};
 use crate::{
     chance::Chance,
-    definitions::{Definitions, End},
+    definitions::{Definitions, End, MANY},
     world::{Do, World},
 };
 
@@ -34,7 +34,7 @@ pub(super) fn wanted(chance: &mut Chance, all: &Definitions) -> Vec<Wanted> {
         let waits = ["hears", "asks", "listen"].iter().any(|name| definition.id.contains(name));
         !waits && matches!(all.end(*at, N), End::Completed(_))
     };
-    let simple: Vec<usize> = (0..all.all().len()).filter(simple).collect();
+    let simple: Vec<usize> = (0..MANY).filter(simple).collect();
     let trigger = match chance.below(4) {
         0 => Trigger::After(chance.between(200, 1_000)),
         _ => Trigger::Every(chance.between(700, 3_000)),

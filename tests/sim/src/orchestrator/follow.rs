@@ -32,7 +32,7 @@ impl World {
         outbox.inputs.extend(started.map(|run| RunInput { run, input: Input::Start }));
         for (id, effect) in decided.effects {
             let Some(run) = lane.runs.get(&id) else { continue };
-            let origin = Origin { definition: run.definition.clone(), trace_parent: None };
+            let origin = Origin { definition: run.definition.clone(), trace: run.trace };
             outbox.add(PARTITIONS, (&id, &origin), effect, time);
         }
         for changed in decided.changes {

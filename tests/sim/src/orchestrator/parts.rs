@@ -97,8 +97,13 @@ impl World {
         }
         let free = self.store.permits_free();
         if self.off.has(Protection::Lock) {
-            // Another one may grant in between.
-            let delay = self.chance.below(40);
+            // Another one may grant in between; or this one, which gave up on a database that is slow and
+            // at it still.
+            let is_slow = self.chance.below(4) == 0;
+            let delay = self.chance.below(if is_slow { 3_000 } else { 40 });
+            if is_slow {
+                self.permits_in(who, AGAIN);
+            }
             let grant = Do::Orchestrate(Orchestrating::Grant(free));
             return self.to(Actor::Orchestrator(who), delay, grant);
         }
@@ -128,14 +133,11 @@ impl World {
         }
     }
 
-    /// What a committed batch did to permits.
-    pub(super) fn look_at_permits(&mut self, who: usize, decided: &Decided) {
-        let permits = &decided.batch.permits;
-        if permits.values().any(|write| *write == PermitWrite::Took) {
-            self.look_at_holders();
-        }
+    /// Gives the permits of a committed batch back, where that does not go with its step.
+    pub(super) fn release_permits(&mut self, who: usize, decided: &Decided) {
         if self.off.has(Protection::PermitRow) {
-            let gone = permits.iter().filter(|(_, write)| **write == PermitWrite::Release);
+            let permits = decided.batch.permits.iter();
+            let gone = permits.filter(|(_, write)| **write == PermitWrite::Release);
             let gone = gone.map(|(id, _)| id.clone()).collect();
             self.next(Actor::Orchestrator(who), Do::Orchestrate(Orchestrating::Release(gone)));
         }

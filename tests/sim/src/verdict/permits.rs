@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kintsugi_core::{Phase, RunState, TaskKey};
+use kintsugi_entities::{Batch, PermitWrite};
 use kintsugi_promises::Breach;
 
 use crate::{cast::Cast, world::World};
@@ -17,9 +18,12 @@ fn has_permit(phase: &Phase) -> bool {
 }
 
 impl World {
-    /// Tasks were given out: are there more of a key than there may be? By the states of the runs, not
-    /// by the rows of permits.
-    pub(crate) fn look_at_holders(&mut self) {
+    /// A batch was written. Were tasks given out with it, of which there are more of a key than there may
+    /// be? By the states of the runs, not by the rows of permits.
+    pub(crate) fn look_at_holders(&mut self, batch: &Batch) {
+        if !batch.permits.values().any(|write| *write == PermitWrite::Took) {
+            return;
+        }
         let mut holders: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (id, _, state) in self.store.open() {
             for task in state.tasks().filter(|task| has_permit(&task.state.phase)) {

@@ -32,6 +32,13 @@ pub const SAID_TYPE: &str = "said";
 /// How many definitions there are of the smaller cast, the first of all.
 pub const FEW: usize = 14;
 
+/// How many there are of the second cast, the first of all.
+pub const MANY: usize = 23;
+
+/// Those that get in each other's way, of the third cast.
+const CROWD: [&str; 8] =
+    ["bounded", "crowded", "emits", "hears", "hears-one", "asks", "asks-two", "tidy"];
+
 /// A task fails so often before it completes; this many: always, this many and more: for good.
 pub const ALWAYS: u64 = 8;
 const FATAL: u64 = 9;
@@ -61,6 +68,10 @@ pub struct Definition {
 }
 
 impl Definition {
+    fn is_named(&self, name: &str) -> bool {
+        self.id.strip_prefix("sim/").and_then(|id| id.strip_suffix(":1.0.0")) == Some(name)
+    }
+
     /// Its first task, by its reference.
     pub fn first(&self) -> Option<String> {
         let program = &self.compiled.program;
@@ -111,6 +122,13 @@ impl Definitions {
     #[must_use]
     pub fn all(&self) -> &[Definition] {
         &self.all
+    }
+
+    /// The places of those that get in each other's way.
+    #[must_use]
+    pub fn crowd(&self) -> Vec<usize> {
+        let is_of_it = |at: &usize| CROWD.iter().any(|name| self.all[*at].is_named(name));
+        (0..self.all.len()).filter(is_of_it).collect()
     }
 
     /// The same once more, for the check of histories.

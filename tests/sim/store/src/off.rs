@@ -25,6 +25,8 @@ pub enum Protection {
     Order,
     /// What is asked is kept before that is answered.
     Kept,
+    /// What is answered is still open in the transaction that keeps the answer.
+    OpenStill,
     /// One at a time grants permits.
     Lock,
     /// A permit is given back with the step that ends its task.
@@ -40,7 +42,7 @@ pub enum Protection {
 }
 
 /// All of them, by name.
-pub const ALL: [(&str, Protection); 15] = [
+pub const ALL: [(&str, Protection); 16] = [
     ("fencing", Protection::Fencing),
     ("version", Protection::Version),
     ("epoch", Protection::Epoch),
@@ -50,6 +52,7 @@ pub const ALL: [(&str, Protection); 15] = [
     ("request-name", Protection::RequestName),
     ("order", Protection::Order),
     ("kept", Protection::Kept),
+    ("open-still", Protection::OpenStill),
     ("lock", Protection::Lock),
     ("permit-row", Protection::PermitRow),
     ("retell", Protection::Retell),

@@ -69,7 +69,7 @@ impl World<'_> {
             std::future::pending::<Value>().await
         };
         let ended = tokio::select! {
-            ended = self.client.ended(&run, self.patience) => ended,
+            ended = self.client.ended_while_it_moves(&run, self.patience) => ended,
             never = answering => never,
         };
         self.run = Some(ended);

@@ -78,9 +78,21 @@ fn more() -> Vec<(&'static str, Value, Option<Value>)> {
     ]
 }
 
-/// Every document, those of [`few`] first.
+/// Those of the third cast that the second does not have.
+#[rustfmt::skip]
+fn crowd() -> Vec<(&'static str, Value, Option<Value>)> {
+    let desk = |priority: u8| json!({"concurrency": {"limit": 1, "key": "desk-1"}, "priority": priority});
+    // Whoever comes later goes first.
+    let later = json!([{"w": easy("1")}, {"z": work(&json!(1), 0, desk(9))}]);
+    vec![
+        ("crowded", json!([{"all": {"fork": {"branches": [{"x": work(&json!("${ .n }"), 0, desk(1))}, {"y": {"do": later}}]}}}, {"b": work(&json!(6), 1, desk(5))}]), None),
+    ]
+}
+
+/// Every document: those of [`few`], then those of [`more`].
 pub(super) fn documents() -> Vec<Document> {
     let few = few().into_iter().map(|(name, tasks)| Document { name, tasks, own: None });
-    let more = more().into_iter().map(|(name, tasks, own)| Document { name, tasks, own });
+    let more =
+        more().into_iter().chain(crowd()).map(|(name, tasks, own)| Document { name, tasks, own });
     few.chain(more).collect()
 }

@@ -9,30 +9,30 @@ use sea_orm::Value;
 use sea_orm::sea_query::ArrayType;
 
 /// A `TEXT[]`.
-pub(crate) fn texts<T: Into<String>>(values: impl IntoIterator<Item = T>) -> Value {
+pub fn texts<T: Into<String>>(values: impl IntoIterator<Item = T>) -> Value {
     array(ArrayType::String, values.into_iter().map(|v| Value::String(Some(v.into()))))
 }
 
 /// A `TEXT[]` in which an empty text stands for none: the driver has no arrays with holes.
-pub(crate) fn optional_texts<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> Value {
+pub fn optional_texts<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> Value {
     texts(values.into_iter().map(Option::unwrap_or_default))
 }
 
 /// A `BIGINT[]`.
-pub(crate) fn numbers(values: impl IntoIterator<Item = i64>) -> Value {
+pub fn numbers(values: impl IntoIterator<Item = i64>) -> Value {
     array(ArrayType::BigInt, values.into_iter().map(|v| Value::BigInt(Some(v))))
 }
 
 /// Stands for no number in a `BIGINT[]`.
-pub(crate) const NO_NUMBER: i64 = i64::MIN;
+pub const NO_NUMBER: i64 = i64::MIN;
 
 /// A `BIGINT[]` in which [`NO_NUMBER`] stands for none.
-pub(crate) fn optional_numbers(values: impl IntoIterator<Item = Option<i64>>) -> Value {
+pub fn optional_numbers(values: impl IntoIterator<Item = Option<i64>>) -> Value {
     numbers(values.into_iter().map(|value| value.unwrap_or(NO_NUMBER)))
 }
 
 /// A `BYTEA[]`.
-pub(crate) fn bytes<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Value {
+pub fn bytes<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Value {
     array(ArrayType::Bytes, values.into_iter().map(|v| Value::Bytes(Some(v.to_vec()))))
 }
 
@@ -42,7 +42,7 @@ fn array(kind: ArrayType, values: impl Iterator<Item = Value>) -> Value {
 
 /// Rows for SQLite.
 #[derive(Debug, Default)]
-pub(crate) struct Rows {
+pub struct Rows {
     rows: Vec<serde_json::Value>,
     payloads: Vec<u8>,
 }
@@ -50,7 +50,7 @@ pub(crate) struct Rows {
 impl Rows {
     /// Adds a row. Its columns are followed by offset (from 1, as `substr` counts) and length of
     /// its payload.
-    pub(crate) fn push<const N: usize>(&mut self, columns: [serde_json::Value; N], payload: &[u8]) {
+    pub fn push<const N: usize>(&mut self, columns: [serde_json::Value; N], payload: &[u8]) {
         let mut row = Vec::with_capacity(N + 2);
         row.extend(columns);
         row.push((self.payloads.len() + 1).into());
@@ -60,13 +60,14 @@ impl Rows {
     }
 
     /// The JSON and the blob.
-    pub(crate) fn into_values(self) -> [Value; 2] {
+    #[must_use]
+    pub fn into_values(self) -> [Value; 2] {
         [json(self.rows), Value::Bytes(Some(self.payloads))]
     }
 }
 
 /// One JSON array as a parameter.
-pub(crate) fn json(values: impl IntoIterator<Item = impl Into<serde_json::Value>>) -> Value {
+pub fn json(values: impl IntoIterator<Item = impl Into<serde_json::Value>>) -> Value {
     let array: serde_json::Value = values.into_iter().map(Into::into).collect();
     Value::String(Some(array.to_string()))
 }
