@@ -9,7 +9,7 @@ COPY frontend ./
 RUN npm run build
 
 FROM rust:1.95-slim-bookworm AS build
-RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev make && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 # rust-toolchain.toml stays out (.dockerignore): it names the formatter and the linter, which rustup would fetch for nothing.
 COPY . .

@@ -32,8 +32,8 @@ die_if_missing() {
 
 need_rust() {
   have cargo || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
-  if ! have cc; then
-    apt_install gcc libc6-dev || missing "a C compiler (Debian: gcc libc6-dev)" || return
+  if ! have cc || ! have make; then
+    apt_install gcc libc6-dev make || missing "a C compiler and make (Debian: gcc libc6-dev make)" || return
   fi
   if ! have cargo; then
     say "Installing Rust with rustup …"

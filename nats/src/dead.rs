@@ -49,7 +49,11 @@ impl Bus {
             headers.insert("traceparent", traceparent.replace(['\r', '\n'], " "));
         }
         let payload = Bytes::from(encode(letter)?);
-        self.store(stream::DEAD, vec![Outgoing { subject, payload, headers: Some(headers) }]).await
+        self.store(
+            stream::DEAD,
+            vec![Outgoing { subject: subject.into(), payload, headers: Some(headers) }],
+        )
+        .await
     }
 
     /// The ids of the dead letters that the stream holds from position `from` to `to`.

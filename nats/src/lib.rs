@@ -40,6 +40,7 @@ pub use headers::Headers;
 pub use hints::{RunHint, RunHints};
 pub use intake::{IntakeConsumer, IntakeDelivery};
 pub use kintsugi_nats_exact::{Inexact, JSON_DEPTH_MAX, exact};
+pub use kintsugi_nats_life::{LifeBatch, Place, RunLife};
 pub use kintsugi_nats_server::{FILE_BYTES_MAX, Server, ServerError, ServerOptions};
 pub use kintsugi_nats_signs::{START_PATIENCE, Start};
 pub use life::{LifeConsumer, LifeDelivery, LifeFrom, LifeReader};

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use async_nats::Subject;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
+use kintsugi_nats_life::{LIFE_PREFIX, LifeBatch};
 use tracing::{debug, warn};
 
 use crate::{
@@ -141,8 +143,12 @@ impl Bus {
     /// # Errors
     ///
     /// When the last ones are not known to be stored.
-    pub async fn tell_life(&self, events: &[LifeEvent]) -> Result<(), Error> {
-        self.tell(streams::LIFE, outgoing(events)?).await
+    pub async fn tell_life(&self, batches: Vec<LifeBatch>) -> Result<(), Error> {
+        let messages = batches.into_iter().flat_map(LifeBatch::messages);
+        let outgoing = messages.filter_map(|(subject, payload)| {
+            Some(Outgoing { subject: Subject::from_utf8(subject).ok()?, payload, headers: None })
+        });
+        self.tell(streams::LIFE, outgoing.collect()).await
     }
 
     /// Lifecycle events as they come, for someone who looks on: `filter` is a subject with
@@ -181,14 +187,18 @@ impl Bus {
 
 fn outgoing(events: &[LifeEvent]) -> Result<Vec<Outgoing>, Error> {
     let outgoing = events.iter().map(|event| {
-        let (subject, payload) = (event.bus_subject()?, Bytes::from(encode(event)?));
-        Ok(Outgoing { subject, payload, headers: None })
+        let subject = event.bus_subject().map_err(|odd| {
+            let (what, value) = (odd.what, odd.value);
+            Error::Invalid { what, value, rule: "one made by LifeEvent::new" }
+        })?;
+        let payload = Bytes::from(encode(event)?);
+        Ok(Outgoing { subject: subject.into(), payload, headers: None })
     });
     outgoing.collect()
 }
 
 fn life_filter(filter: &str) -> Result<String, Error> {
-    let rest = filter.strip_prefix(names::LIFE_PREFIX);
+    let rest = filter.strip_prefix(LIFE_PREFIX);
     let fits = rest.is_some_and(|rest| {
         let last = rest.split('.').count() - 1;
         rest.split('.').enumerate().all(|(index, token)| {

@@ -6,13 +6,11 @@ use serde_json::Value;
 
 use crate::{Error, Rejected, is_token};
 
-mod life;
-
+pub use kintsugi_nats_life::LifeEvent;
 pub use kintsugi_nats_signs::{
     Cancel, Heartbeat, Lease, Limit, Served, ServiceBeat, TargetCalls, TargetLimit, TypeLimit,
     Verify, WIDTH_MAX, WakeHint, Width,
 };
-pub use life::LifeEvent;
 
 /// What the machine is told about a run. A message of the events stream is one of these or an array
 /// of them, all of the same partition.
@@ -117,7 +115,14 @@ fn is_zero(count: &u32) -> bool {
 }
 
 pub(crate) fn encode(message: &impl Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(message).map_err(|error| Error::refused("write a message", error))
+    let mut text = Vec::with_capacity(256);
+    encode_into(&mut text, message)?;
+    Ok(text)
+}
+
+/// The same behind what is in `text`.
+pub(crate) fn encode_into(text: &mut Vec<u8>, message: &impl Serialize) -> Result<(), Error> {
+    serde_json::to_writer(text, message).map_err(|error| Error::refused("write a message", error))
 }
 
 /// Reads a message that must be of one form.
@@ -127,10 +132,14 @@ pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Rejected>
 
 /// Writes the tasks of one message: one as an object, several as an array.
 pub(crate) fn encode_tasks(tasks: &[&(TaskMessage, u32)]) -> Result<Vec<u8>, Error> {
+    let mut text = Vec::with_capacity(768 * tasks.len());
     match tasks {
-        [(one, _)] => encode(one),
-        several => encode(&several.iter().map(|(task, _)| task).collect::<Vec<_>>()),
+        [(one, _)] => encode_into(&mut text, one)?,
+        several => {
+            encode_into(&mut text, &several.iter().map(|(task, _)| task).collect::<Vec<_>>())?;
+        }
     }
+    Ok(text)
 }
 
 /// Reads a task, or an array of them, each by itself; what cannot be read is given in its place.

@@ -41,7 +41,6 @@ pub(crate) const ENDED: &str = "kintsugi.ended";
 pub(crate) const STARTS_PREFIX: &str = "kintsugi.starts.";
 pub(crate) const BEAT: &str = "kintsugi.service.beat";
 pub(crate) const EVENTS_PREFIX: &str = "kintsugi.events.";
-pub(crate) const LIFE_PREFIX: &str = "kintsugi.life.";
 /// Every lifecycle event.
 pub(crate) const LIFE: &str = "kintsugi.life.>";
 pub(crate) const PUBLISHED_PREFIX: &str = "kintsugi.cloudevents.";

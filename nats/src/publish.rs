@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use async_nats::{
-    HeaderMap,
+    HeaderMap, Subject,
     jetstream::{context::PublishErrorKind, message::PublishMessage},
 };
 use bytes::Bytes;
@@ -43,7 +43,7 @@ enum Acks {
 /// A message on its way to a stream.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    pub(crate) subject: String,
+    pub(crate) subject: Subject,
     pub(crate) payload: Bytes,
     pub(crate) headers: Option<HeaderMap>,
 }
@@ -99,6 +99,7 @@ impl Bus {
     ) -> Result<(), Error> {
         let mut outgoing = Vec::new();
         for (subject, inputs) in grouped {
+            let subject = Subject::from(subject);
             for payload in pack(&inputs)? {
                 let payload = Bytes::from(payload);
                 let (subject, headers) = (subject.clone(), headers.clone());
@@ -211,8 +212,10 @@ impl Bus {
 /// alone.
 fn pack(inputs: &[RunInput]) -> Result<Vec<Vec<u8>>, Error> {
     let (mut packed, mut open, mut count) = (Vec::new(), Vec::new(), 0);
+    let mut text = Vec::with_capacity(256);
     for input in inputs {
-        let text = crate::message::encode(input)?;
+        text.clear();
+        crate::message::encode_into(&mut text, input)?;
         if count > 0 && (count >= INPUTS_MAX || open.len() + text.len() + 2 > BYTES_MAX) {
             open.push(b']');
             packed.push(std::mem::take(&mut open));

@@ -123,7 +123,7 @@ impl Bus {
             headers.insert("Content-Type", "application/cloudevents+json");
             headers.insert(OURS, "1");
             let payload = Bytes::from(encode(event)?);
-            Ok(Outgoing { subject: subject(event.kind()), payload, headers: Some(headers) })
+            Ok(Outgoing { subject: subject(event.kind()).into(), payload, headers: Some(headers) })
         });
         self.store(stream::CLOUDEVENTS, outgoing.collect::<Result<_, Error>>()?).await
     }
@@ -148,7 +148,7 @@ impl Bus {
             let place = || format!("{}@{}", event.stream_seq, event.published_at.0);
             headers.insert("Nats-Msg-Id", &event.msg_id.clone().unwrap_or_else(place));
             Some(Outgoing {
-                subject: format!("{PUBLISHED_PREFIX}{kind}"),
+                subject: format!("{PUBLISHED_PREFIX}{kind}").into(),
                 payload: event.payload.clone(),
                 headers: Some(headers.into_broker()),
             })

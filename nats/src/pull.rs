@@ -28,13 +28,18 @@ pub(crate) struct Pull {
     rhythm: Rhythm,
     asked: usize,
     heard: Instant,
+    /// How long the next request is kept: ever longer while nothing comes.
+    expires: Duration,
+    /// A request ended with nothing, and nothing came since.
+    rests: bool,
 }
 
 /// How often something is heard of an idle consumer that is still there.
 #[derive(Clone, Copy)]
 pub(crate) struct Rhythm {
-    /// How long the broker keeps a request for messages; then it says so, and is asked again.
-    pub(crate) expires: Duration,
+    /// How long the broker keeps a request for messages; then it says so, and is asked again: at first,
+    /// and at last, where nothing came for long.
+    pub(crate) expires: (Duration, Duration),
     /// How often it says meanwhile that it is there: at most half of `expires`. None: it need not.
     pub(crate) heartbeat: Option<Duration>,
 }
@@ -42,7 +47,7 @@ pub(crate) struct Rhythm {
 impl Rhythm {
     /// Silent for so long, the consumer is lost.
     fn silence(self) -> Duration {
-        self.heartbeat.map_or(self.expires * 2, |heartbeat| heartbeat * 3)
+        self.heartbeat.map_or(self.expires.1 * 2, |heartbeat| heartbeat * 3)
     }
 }
 
@@ -67,13 +72,17 @@ impl Pull {
             rhythm,
             asked: 0,
             heard: Instant::now(),
+            expires: rhythm.expires.0,
+            rests: false,
         })
     }
 
     /// The next message, after asking for `want` where fewer than `low` are under way.
     pub(crate) async fn next(&mut self, want: usize, low: usize) -> Result<Message, Lost> {
+        // Many small requests end one after the other; where nothing comes, one takes the place of all.
+        self.rests = false;
         loop {
-            if self.asked < low.max(1) {
+            if self.asked < if self.rests { 1 } else { low.max(1) } {
                 self.ask(want - self.asked.min(want)).await?;
             }
             let silent_at = self.heard + self.rhythm.silence();
@@ -127,7 +136,7 @@ impl Pull {
     }
 
     async fn ask(&mut self, count: usize) -> Result<(), Lost> {
-        let mut body = json!({ "batch": count, "expires": nanos(self.rhythm.expires) });
+        let mut body = json!({ "batch": count, "expires": nanos(self.expires) });
         if let Some(heartbeat) = self.rhythm.heartbeat {
             body["idle_heartbeat"] = nanos(heartbeat).into();
         }
@@ -151,13 +160,20 @@ impl Pull {
         self.heard = Instant::now();
         let Some(status) = message.status.filter(|status| *status != StatusCode::OK) else {
             self.asked = self.asked.saturating_sub(1);
+            (self.rests, self.expires) = (false, self.rhythm.expires.0);
             return Ok(Some(message));
         };
         let text = message.description.as_deref().unwrap_or_default();
         let is_over = text.contains("Batch Completed") || text.contains("MaxBytes");
         match status {
             StatusCode::IDLE_HEARTBEAT => {}
-            StatusCode::NOT_FOUND | StatusCode::TIMEOUT => self.forget_request(&message),
+            StatusCode::NOT_FOUND | StatusCode::TIMEOUT => {
+                self.forget_request(&message);
+                self.rests = true;
+                if self.asked == 0 {
+                    self.expires = (self.expires * 2).min(self.rhythm.expires.1);
+                }
+            }
             StatusCode::REQUEST_TERMINATED if is_over => self.forget_request(&message),
             StatusCode::NO_RESPONDERS => return Err(Lost("it does not exist".into())),
             status => return Err(Lost(format!("{status} {text}"))),

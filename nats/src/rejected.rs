@@ -83,7 +83,7 @@ impl Bus {
         }
         let payload = Bytes::copy_from_slice(&payload[..payload.len().min(KEPT_MAX)]);
         tracing::error!(origin, reason, size_bytes = payload.len(), "message rejected");
-        let out = Outgoing { subject, payload, headers: Some(kept.into_broker()) };
+        let out = Outgoing { subject: subject.into(), payload, headers: Some(kept.into_broker()) };
         self.store(stream::REJECTED, vec![out]).await
     }
 }

@@ -166,7 +166,7 @@ impl Bus {
                 headers.insert("traceparent", traceparent.replace(['\r', '\n'], " "));
             }
             headers.insert("Nats-Msg-Id", id);
-            Ok(Outgoing { subject, payload, headers: Some(headers) })
+            Ok(Outgoing { subject: subject.into(), payload, headers: Some(headers) })
         });
         let outgoing = outgoing.collect::<Result<Vec<_>, Error>>()?;
         self.store(stream::TASKS, outgoing).await

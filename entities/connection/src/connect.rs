@@ -120,8 +120,10 @@ async fn sqlite(url: &str, options: &Options) -> Result<Connections, Error> {
         connect
     };
     let mut writer = configured(1);
-    // Kept for good, so that the log is not folded into the database whenever it is quiet.
+    // Kept for good, so that the log is not folded into the database whenever it is quiet. Whoever waits
+    // for it waits behind others' commits, which on a slow disk take their time: nothing is down.
     writer.min_connections(1).idle_timeout(None).max_lifetime(None);
+    writer.acquire_timeout(options.acquire_timeout.max(options.lock_timeout));
     let writer = open(writer).await?;
     let reader = open(configured(options.readers_max)).await?;
     Ok(Connections { backend: Backend::Sqlite, writer, reader })

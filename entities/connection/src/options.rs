@@ -18,7 +18,8 @@ pub struct Options {
     pub pool_max: u32,
     /// Connections to SQLite for reading, beside the one that writes. Default: 4.
     pub readers_max: u32,
-    /// How long a call waits for a connection before it fails. Default: 2 s.
+    /// How long a call waits for a connection before it fails; for the one that writes to SQLite it
+    /// waits as long as for the lock, which it stands for. Default: 2 s.
     pub acquire_timeout: Duration,
     /// How long Postgres may work on one statement. Default: 10 s.
     pub statement_timeout: Duration,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream;
+use futures::StreamExt;
 use kintsugi_core::Timestamp;
 use kintsugi_nats::stream;
 
@@ -84,6 +85,28 @@ async fn a_caller_that_stops_waiting_loses_nothing() {
         assert_eq!((delivery.message.as_ref().unwrap().number, delivery.delivered), (number, 1));
         delivery.ack_confirmed().await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_gets_nothing_asks_ever_less_often_and_gets_what_comes_at_once() {
+    let Some(world) = world().await else { return };
+    let World { bus, server, .. } = &world;
+    let mut consumer = bus.task_consumer("default", "charge-card").await.unwrap();
+    // Leaves requests of many sizes behind, which end one after the other.
+    for number in 1..=20 {
+        bus.publish_tasks(&alone(&[(task("r", number, 1), 1)])).await.unwrap();
+        assert_eq!(soon(consumer.next(32)).await.len(), 1);
+    }
+    let asked = raw(server).await.subscribe("$JS.API.CONSUMER.MSG.NEXT.>").await.unwrap();
+    let rest = tokio::time::timeout(Duration::from_secs(7), consumer.next(32)).await;
+    assert!(rest.is_err(), "nothing comes");
+    bus.publish_tasks(&alone(&[(task("r", 21, 1), 1)])).await.unwrap();
+    let came = tokio::time::timeout(Duration::from_millis(500), consumer.next(32)).await;
+    assert_eq!(came.expect("it comes at once").len(), 1);
+    let asked: Vec<_> = asked.ready_chunks(1_000).next().await.unwrap();
+    // As the rest begins, as the requests end after a second, after two more, after three more; and for
+    // the next after what came.
+    assert!(asked.len() <= 5, "{asked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Who waits for a result looks again after this time, whatever it was told.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Bytes of history on one page, one entry apart.
 const PAGE_BYTES_MAX: usize = 8 << 20;

@@ -1,17 +1,21 @@
 //! Starting runs: what a request says becomes a row, and the batcher brings it in.
 
+use std::time::Duration;
+
 use kintsugi_core::{DefinitionRef, RunId, RunState, partition_of};
 use kintsugi_entities::{Created, NewRun};
 use kintsugi_observability::{TraceParent, trace_id};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
     app::App,
     ask::{no_run, time},
     problem::Problem,
-    types::{RunStatus, StartRequest, Started},
+    runs::LOOK_AGAIN,
+    types::{RunResult, RunStatus, StartRequest, Started},
 };
 
 /// Characters of an idempotency key at most.
@@ -53,12 +57,18 @@ impl Wanted {
         })
     }
 
-    /// Makes the row for the run of `definition`, which is `self.definition` resolved.
+    /// Makes the row for the run of `definition`, which is `self.definition` resolved; under `own_id`
+    /// where the caller says none.
     ///
     /// # Errors
     ///
     /// 413 when the input is too large, 422 when it nests too deep.
-    pub fn into_row(self, app: &App, definition: &DefinitionRef) -> Result<NewRun, Problem> {
+    pub fn into_row(
+        self,
+        app: &App,
+        definition: &DefinitionRef,
+        own_id: RunId,
+    ) -> Result<NewRun, Problem> {
         let now = kintsugi_runtime::now();
         let input = self.input.to_string();
         let limit = app.config.input_bytes_max;
@@ -67,7 +77,7 @@ impl Wanted {
         }
         crate::ask::shallow(&self.input)?;
         let request_digest = self.digest(&input);
-        let id = self.id.unwrap_or_else(new_id);
+        let id = self.id.unwrap_or(own_id);
         let state = serde_json::to_vec(&RunState::new(self.input, now));
         Ok(NewRun {
             definition: definition.to_string(),
@@ -104,9 +114,37 @@ impl Wanted {
 /// 404 for an unknown definition, 409 when the id or the key belongs to another request, 413, 422
 /// when it refers to a payload that is not there, 503.
 pub async fn start(app: &App, wanted: Wanted) -> Result<(Started, bool), Problem> {
+    start_as(app, wanted, new_id()).await
+}
+
+/// Starts a run and waits for up to `wait` for its end.
+///
+/// # Errors
+///
+/// As [`start`].
+pub async fn run(app: &App, wanted: Wanted, wait: Duration) -> Result<RunResult, Problem> {
+    let own_id = new_id();
+    let id = wanted.id.clone().unwrap_or_else(|| own_id.clone());
+    // Watched before it is there: who is told of its end need not look before that whether it has ended.
+    let watch = app.ends.watch(&id).await;
+    let end = watch.next();
+    let until = Instant::now() + wait.min(app.config.wait_max);
+    let (started, is_new) = start_as(app, wanted, own_id).await?;
+    if is_new && !wait.is_zero() {
+        tokio::select! {
+            () = end => {}
+            () = tokio::time::sleep_until(until.min(Instant::now() + LOOK_AGAIN)) => {}
+            () = app.shutdown.cancelled() => {}
+        }
+    }
+    let left = until.saturating_duration_since(Instant::now());
+    Ok(crate::runs::result(app, &crate::ask::run_id(&started.id)?, left).await?.0)
+}
+
+async fn start_as(app: &App, wanted: Wanted, own_id: RunId) -> Result<(Started, bool), Problem> {
     let definition = app.definition(&wanted.definition).await?;
     let (has_key, is_own_id) = (wanted.key.is_some(), wanted.id.is_none());
-    let row = wanted.into_row(app, &definition)?;
+    let row = wanted.into_row(app, &definition, own_id)?;
     crate::payloads::known(app, &row.state).await?;
     let started = Started {
         id: row.id.to_string(),

@@ -12,7 +12,7 @@ use kintsugi_deciding::{
     Arrived, Decided, Origin, Outbox, Owned, Programs, Rules, Runs, Widths, decide, must_wait,
 };
 use kintsugi_entities::{Committed, MailLimit, MailWaiting};
-use kintsugi_nats::{EventDelivery, EventReader, LifeEvent, RunInput, StartDelivery, stream};
+use kintsugi_nats::{EventDelivery, EventReader, LifeBatch, RunInput, StartDelivery, stream};
 use kintsugi_runtime::{Deps, Part, Shutdown, now};
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, error, warn};
@@ -66,6 +66,7 @@ pub(crate) async fn run(
         deps,
         spans,
         life,
+        told: LifeBatch::default(),
         runs,
         programs,
         owned: Owned::default(),
@@ -121,7 +122,9 @@ struct Lane {
     config: Config,
     deps: Deps,
     spans: Spans,
-    life: mpsc::Sender<Vec<LifeEvent>>,
+    life: mpsc::Sender<LifeBatch>,
+    /// Lifecycle events that are not published yet.
+    told: LifeBatch,
     runs: Runs,
     programs: Programs,
     owned: Owned,
@@ -320,11 +323,10 @@ impl Lane {
             }
         }
         publish::send(outbox, &self.deps, time, (&mut self.memory, &self.widths), stop).await;
-        let mut events = Vec::new();
         for changed in decided.changes {
             let Some(run) = self.runs.get(&changed.run) else { continue };
             if let Some(compiled) = self.programs.get(&run.definition) {
-                life::events(run, &compiled.program, &changed, &mut events);
+                life::events(run, &compiled.program, &changed, &mut self.told);
             }
             let (id, steps) = (changed.run, changed.steps);
             if self.spans.are_wanted() {
@@ -341,7 +343,8 @@ impl Lane {
                 self.runs.forget(&id);
             }
         }
-        if self.life.try_send(events).is_err() {
+        let told = self.told.take();
+        if !told.is_empty() && self.life.try_send(told).is_err() {
             // They tell; nothing rests on them. Who needs them all reads the store.
             debug!("too many lifecycle events wait; some are dropped");
         }

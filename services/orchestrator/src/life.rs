@@ -1,7 +1,7 @@
 //! What people and systems outside hear of a run.
 
 use kintsugi_core::{ChildEvent, DefinitionRef, Event, Program, Step};
-use kintsugi_nats::{Bus, LifeEvent};
+use kintsugi_nats::{Bus, LifeBatch, LifeEvent, Place, RunLife};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tracing::debug;
@@ -13,13 +13,12 @@ const BATCHES_MAX: usize = 1_024;
 
 /// Publishes events in order, beside the hot path: waiting for the broker to store them would hold
 /// up the next decision.
-pub(crate) fn publisher(bus: Bus) -> mpsc::Sender<Vec<LifeEvent>> {
-    let (sender, mut batches) = mpsc::channel::<Vec<LifeEvent>>(BATCHES_MAX);
+pub(crate) fn publisher(bus: Bus) -> mpsc::Sender<LifeBatch> {
+    let (sender, mut batches) = mpsc::channel(BATCHES_MAX);
     tokio::spawn(async move {
         let mut waiting = Vec::new();
         while batches.recv_many(&mut waiting, 64).await > 0 {
-            let events: Vec<LifeEvent> = waiting.drain(..).flatten().collect();
-            if let Err(error) = bus.tell_life(&events).await {
+            if let Err(error) = bus.tell_life(std::mem::take(&mut waiting)).await {
                 debug!(error = &error as &dyn std::error::Error, "lifecycle events not published");
             }
         }
@@ -29,19 +28,50 @@ pub(crate) fn publisher(bus: Bus) -> mpsc::Sender<Vec<LifeEvent>> {
 
 /// Adds the lifecycle events of the specification that follow from steps: from their events only
 /// where nobody watched the machine, else from every moment of every task.
-pub(crate) fn events(run: &Run, program: &Program, changed: &Changed, all: &mut Vec<LifeEvent>) {
-    let id = &changed.run;
-    let Ok(definition) = DefinitionRef::parse(&run.definition) else { return };
-    let trace = run.trace.traceparent();
-    let name = format!("{}-{id}.{}", definition.name, definition.namespace);
-    let teller = Teller { run, program, changed, definition, name, trace };
+pub(crate) fn events(run: &Run, program: &Program, changed: &Changed, all: &mut LifeBatch) {
+    let Some(teller) = teller(run, program, changed) else { return };
+    let version = run.version;
     for (position, step) in changed.steps.iter().enumerate() {
         if let Some(told) = changed.moments.get(position) {
-            teller.moments(position, step, told, all);
+            let mut events = Vec::new();
+            teller.moments(position, step, told, &mut events);
+            for event in &events {
+                push(all, event);
+            }
             continue;
         }
-        let events = (0..step.events.len()).filter_map(|index| teller.event(position, step, index));
-        all.extend(events);
+        let time = step.at.to_rfc3339();
+        for (index, event) in step.events.iter().enumerate() {
+            if let Some((kind, moment)) = plain(event) {
+                teller.plain((kind, moment), (version, position, index), &time, event, all);
+            } else if let Some(event) = teller.event(position, step, index) {
+                push(all, &event);
+            }
+        }
+    }
+}
+
+fn teller<'t>(run: &'t Run, program: &'t Program, changed: &'t Changed) -> Option<Teller<'t>> {
+    let definition = DefinitionRef::parse(&run.definition).ok()?;
+    let trace = run.trace.traceparent();
+    let name = format!("{}-{}.{}", definition.name, changed.run, definition.namespace);
+    Some(Teller { run, program, changed, definition, name, trace })
+}
+
+fn push(all: &mut LifeBatch, event: &LifeEvent) {
+    if let Err(error) = all.push(event) {
+        debug!(error = &error as &dyn std::error::Error, "a lifecycle event is left out");
+    }
+}
+
+/// The type of an event that says no more than which and when, and what it calls that: nearly all are
+/// such.
+fn plain(event: &Event) -> Option<(&'static str, &'static str)> {
+    match event {
+        Event::RunStarted => Some(("workflow.started", "startedAt")),
+        Event::RunCompleted => Some(("workflow.completed", "completedAt")),
+        Event::TaskCompleted { .. } => Some(("task.completed", "completedAt")),
+        _ => None,
     }
 }
 
@@ -57,6 +87,42 @@ pub(crate) struct Teller<'t> {
 }
 
 impl Teller<'_> {
+    /// Writes an event that is plain as [`Teller::event`] makes it.
+    fn plain(
+        &self,
+        (kind, moment): (&str, &str),
+        (version, position, index): (i64, usize, usize),
+        time: &str,
+        event: &Event,
+        all: &mut LifeBatch,
+    ) {
+        let definition = &self.definition;
+        let of = RunLife { definition, run: &self.changed.run, traceparent: &self.trace };
+        let (attempt, tasknumber) = (attempt(event), task(event));
+        let place = Place { version, position, index, time, attempt, tasknumber };
+        all.write(of, kind, place, |data| {
+            if let Some(number) = tasknumber {
+                data.texts(&["{\"workflow\":\"", &self.name, "\",\"task\":"]);
+                data.json(&reference(number, self.run, self.program, self.changed));
+                data.texts(&[","]);
+            } else {
+                data.texts(&["{\"name\":\"", &self.name, "\","]);
+            }
+            data.texts(&["\"", moment, "\":\"", time, "\""]);
+            if matches!(event, Event::RunStarted) {
+                let DefinitionRef { namespace, name, version } = definition;
+                data.texts(&[
+                    ",\"definition\":{\"namespace\":\"",
+                    namespace,
+                    "\",\"name\":\"",
+                    name,
+                ]);
+                data.texts(&["\",\"version\":\"", version, "\"}"]);
+            }
+            data.texts(&["}"]);
+        });
+    }
+
     /// What follows from the event at `index` of a step.
     pub(crate) fn event(&self, position: usize, step: &Step, index: usize) -> Option<LifeEvent> {
         let event = step.events.get(index)?;
@@ -295,8 +361,16 @@ mod tests {
             trace: kintsugi_observability::RunTrace::of(&id, None),
             state,
         };
-        let mut all = Vec::new();
+        let mut all = LifeBatch::default();
         events(&run, &program, &changed, &mut all);
+        let teller = teller(&run, &program, &changed).unwrap();
+        let all: Vec<LifeEvent> =
+            all.messages().map(|(_, payload)| serde_json::from_slice(&payload).unwrap()).collect();
+        let mut made = Vec::new();
+        for (position, step) in changed.steps.iter().enumerate() {
+            made.extend((0..step.events.len()).filter_map(|at| teller.event(position, step, at)));
+        }
+        assert_eq!(all, made, "what is written is what would be made");
         let (each, race) = ("/do/0/each/do/0/step", "/do/1/race/fork/branches");
         let wanted = [
             ("workflow.started", None),

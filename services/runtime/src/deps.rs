@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 
 /// How often a process asks whether its database is there, and how often while it is not. Parts that
 /// use it say sooner that it is gone; this is for services that rest.
-const LOOK: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(1));
+const LOOK: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1));
 
 /// How long the database may take to say that it is there.
 const ANSWER_MAX: Duration = Duration::from_millis(1_500);

@@ -94,7 +94,7 @@ async fn bench(asked: Asked) -> ExitCode {
 
 async fn measure(mut session: Session, asked: &Asked, rows: &mut Vec<Row>) {
     if asked.wants("idle") {
-        add(rows, [quiet::idle(&session, asked.scaled(20, 10)).await]);
+        add(rows, [quiet::idle(&session, asked.scaled(60, 20)).await]);
     }
     if asked.wants("alone") {
         add(rows, [quiet::alone(&session, "W1", asked.scaled(400, 40)).await]);

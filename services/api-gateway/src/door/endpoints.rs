@@ -210,8 +210,7 @@ async fn explain(app: &App, bytes: &[u8]) -> Result<String, Problem> {
 
 async fn run(app: &App, subject: &str, bytes: &[u8], headers: &Headers) -> Result<String, Problem> {
     let wait = headers.get(TIMEOUT_HEADER).map_or(Ok(WAIT), ops::wait)?;
-    let (started, _) = ops::start::start(app, wanted(subject, bytes, headers)?).await?;
-    let (result, _) = ops::runs::result(app, &ops::run_id(&started.id)?, wait).await?;
+    let result = ops::start::run(app, wanted(subject, bytes, headers)?, wait).await?;
     Ok(result.to_json_string())
 }
 

@@ -1,7 +1,10 @@
 //! The outermost layer of HTTP: every request goes in here and every answer out, so that no error,
 //! no panic and no slow handler gets past the rules.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, LazyLock},
+};
 
 use futures::FutureExt;
 use kintsugi_gateway_chaos::Chaos;
@@ -26,7 +29,8 @@ pub(crate) struct Shell {
     chaos: Arc<Chaos>,
     service: BoxEndpoint<'static, Response>,
     document: String,
-    docs: Docs,
+    /// Megabytes of scripts, which few ever ask for.
+    docs: LazyLock<Docs>,
     queries: Queries,
     requests: Semaphore,
 }
@@ -36,7 +40,7 @@ impl Shell {
     pub(crate) fn new(app: Arc<App>, chaos: Arc<Chaos>) -> Self {
         let document = api::document();
         let queries = Queries::from_document(&document);
-        let docs = Docs::new(api::service().swagger_ui_html());
+        let docs: LazyLock<Docs> = LazyLock::new(|| Docs::new(api::service().swagger_ui_html()));
         let requests = Semaphore::new(app.config.requests_max);
         let service = api::service().into_endpoint();
         Self { app, chaos, service, document, docs, queries, requests }

@@ -1,7 +1,7 @@
 use kintsugi_core::{Fault, Input, Machine, RunId, RunState, Steer, Steering, Step, Timestamp};
 use kintsugi_deciding::{Changed, Run};
 use kintsugi_definition::{Expressions, Limits, Resources, program_from_document};
-use kintsugi_nats::LifeEvent;
+use kintsugi_nats::{LifeBatch, LifeEvent};
 use serde_json::{Value, json};
 
 use crate::life;
@@ -40,8 +40,10 @@ fn told(tasks: &Value, watched: bool, inputs: &[fn(u64) -> Input]) -> Vec<LifeEv
         trace: kintsugi_observability::RunTrace::of(&id, None),
         state,
     };
-    let mut all = Vec::new();
-    life::events(&run, &program, &changed, &mut all);
+    let mut written = LifeBatch::default();
+    life::events(&run, &program, &changed, &mut written);
+    let read = written.messages().map(|(_, payload)| serde_json::from_slice(&payload).unwrap());
+    let all: Vec<LifeEvent> = read.collect();
     assert!(all.is_sorted_by_key(|event| event.sequence.clone()), "they are in order");
     let mut ids: Vec<_> = all.iter().map(|event| &event.id).collect();
     ids.sort_unstable();

@@ -1,6 +1,6 @@
 //! What sentences do to runs and definitions.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kintsugi_tests::eventually;
 use serde_json::{Value, json};
@@ -88,11 +88,19 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Asks something of the run.
+    /// Asks something of the run; again when it is told to, as any client should.
     pub(super) async fn post(&self, what: &str, body: Value, wanted: u16) -> Outcome {
         let path = format!("/v1/runs/{}/{what}", self.started_run()?);
-        let (status, answer) = self.client.post(&path, &body).await;
-        holds(status == wanted, || format!("{status}: {answer}"))
+        let began = Instant::now();
+        loop {
+            let (status, answer) = self.client.post(&path, &body).await;
+            match answer["retry_after"].as_u64() {
+                Some(seconds) if status == 503 && began.elapsed() < self.patience => {
+                    tokio::time::sleep(Duration::from_secs(seconds)).await;
+                }
+                _ => return holds(status == wanted, || format!("{status}: {answer}")),
+            }
+        }
     }
 
     /// Waits for the only run of another definition to be as wanted.

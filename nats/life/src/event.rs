@@ -1,4 +1,4 @@
-//! What happens to runs, for whoever wants to know.
+//! One event.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,19 @@ use kintsugi_core::{DefinitionRef, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Error, names};
+/// What every subject of a lifecycle event begins with.
+pub const LIFE_PREFIX: &str = "kintsugi.life.";
+
+/// An event with something in it that cannot stand in a subject: it was not made by [`LifeEvent::new`],
+/// or of an odd name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} cannot stand in a subject: {value}")]
+pub struct Unsayable {
+    /// What it is.
+    pub what: &'static str,
+    /// How it begins.
+    pub value: String,
+}
 
 /// A `CloudEvent` about a run, with the types of the Open Workflow specification where it has one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,8 +54,8 @@ pub struct LifeEvent {
     pub tasknumber: Option<u64>,
 }
 
-const KIND_PREFIX: &str = "io.serverlessworkflow.";
-const KIND_SUFFIX: &str = ".v1";
+pub(crate) const KIND_PREFIX: &str = "io.serverlessworkflow.";
+pub(crate) const KIND_SUFFIX: &str = ".v1";
 
 impl LifeEvent {
     /// An event of `run`; `event` is for example `workflow.completed` or `task.retried`.
@@ -109,26 +121,27 @@ impl LifeEvent {
     }
 
     /// `kintsugi.life.<namespace>.<name>.<run>.<event>`, the event with `_` for its dots.
-    pub(crate) fn bus_subject(&self) -> Result<String, Error> {
-        let refuse = |what, value: &str| {
-            let value = value.chars().take(80).collect();
-            Error::Invalid { what, value, rule: "one made by LifeEvent::new" }
-        };
+    ///
+    /// # Errors
+    ///
+    /// When something that a subject is made of cannot stand in one.
+    pub fn bus_subject(&self) -> Result<String, Unsayable> {
+        let token = |what, text| is_token(what, text).map(|()| text);
         let mut source = self.source.strip_prefix('/').unwrap_or_default().splitn(3, '/');
-        let (Some(namespace), Some(name), Some(_)) = (source.next(), source.next(), source.next())
-        else {
-            return Err(refuse("event source", &self.source));
-        };
-        if !names::is_token(namespace) || !names::is_token(name) {
-            return Err(refuse("event source", &self.source));
-        }
-        if !names::is_token(&self.subject) {
-            return Err(refuse("event subject", &self.subject));
-        }
-        let (run, event) = (&self.subject, self.event().replace('.', "_"));
-        let event = names::token("event type", &event)?;
-        Ok([names::LIFE_PREFIX, namespace, ".", name, ".", run, ".", event].concat())
+        let namespace = token("event source", source.next().unwrap_or_default())?;
+        let name = token("event source", source.next().unwrap_or_default())?;
+        let run = token("event subject", &self.subject)?;
+        let event = self.event().replace('.', "_");
+        is_token("event type", &event)?;
+        Ok([LIFE_PREFIX, namespace, ".", name, ".", run, ".", &event].concat())
     }
+}
+
+fn is_token(what: &'static str, text: &str) -> Result<(), Unsayable> {
+    if RunId::fits(text) {
+        return Ok(());
+    }
+    Err(Unsayable { what, value: text.chars().take(80).collect() })
 }
 
 #[cfg(test)]
