@@ -14,10 +14,9 @@ use crate::{
 };
 
 /// The broker keeps a request for messages a short time, since a process that was frozen stays
-/// connected, and whatever is sent to it is held up until someone notices. Where little comes little is
-/// held up, and asking every second for each type of task is most of what an idle engine does.
-const RHYTHM: Rhythm =
-    Rhythm { expires: (Duration::from_secs(1), Duration::from_secs(3)), heartbeat: None };
+/// connected, and whatever is sent to it is held up until someone notices. That takes longer than this, so
+/// that one that is known to be frozen gets nothing more.
+const RHYTHM: Rhythm = Rhythm { expires: Duration::from_secs(1), heartbeat: None };
 
 /// A durable consumer. Deleted, or with its stream, it is made again as soon as that is possible.
 pub(crate) struct Durable {

@@ -18,10 +18,8 @@ use crate::{
 };
 
 /// Requests for messages are kept long, and the broker says meanwhile that the consumer is there.
-const RHYTHM: Rhythm = Rhythm {
-    expires: (Duration::from_secs(30), Duration::from_secs(30)),
-    heartbeat: Some(Duration::from_secs(1)),
-};
+const RHYTHM: Rhythm =
+    Rhythm { expires: Duration::from_secs(30), heartbeat: Some(Duration::from_secs(1)) };
 
 /// How many messages are asked for ahead. Enough to hide the way to the broker and back, few
 /// enough that messages of the largest size do not fill the memory.

@@ -28,8 +28,6 @@ pub(crate) struct Pull {
     rhythm: Rhythm,
     asked: usize,
     heard: Instant,
-    /// How long the next request is kept: ever longer while nothing comes.
-    expires: Duration,
     /// A request ended with nothing, and nothing came since.
     rests: bool,
 }
@@ -37,9 +35,8 @@ pub(crate) struct Pull {
 /// How often something is heard of an idle consumer that is still there.
 #[derive(Clone, Copy)]
 pub(crate) struct Rhythm {
-    /// How long the broker keeps a request for messages; then it says so, and is asked again: at first,
-    /// and at last, where nothing came for long.
-    pub(crate) expires: (Duration, Duration),
+    /// How long the broker keeps a request for messages; then it says so, and is asked again.
+    pub(crate) expires: Duration,
     /// How often it says meanwhile that it is there: at most half of `expires`. None: it need not.
     pub(crate) heartbeat: Option<Duration>,
 }
@@ -47,7 +44,7 @@ pub(crate) struct Rhythm {
 impl Rhythm {
     /// Silent for so long, the consumer is lost.
     fn silence(self) -> Duration {
-        self.heartbeat.map_or(self.expires.1 * 2, |heartbeat| heartbeat * 3)
+        self.heartbeat.map_or(self.expires * 2, |heartbeat| heartbeat * 3)
     }
 }
 
@@ -72,7 +69,6 @@ impl Pull {
             rhythm,
             asked: 0,
             heard: Instant::now(),
-            expires: rhythm.expires.0,
             rests: false,
         })
     }
@@ -136,7 +132,7 @@ impl Pull {
     }
 
     async fn ask(&mut self, count: usize) -> Result<(), Lost> {
-        let mut body = json!({ "batch": count, "expires": nanos(self.expires) });
+        let mut body = json!({ "batch": count, "expires": nanos(self.rhythm.expires) });
         if let Some(heartbeat) = self.rhythm.heartbeat {
             body["idle_heartbeat"] = nanos(heartbeat).into();
         }
@@ -160,7 +156,7 @@ impl Pull {
         self.heard = Instant::now();
         let Some(status) = message.status.filter(|status| *status != StatusCode::OK) else {
             self.asked = self.asked.saturating_sub(1);
-            (self.rests, self.expires) = (false, self.rhythm.expires.0);
+            self.rests = false;
             return Ok(Some(message));
         };
         let text = message.description.as_deref().unwrap_or_default();
@@ -170,9 +166,6 @@ impl Pull {
             StatusCode::NOT_FOUND | StatusCode::TIMEOUT => {
                 self.forget_request(&message);
                 self.rests = true;
-                if self.asked == 0 {
-                    self.expires = (self.expires * 2).min(self.rhythm.expires.1);
-                }
             }
             StatusCode::REQUEST_TERMINATED if is_over => self.forget_request(&message),
             StatusCode::NO_RESPONDERS => return Err(Lost("it does not exist".into())),

@@ -77,6 +77,15 @@ impl Members {
             .collect()
     }
 
+    /// How many are there, and how long nothing of that changes if nobody is heard of.
+    #[must_use]
+    pub fn standing(&self, now: Instant) -> (usize, Duration) {
+        let others = self.seen.iter().filter(|(name, _)| **name != self.me);
+        let changes = others.map(|(_, seen)| seen.at + if seen.asked { SILENCE } else { SUSPECT });
+        let rest = changes.min().map_or(SILENCE, |at| at.saturating_duration_since(now));
+        (self.seen.len(), rest)
+    }
+
     /// It does not live: nobody answers for it, or it is there and does not answer. What was heard since it
     /// was asked counts more.
     pub fn is_dead(&mut self, name: &str) -> bool {
@@ -148,8 +157,11 @@ mod tests {
         let (mut a, now) = (Members::new("a".into()), Instant::now());
         assert!(a.heard(&beat("b"), now) && !a.heard(&beat("b"), now) && !a.heard(&beat("a"), now));
         assert!(a.suspects(now).is_empty());
+        assert_eq!(a.standing(now), (2, SUSPECT));
         let later = now + SUSPECT;
+        assert_eq!(a.standing(later).1, Duration::ZERO);
         assert_eq!(a.suspects(later), ["b"]);
+        assert_eq!(a.standing(later), (2, SILENCE - SUSPECT));
         assert!(a.suspects(later).is_empty());
         // It speaks before the answer is there.
         a.heard(&beat("b"), later);

@@ -29,7 +29,7 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 
 /// The same while nothing is, and how often runs are looked at that did not begin: a hint is what makes
 /// it prompt.
-const REST: Duration = Duration::from_secs(15);
+const REST: Duration = Duration::from_secs(30);
 
 /// How long a queue is paused at a time: longer than nobody renews it.
 const PAUSE_MS: u64 = 7 * 24 * 3_600 * 1_000;

@@ -27,7 +27,7 @@ pub use config::Config;
 use kintsugi_runtime::{Deps, Service, Shutdown, Waker, reconcile};
 use tokio::{sync::mpsc, task::JoinSet};
 
-/// How often suspects are looked for while one could become one.
+/// In how many parts of the silence that makes a suspect it is looked for one at most.
 const LOOKS: u32 = 8;
 
 /// Why the failure detector stopped, or a round of its work failed.

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures::{StreamExt, future::join_all};
@@ -29,7 +29,7 @@ pub(crate) async fn listen(deps: Deps, to: Heard, shutdown: Shutdown) {
     let Heard { fleet, conduct, reach, audit, zombies: refuse } = to;
     while !shutdown.is_cancelled() {
         let Ok(beats) = deps.bus.heartbeats().await else {
-            sleep(std::time::Duration::from_millis(200)).await;
+            sleep(Duration::from_millis(200)).await;
             continue;
         };
         futures::pin_mut!(beats);
@@ -144,6 +144,16 @@ impl Reconciler for Watch {
             }
         }
         failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Nobody is silent for long enough before the first of them could be; who comes meanwhile is so later.
+    fn rest(&self) -> Option<Duration> {
+        if !self.connected || self.look_again.is_some() {
+            return None;
+        }
+        let (silence, now) = (self.config.suspect_after, Instant::now());
+        let fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(fleet.quiet_for(silence, now).unwrap_or(silence))
     }
 }
 

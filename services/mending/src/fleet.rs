@@ -200,6 +200,13 @@ impl Fleet {
         members.map(|(name, _)| name.clone()).collect()
     }
 
+    /// How long no worker will have been silent for `silence`, whoever else comes; none: none is there.
+    #[must_use]
+    pub fn quiet_for(&self, silence: Duration, now: Instant) -> Option<Duration> {
+        let first = self.members.values().map(|member| member.heard).min()?;
+        Some((first + silence).saturating_duration_since(now))
+    }
+
     /// Whether a worker was heard of within `silence`.
     #[must_use]
     pub fn is_heard(&self, worker: &str, silence: Duration, now: Instant) -> bool {
@@ -304,8 +311,10 @@ pub(crate) mod tests {
         let (mut fleet, now) = anew();
         fleet.heard(beat("w", "a", &["r:1"]), now);
         assert!(fleet.suspects(Duration::from_secs(1), now).is_empty());
-        let later = now + Duration::from_secs(2);
-        assert_eq!(fleet.suspects(Duration::from_secs(1), later), ["w"]);
+        let (later, silence) = (now + Duration::from_secs(2), Duration::from_secs(1));
+        assert_eq!(fleet.quiet_for(silence, now), Some(Duration::from_secs(1)));
+        assert_eq!(fleet.quiet_for(silence, later), Some(Duration::ZERO));
+        assert_eq!(fleet.suspects(silence, later), ["w"]);
         assert_eq!(fleet.remove("w").unwrap().held.len(), 1);
         assert!(fleet.holder(&RunId::parse("r").unwrap(), 1, 1).is_none());
     }

@@ -6,7 +6,11 @@ use futures::StreamExt;
 use kintsugi_deciding::{Incarnation, Members, Owned, SUSPECT};
 use kintsugi_nats::{Liveness, stream};
 use kintsugi_runtime::{Deps, Shutdown, asked_as, sign_of_life};
-use tokio::{sync::watch, task::JoinSet, time::Instant};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
 use tracing::{info, warn};
 
 use crate::Error;
@@ -15,8 +19,9 @@ use crate::Error;
 /// answers its first beat at once. One that is alone in its process with the only engine takes all at once.
 const LISTEN_FIRST: Duration = Duration::from_millis(600);
 
-/// How often silence is looked for.
-const LOOK: Duration = Duration::from_millis(100);
+/// The shortest and the longest between two looks for silence. A look that comes much later than the longest
+/// says that this process was frozen.
+const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
 
 /// How long one that is there may take to say that it lives.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
@@ -54,7 +59,7 @@ pub(crate) async fn left_first(shares: &mut watch::Receiver<BTreeSet<u16>>) {
 
 async fn follow(deps: Deps, shares: watch::Sender<BTreeSet<u16>>, shutdown: Shutdown) {
     let mut members = Members::new(deps.instance.clone());
-    let mut looks = tokio::time::interval(LOOK);
+    let mut next = Instant::now();
     let mut heard_since = Instant::now();
     let (mut asked, mut looked) = (JoinSet::<Asked>::new(), heard_since);
     while !shutdown.is_cancelled() {
@@ -69,23 +74,32 @@ async fn follow(deps: Deps, shares: watch::Sender<BTreeSet<u16>>, shutdown: Shut
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 beat = beats.next() => match beat {
-                    Some(beat) => if members.heard(&beat, Instant::now().into_std()) {
-                        say(&deps).await;
-                    },
+                    Some(beat) => {
+                        let now = Instant::now();
+                        let before = members.standing(now.into_std()).0;
+                        let is_new = members.heard(&beat, now.into_std());
+                        if members.standing(now.into_std()).0 != before {
+                            next = next.min(now + LOOK.0);
+                        }
+                        if is_new {
+                            say(&deps).await;
+                        }
+                    }
                     None => break,
                 },
                 Some(Ok((name, liveness))) = asked.join_next() => {
                     let silent = matches!(liveness, Ok(Liveness::NoResponders | Liveness::Silent));
                     if silent && members.is_dead(&name) {
                         warn!(orchestrator = name, ?liveness, "an orchestrator is lost");
-                        looks.reset_immediately();
+                        next = Instant::now();
                     }
                 }
-                _ = looks.tick() => {
+                () = sleep_until(next) => {
                     // Without a connection nobody is heard, nor while this process was frozen, which
                     // says nothing about them.
                     let frozen = looked.elapsed() > SUSPECT;
                     looked = Instant::now();
+                    next = looked + LOOK.0;
                     if !deps.bus.is_connected() {
                         heard_since = looked;
                     }
@@ -99,6 +113,8 @@ async fn follow(deps: Deps, shares: watch::Sender<BTreeSet<u16>>, shutdown: Shut
                         asked.spawn(ask(deps.clone(), name));
                     }
                     let share = members.share(deps.partitions, Instant::now().into_std());
+                    let rest = members.standing(Instant::now().into_std()).1;
+                    next = Instant::now() + rest.clamp(LOOK.0, LOOK.1);
                     shares.send_if_modified(|known| {
                         let changed = *known != share;
                         if changed {

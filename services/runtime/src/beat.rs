@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use kintsugi_nats::{Bus, Ping, ServiceBeat, ServiceInfo};
+use kintsugi_nats::{Bus, Ping, ServiceBeat, ServiceInfo, in_step};
 use tracing::debug;
 
 use crate::{Links, Service, Shutdown, now};
@@ -22,18 +22,19 @@ pub(crate) async fn beat<S: Service>(deps: S::Deps, ended: Shutdown, shutdown: S
     // Beside the beats: a database that does not answer must not silence them.
     let (looker, over) = (deps.clone(), ended.clone());
     tokio::spawn(async move {
-        while over.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+        while over.run_until_cancelled(tokio::time::sleep(in_step(LOOK))).await.is_some() {
             looker.look().await;
         }
     });
     let asked = asked_as(name, deps.instance());
     tokio::spawn(ended.clone().run_until_cancelled_owned(answer(deps.bus().clone(), asked)));
-    let mut ticks = tokio::time::interval(S::BEAT);
+    let mut pause = Duration::ZERO;
     loop {
         tokio::select! {
             () = ended.cancelled() => break,
-            _ = ticks.tick() => {}
+            () = tokio::time::sleep(pause) => {}
         }
+        pause = in_step(S::BEAT);
         let beat = sign_of_life(name, &deps, shutdown.is_cancelled());
         if let Err(error) = deps.bus().service_beat(&beat).await {
             debug!(service = name, error = &error as &dyn std::error::Error, "beat not sent");

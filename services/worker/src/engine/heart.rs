@@ -7,7 +7,7 @@ use std::{
 
 use futures::StreamExt;
 use kintsugi_core::Input;
-use kintsugi_nats::{Heartbeat, Lease, Served};
+use kintsugi_nats::{Heartbeat, Lease, Served, in_step};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -36,7 +36,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Sends heartbeats and looks after what is held, until `alive` is over.
 pub(super) async fn beat(shared: Arc<Shared>, alive: CancellationToken) {
     let period = shared.settings.heartbeat;
-    let mut next = Instant::now() + period;
+    let mut next = Instant::now() + in_step(period);
     let mut last = std::time::SystemTime::now();
     let mut told = Instant::now();
     loop {
@@ -59,7 +59,7 @@ pub(super) async fn beat(shared: Arc<Shared>, alive: CancellationToken) {
             .any(|attempt| attempt.started > told && attempt.started.elapsed() >= TELL_AFTER);
         if untold || Instant::now() >= next {
             told = Instant::now();
-            next = told + period;
+            next = told + in_step(period);
             // The wall clock goes on while a process, or the whole machine, is suspended.
             let silent = last.elapsed().unwrap_or_default();
             last = std::time::SystemTime::now();
