@@ -19,7 +19,7 @@ use crate::Error;
 /// answers its first beat at once. One that is alone in its process with the only engine takes all at once.
 const LISTEN_FIRST: Duration = Duration::from_millis(600);
 
-/// The shortest and the longest between two looks for silence. A look that comes much later than the longest
+/// The shortest and the longest between two looks for silence. One that comes much later than it should
 /// says that this process was frozen.
 const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
 
@@ -61,7 +61,7 @@ async fn follow(deps: Deps, shares: watch::Sender<BTreeSet<u16>>, shutdown: Shut
     let mut members = Members::new(deps.instance.clone());
     let mut next = Instant::now();
     let mut heard_since = Instant::now();
-    let (mut asked, mut looked) = (JoinSet::<Asked>::new(), heard_since);
+    let mut asked = JoinSet::<Asked>::new();
     while !shutdown.is_cancelled() {
         let Ok(beats) = deps.bus.service_beats().await else {
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -97,8 +97,8 @@ async fn follow(deps: Deps, shares: watch::Sender<BTreeSet<u16>>, shutdown: Shut
                 () = sleep_until(next) => {
                     // Without a connection nobody is heard, nor while this process was frozen, which
                     // says nothing about them.
-                    let frozen = looked.elapsed() > SUSPECT;
-                    looked = Instant::now();
+                    let frozen = next.elapsed() > SUSPECT - LOOK.0;
+                    let looked = Instant::now();
                     next = looked + LOOK.0;
                     if !deps.bus.is_connected() {
                         heard_since = looked;
