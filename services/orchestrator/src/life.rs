@@ -309,6 +309,20 @@ mod tests {
 
     use super::*;
 
+    /// What is written, which is what would be made.
+    fn written(run: &Run, program: &Program, changed: &Changed) -> Vec<LifeEvent> {
+        let mut all = LifeBatch::default();
+        events(run, program, changed, &mut all);
+        let read = all.messages().map(|(_, payload)| serde_json::from_slice(&payload).unwrap());
+        let all: Vec<LifeEvent> = read.collect();
+        let (teller, mut made) = (teller(run, program, changed).unwrap(), Vec::new());
+        for (position, step) in changed.steps.iter().enumerate() {
+            made.extend((0..step.events.len()).filter_map(|at| teller.event(position, step, at)));
+        }
+        assert_eq!(all, made);
+        all
+    }
+
     #[test]
     fn tasks_are_named_by_their_reference_whether_they_are_open_or_closed() {
         let document = json!({
@@ -361,16 +375,7 @@ mod tests {
             trace: kintsugi_observability::RunTrace::of(&id, None),
             state,
         };
-        let mut all = LifeBatch::default();
-        events(&run, &program, &changed, &mut all);
-        let teller = teller(&run, &program, &changed).unwrap();
-        let all: Vec<LifeEvent> =
-            all.messages().map(|(_, payload)| serde_json::from_slice(&payload).unwrap()).collect();
-        let mut made = Vec::new();
-        for (position, step) in changed.steps.iter().enumerate() {
-            made.extend((0..step.events.len()).filter_map(|at| teller.event(position, step, at)));
-        }
-        assert_eq!(all, made, "what is written is what would be made");
+        let all = written(&run, &program, &changed);
         let (each, race) = ("/do/0/each/do/0/step", "/do/1/race/fork/branches");
         let wanted = [
             ("workflow.started", None),
