@@ -6,14 +6,13 @@ mod support;
 
 use std::time::Duration;
 
-use kintsugi_core::{RunId, RunState};
-use kintsugi_entities::{NewRun, RecoveryRow};
+use kintsugi_core::RunId;
+use kintsugi_entities::RecoveryRow;
 use kintsugi_monitoring::{Config, Monitoring, Summary};
 use kintsugi_nats::{Bus, Heartbeat, Served, ServiceBeat};
 use kintsugi_runtime::{Service, Shutdown, now};
-use serde_json::Value;
 
-use crate::support::{eventually, ground};
+use crate::support::{eventually, ground, pending};
 
 async fn ask(bus: &Bus, subject: &str) -> Vec<u8> {
     bus.request(subject, Vec::new(), Duration::from_secs(5)).await.unwrap()
@@ -46,18 +45,7 @@ async fn the_figures_are_those_of_the_system() {
     let deps = ground.deps.clone();
     let run = RunId::parse("r").unwrap();
     let at = now();
-    let new = NewRun {
-        id: run.clone(),
-        definition: "shop/order:1.0.0".to_owned(),
-        partition: 0,
-        state: serde_json::to_vec(&RunState::new(Value::Null, at)).unwrap(),
-        created_at: at.0,
-        parent: None,
-        start_key: None,
-        request_digest: "d".to_owned(),
-        trace_parent: None,
-    };
-    deps.store.runs_create(&[new]).await.unwrap();
+    pending(&deps, &run, "shop/order:1.0.0", at).await;
     let recovery = RecoveryRow {
         id: "one".to_owned(),
         at: at.0,

@@ -6,14 +6,14 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use kintsugi_core::{DefinitionRef, RunId, RunState};
-use kintsugi_entities::{NewDefinition, NewRun};
+use kintsugi_core::{DefinitionRef, RunId};
+use kintsugi_entities::NewDefinition;
 use kintsugi_monitoring::{Config, Monitoring, Promises};
 use kintsugi_nats::{LifeEvent, Liveness};
 use kintsugi_runtime::{Deps, Service, Shutdown, asked_as, now};
 use serde_json::{Value, json};
 
-use crate::support::{eventually, ground};
+use crate::support::{eventually, ground, pending};
 
 /// How many failure detectors are there and do not answer.
 const SILENT: usize = 8;
@@ -40,18 +40,7 @@ async fn put(deps: &Deps, name: &str, document: Vec<u8>) {
         created_at: at.0,
     };
     deps.store.definition_put(definition).await.unwrap();
-    let new = NewRun {
-        id: run.clone(),
-        definition: reference.to_string(),
-        partition: 0,
-        state: serde_json::to_vec(&RunState::new(Value::Null, at)).unwrap(),
-        created_at: at.0,
-        parent: None,
-        start_key: None,
-        request_digest: "d".to_owned(),
-        trace_parent: None,
-    };
-    deps.store.runs_create(&[new]).await.unwrap();
+    pending(deps, &run, &reference.to_string(), at).await;
     let life = LifeEvent::new(&reference, &run, "workflow.started", name.into(), at, json!({}));
     deps.bus.publish_life(&[life]).await.unwrap();
 }

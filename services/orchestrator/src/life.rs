@@ -342,6 +342,13 @@ mod tests {
         let mut state = RunState::new(Value::Null, Timestamp(0));
         let mut changed =
             Changed { run: id.clone(), steps: Vec::new(), closed: Vec::new(), moments: Vec::new() };
+        let completed = |state: &RunState| Input::Completed {
+            task: state.tasks().next().unwrap().task,
+            epoch: 1,
+            output: Value::Null,
+            worker: "w".to_owned(),
+            started_at: None,
+        };
         let mut tell = |input: &dyn Fn(&RunState) -> Input| {
             let (at, input) = (Timestamp(0), input(&state));
             let told = Machine::advance(&id, &program, &expressions, &mut state, &input, at);
@@ -350,13 +357,7 @@ mod tests {
         };
         tell(&|_| Input::Start);
         for _ in 0..3 {
-            tell(&|state| Input::Completed {
-                task: state.tasks().next().unwrap().task,
-                epoch: 1,
-                output: Value::Null,
-                worker: "w".to_owned(),
-                started_at: None,
-            });
+            tell(&completed);
         }
         tell(&|state| Input::Started {
             task: state.tasks().next().unwrap().task,
@@ -364,6 +365,7 @@ mod tests {
             worker: "w".to_owned(),
             at: Timestamp(0),
         });
+        tell(&completed);
         changed.closed.sort_unstable_by_key(|(number, _)| *number);
         let run = Run {
             definition: "shop/order:1.0.0".to_owned(),
@@ -384,6 +386,8 @@ mod tests {
             ("task.completed", Some(format!("{race}/0/one"))),
             ("task.cancelled", Some(format!("{race}/1/two"))),
             ("task.started", Some("/do/2/last".to_owned())),
+            ("task.completed", Some("/do/2/last".to_owned())),
+            ("workflow.completed", None),
         ];
         let said = |event: &LifeEvent| event.data["task"].as_str().map(str::to_owned);
         let got: Vec<_> = all.iter().map(|event| (event.event(), said(event))).collect();

@@ -5,7 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kintsugi_entities::Store;
+use kintsugi_core::{RunId, RunState, Timestamp};
+use kintsugi_entities::{NewRun, Store};
 use kintsugi_nats::{Bus, Limits, Server, ServerOptions};
 use kintsugi_observability::Tracer;
 use kintsugi_runtime::{Announce, Deps};
@@ -61,6 +62,22 @@ pub(crate) async fn ground() -> Option<Ground> {
         announce: Announce::default(),
     };
     Some(Ground { deps, _server: server, _folder: folder })
+}
+
+/// Brings a run of a definition into the store, to which nothing has happened.
+pub(crate) async fn pending(deps: &Deps, run: &RunId, definition: &str, at: Timestamp) {
+    let new = NewRun {
+        id: run.clone(),
+        definition: definition.to_owned(),
+        partition: 0,
+        state: serde_json::to_vec(&RunState::new(serde_json::Value::Null, at)).unwrap(),
+        created_at: at.0,
+        parent: None,
+        start_key: None,
+        request_digest: "d".to_owned(),
+        trace_parent: None,
+    };
+    deps.store.runs_create(&[new]).await.unwrap();
 }
 
 /// Asks until `check` gives something, or the deadline passes.
